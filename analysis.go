@@ -1,0 +1,97 @@
+package radnode
+
+// Concept is a coded concept (PS3.3 section 8): value, coding scheme
+// designator and meaning.
+type Concept struct {
+	Value   string `json:"value" yaml:"value"`
+	Scheme  string `json:"scheme" yaml:"scheme"`
+	Meaning string `json:"meaning" yaml:"meaning"`
+}
+
+// Analysis is what one model had to say about one image instance: findings,
+// or the reasons why the image was not read. It is one line of
+// "radnode analyze --json".
+type Analysis struct {
+	File           string             `json:"file,omitempty"`
+	SOPInstanceUID UID                `json:"sop_instance_uid"`
+	Frame          int                `json:"frame,omitempty"` // 1-based; 0: the only frame
+	Gate           Gate               `json:"gate"`
+	Model          ModelRef           `json:"model"`
+	Device         string             `json:"device"`
+	Findings       []Finding          `json:"findings"`
+	Features       map[string]float64 `json:"features"`
+	Timings        Timings            `json:"timings_ms"`
+	Error          *string            `json:"error"`
+	Provenance     *Provenance        `json:"provenance,omitempty"`
+	Stages         []Stage            `json:"stages,omitempty"`
+}
+
+// Gate is the decision whether an image fits a model. Reasons say why not
+// (one sentence each) or, for an accepted image, what the reader should know.
+type Gate struct {
+	Accepted bool     `json:"accepted"`
+	Reasons  []string `json:"reasons"`
+}
+
+// ModelRef names one version of a model beyond doubt.
+type ModelRef struct {
+	ID      string `json:"id"`
+	Version string `json:"version"`
+	Digest  string `json:"digest"` // "sha256:" + hex of the ONNX file
+}
+
+// Finding is one label of a model on one image.
+type Finding struct {
+	Label       string   `json:"label"`
+	Code        *Concept `json:"code"`        // nil: a technical label without a code
+	Probability float64  `json:"probability"` // 0..1
+	Threshold   float64  `json:"threshold"`
+	Present     bool     `json:"present"` // Probability >= Threshold
+	Heatmap     *Heatmap `json:"heatmap,omitempty"`
+}
+
+// Heatmap is a small grid of evidence for one finding, in the coordinates of
+// the source image: the grid covers the rectangle Left, Top, Width, Height
+// (pixels of the source frame; it may reach beyond the frame where the
+// pipeline padded). Values are 0..255 row by row; 255 stands for Max.
+type Heatmap struct {
+	Rows    int     `json:"rows"`
+	Columns int     `json:"columns"`
+	Left    float64 `json:"left"`
+	Top     float64 `json:"top"`
+	Width   float64 `json:"width"`
+	Height  float64 `json:"height"`
+	Max     float64 `json:"max"`
+	Values  []byte  `json:"values"` // base64 in JSON
+}
+
+// Stage is one step of a pipeline kept as a picture for the reader.
+type Stage struct {
+	Name       string             `json:"name"`
+	Step       string             `json:"step"`
+	Parameters map[string]any     `json:"parameters,omitempty"`
+	Millis     float64            `json:"ms"`
+	File       string             `json:"file"` // PNG, relative to the output folder
+	Note       string             `json:"note,omitempty"`
+	Values     map[string]float64 `json:"values,omitempty"`
+}
+
+// Timings are wall-clock milliseconds of the parts of one analysis.
+type Timings struct {
+	Decode     float64 `json:"decode"`
+	Preprocess float64 `json:"preprocess"`
+	Inference  float64 `json:"inference"`
+}
+
+// Provenance is what is needed to replay an analysis.
+type Provenance struct {
+	InputDigest    string   `json:"input_digest"`    // sha256 of the decoded stored values
+	PipelineDigest string   `json:"pipeline_digest"` // sha256 of the canonical pipeline text
+	TensorDigest   string   `json:"tensor_digest"`   // sha256 of the input tensor
+	Runtime        string   `json:"runtime"`         // ONNX Runtime version
+	Device         string   `json:"device"`
+	Fallbacks      []string `json:"fallbacks,omitempty"` // why better providers were not used
+	Software       string   `json:"software"`            // radnode version
+	Evaluation     string   `json:"evaluation"`          // data and figures the model was judged on
+	Calibrated     bool     `json:"calibrated"`
+}

@@ -1,0 +1,46 @@
+package radnode
+
+import (
+	"crypto/rand"
+	"math/big"
+)
+
+// UID is a DICOM unique identifier (PS3.5 section 9).
+type UID string
+
+// MaxUIDLength is the longest UID the standard allows (PS3.5 9.1).
+const MaxUIDLength = 64
+
+// Valid reports whether u follows PS3.5 9.1: at most 64 characters, digits
+// and dots, no empty component and no leading zero. A UID that came from
+// outside is checked with it before it becomes a path, a key or a reference.
+func (u UID) Valid() bool {
+	if len(u) == 0 || len(u) > MaxUIDLength {
+		return false
+	}
+	start := 0
+	for i := 0; i <= len(u); i++ {
+		if i < len(u) && u[i] != '.' {
+			if u[i] < '0' || u[i] > '9' {
+				return false
+			}
+			continue
+		}
+		n := i - start
+		if n == 0 || (n > 1 && u[start] == '0') {
+			return false
+		}
+		start = i + 1
+	}
+	return true
+}
+
+// NewUID makes a globally unique identifier from a random UUID (PS3.5 B.2).
+func NewUID() UID {
+	var b [16]byte
+	// crypto/rand.Read never fails: it ends the process rather than return weak bytes.
+	_, _ = rand.Read(b[:])
+	b[6] = b[6]&0x0f | 0x40 // RFC 9562 version 4
+	b[8] = b[8]&0x3f | 0x80 // RFC 9562 variant
+	return UID("2.25." + new(big.Int).SetBytes(b[:]).String())
+}
