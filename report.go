@@ -1,0 +1,182 @@
+package radnode
+
+import "time"
+
+// StudySummary is one row of the worklist.
+type StudySummary struct {
+	StudyInstanceUID UID        `json:"study_uid"`
+	PatientName      string     `json:"patient_name"` // as in the header: five components, up to three groups
+	PatientID        string     `json:"patient_id"`
+	PatientBirthDate string     `json:"patient_birth_date"`
+	PatientSex       string     `json:"patient_sex"`
+	PatientAge       string     `json:"patient_age"`
+	StudyDate        string     `json:"study_date"`
+	StudyTime        string     `json:"study_time"`
+	AccessionNumber  string     `json:"accession_number"`
+	Description      string     `json:"description"`
+	Modalities       []string   `json:"modalities"`
+	SeriesCount      int        `json:"series_count"`
+	InstanceCount    int        `json:"instance_count"`
+	State            StudyState `json:"state"`
+	StateReason      string     `json:"state_reason"` // why it is in this state, in one sentence
+	Urgency          int        `json:"urgency"`      // 0 none … 9, from present findings of triage models
+	Findings         []string   `json:"findings"`     // the top present findings, "pneumonia 91"
+	Source           string     `json:"source"`       // calling AE title or user
+	Reader           string     `json:"reader"`       // who signed
+	DeliveryState    string     `json:"delivery_state"`
+	FirstReceivedAt  time.Time  `json:"first_received_at"`
+	LastReceivedAt   time.Time  `json:"last_received_at"`
+	Version          int64      `json:"version"` // grows with each change of the study
+}
+
+// StudyFilter selects and orders the worklist.
+type StudyFilter struct {
+	Text       string // name, patient ID, accession number or study UID
+	From, To   string // study dates YYYYMMDD, inclusive
+	Modality   string
+	State      StudyState
+	Sort       string // "urgency" (default), "received", "name", "date"
+	Descending bool
+	Limit      int // 1..500, default 100
+	Offset     int
+}
+
+// Study is everything the study page shows.
+type Study struct {
+	StudySummary
+	Series   []Series `json:"series"`
+	Results  []Result `json:"results"`
+	Reports  []Report `json:"reports"` // newest first
+	Warnings []string `json:"warnings"`
+}
+
+// Series is one series of a study.
+type Series struct {
+	SeriesInstanceUID UID        `json:"series_uid"`
+	Modality          string     `json:"modality"`
+	Number            int        `json:"number"`
+	Description       string     `json:"description"`
+	BodyPart          string     `json:"body_part"`
+	Instances         []Instance `json:"instances"`
+}
+
+// Result is one Analysis as it was filed. Stage pictures are served by result
+// and stage name.
+type Result struct {
+	ID        string    `json:"id"`
+	CreatedAt time.Time `json:"created_at"`
+	Analysis
+}
+
+// ReportState is where a report stands.
+type ReportState string
+
+// The states of a report.
+const (
+	Draft      ReportState = "draft"
+	Final      ReportState = "signed"
+	Superseded ReportState = "superseded" // an amended report replaces it
+)
+
+// Decision is what a reader did with a finding.
+type Decision string
+
+// The decisions.
+const (
+	Undecided Decision = "undecided"
+	Accepted  Decision = "accepted"
+	Rejected  Decision = "rejected"
+)
+
+// Report is one version of the report of a study. A signed report never
+// changes; an amendment is a new report that names its predecessor.
+type Report struct {
+	ID               string          `json:"id"`
+	StudyInstanceUID UID             `json:"study_uid"`
+	State            ReportState     `json:"state"`
+	Version          int64           `json:"version"` // for If-Match; grows with each change of the draft
+	SOPInstanceUID   UID             `json:"sop_instance_uid"`
+	Predecessor      string          `json:"predecessor,omitempty"` // ID of the report this one amends
+	Findings         []ReportFinding `json:"findings"`
+	NotAnalysed      []string        `json:"not_analysed"` // "chest-film-quality: not analysed because …"
+	Impression       string          `json:"impression"`
+	CreatedAt        time.Time       `json:"created_at"`
+	SignedAt         *time.Time      `json:"signed_at"`
+	SignedBy         string          `json:"signed_by"` // full name of the verifying observer
+	Deliveries       []Delivery      `json:"deliveries"`
+}
+
+// ReportFinding is a finding with the reader's decision about it.
+type ReportFinding struct {
+	ID             string     `json:"id"`
+	ResultID       string     `json:"result_id"`
+	SOPInstanceUID UID        `json:"sop_instance_uid"`
+	Frame          int        `json:"frame"`
+	Model          ModelRef   `json:"model"`
+	Finding        Finding    `json:"finding"`
+	Decision       Decision   `json:"decision"`
+	Reason         string     `json:"reason"`
+	DecidedBy      string     `json:"decided_by"`
+	DecidedAt      *time.Time `json:"decided_at"`
+}
+
+// DeliveryState is where one object stands on its way to one destination.
+type DeliveryState string
+
+// The states of a delivery. Only DeliveryProven may be shown as "delivered".
+const (
+	DeliveryQueued DeliveryState = "queued"
+	DeliverySent   DeliveryState = "sent"      // the peer answered success; proof is outstanding
+	DeliveryProven DeliveryState = "delivered" // storage commitment or a query proved it
+	DeliveryFailed DeliveryState = "failed"    // refused for good; see Error
+)
+
+// Delivery is one object on its way to one destination.
+type Delivery struct {
+	ID             string        `json:"id"`
+	ReportID       string        `json:"report_id"`
+	Peer           string        `json:"peer"`
+	Kind           string        `json:"kind"` // sr, seg, sc, pdf
+	SOPInstanceUID UID           `json:"sop_instance_uid"`
+	State          DeliveryState `json:"state"`
+	Proof          string        `json:"proof"` // "storage commitment", "query" or why there is none
+	Attempts       int           `json:"attempts"`
+	Error          string        `json:"error"`
+	NextAttempt    *time.Time    `json:"next_attempt"`
+	UpdatedAt      time.Time     `json:"updated_at"`
+}
+
+// Peer is a DICOM application entity that may call us or that we deliver to.
+type Peer struct {
+	Name    string   `json:"name"`
+	AETitle string   `json:"ae_title"`
+	Host    string   `json:"host"`
+	Port    int      `json:"port"`
+	Allow   []string `json:"allow"`   // store, query, retrieve, commit
+	Deliver []string `json:"deliver"` // sr, seg, sc, pdf
+	Source  string   `json:"source"`  // "configuration" or who added it
+}
+
+// User is a person or program that signs in.
+type User struct {
+	Name     string `json:"name"`
+	FullName string `json:"full_name"` // a DICOM person name, e.g. "Kim^Ann^^Dr."
+	Role     Role   `json:"role"`
+	Disabled bool   `json:"disabled"`
+}
+
+// Event tells browsers what changed; they fetch the change themselves.
+type Event struct {
+	Kind             string `json:"kind"` // study, report, delivery, model, peer
+	StudyInstanceUID UID    `json:"study_uid,omitempty"`
+	ID               string `json:"id,omitempty"`
+}
+
+// LedgerRow is one line of the balance of everything the node accepted.
+type LedgerRow struct {
+	Kind        string `json:"kind"`  // instance, study, result, report, delivery
+	State       string `json:"state"` // e.g. analysed, not_analysed, queued, delivered
+	Count       int64  `json:"count"`
+	Unaccounted bool   `json:"unaccounted"`      // an item in no defined state, or a file without row or row without file
+	Detail      string `json:"detail,omitempty"` // what is wrong and where
+}
