@@ -38,7 +38,7 @@ type Role string
 
 // The roles (public contract).
 const (
-	Admin        Role = "admin"        // everything but sign
+	Admin        Role = "admin"        // everything
 	Radiologist  Role = "radiologist"  // read, decide, sign
 	Technologist Role = "technologist" // read, import, retry
 	Service      Role = "service"      // programs: DICOMweb, inference, analyze

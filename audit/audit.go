@@ -1,0 +1,154 @@
+// Package audit keeps the audit trail: who did what to which study, when and
+// from where (PS3.15 A.5). Rows are only ever added.
+package audit
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/radnode/radnode"
+)
+
+// Action is an audited act with the event of PS3.15 A.5.3 it is reported as.
+type Action string
+
+// The audited actions.
+const (
+	Login            Action = "login"
+	LoginFailed      Action = "login failed"
+	Logout           Action = "logout"
+	StudyViewed      Action = "study viewed"
+	InstancesStored  Action = "instances stored"
+	ReportChanged    Action = "report changed"
+	ReportSigned     Action = "report signed"
+	ReportAmended    Action = "report amended"
+	ReportDelivered  Action = "report delivered"
+	DeliveryRetried  Action = "delivery retried"
+	AccountChanged   Action = "account changed"
+	TokenCreated     Action = "token created"
+	PeerChanged      Action = "peer changed"
+	CallerRefused    Action = "caller refused"
+	AuditRead        Action = "audit read"
+	NodeStarted      Action = "node started"
+	NodeStopped      Action = "node stopped"
+	AnalysisRequest  Action = "analysis requested"
+	InstancesFetched Action = "instances fetched"
+)
+
+// eventCodes gives the DCM code of the audit message each action belongs to
+// (PS3.15 A.5.3, PS3.16 CID 400).
+var eventCodes = map[Action]string{
+	Login: "110114", LoginFailed: "110114", Logout: "110114",
+	StudyViewed: "110103", ReportChanged: "110103", ReportSigned: "110103", ReportAmended: "110103", AnalysisRequest: "110103",
+	InstancesStored: "110104", InstancesFetched: "110104", ReportDelivered: "110104", DeliveryRetried: "110102",
+	AccountChanged: "110113", TokenCreated: "110113", PeerChanged: "110113", CallerRefused: "110113",
+	AuditRead: "110101", NodeStarted: "110100", NodeStopped: "110100",
+}
+
+// Event is one row of the trail. Detail holds no patient data: studies are
+// named by UID.
+type Event struct {
+	ID        string      `json:"id"`
+	At        time.Time   `json:"at"`
+	Action    Action      `json:"action"`
+	EventCode string      `json:"event_code"` // DCM
+	Actor     string      `json:"actor"`      // user, token or AE title
+	Remote    string      `json:"remote"`     // network access point
+	StudyUID  radnode.UID `json:"study_uid"`
+	ObjectID  string      `json:"object_id"` // report, delivery, account, peer …
+	Failed    bool        `json:"failed"`
+	Detail    string      `json:"detail"`
+}
+
+// Execer is a database or a transaction.
+type Execer interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
+const schema = `
+CREATE TABLE IF NOT EXISTS audit_events (
+  id TEXT PRIMARY KEY, at TEXT NOT NULL, action TEXT NOT NULL, event_code TEXT NOT NULL, actor TEXT NOT NULL,
+  remote TEXT NOT NULL, study_uid TEXT NOT NULL, object_id TEXT NOT NULL, failed INTEGER NOT NULL, detail TEXT NOT NULL)`
+
+const index = `CREATE INDEX IF NOT EXISTS audit_events_at ON audit_events (at)`
+
+// timeFormat sorts as text in the order of time.
+const timeFormat = "2006-01-02T15:04:05.000000Z"
+
+// Trail reads and writes the audit trail of one database.
+type Trail struct{ db *sql.DB }
+
+// Open prepares the trail's table.
+func Open(ctx context.Context, db *sql.DB) (*Trail, error) {
+	for _, statement := range []string{schema, index} {
+		if _, err := db.ExecContext(ctx, statement); err != nil {
+			return nil, fmt.Errorf("prepare the audit trail: %w", err)
+		}
+	}
+	return &Trail{db: db}, nil
+}
+
+// Record adds an event outside any transaction.
+func (t *Trail) Record(ctx context.Context, e Event) error { return Record(ctx, t.db, e) }
+
+// Record adds an event through tx, so that it stands exactly when the audited
+// change does.
+func Record(ctx context.Context, tx Execer, e Event) error {
+	code, known := eventCodes[e.Action]
+	if !known {
+		return radnode.Errorf(radnode.Internal, "audit", "action %q has no event code", e.Action)
+	}
+	if e.At.IsZero() {
+		e.At = time.Now()
+	}
+	if e.ID == "" {
+		e.ID = string(radnode.NewUID())
+	}
+	failed := 0
+	if e.Failed {
+		failed = 1
+	}
+	_, err := tx.ExecContext(ctx, `INSERT INTO audit_events (id, at, action, event_code, actor, remote, study_uid, object_id, failed, detail)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		e.ID, e.At.UTC().Format(timeFormat), string(e.Action), code, e.Actor, e.Remote, string(e.StudyUID), e.ObjectID, failed, e.Detail)
+	if err != nil {
+		return fmt.Errorf("write the audit trail: %w", err)
+	}
+	return nil
+}
+
+// MaxRows is the most events one List returns.
+const MaxRows = 1000
+
+// List returns the newest events before a time (zero: now), newest first.
+func (t *Trail) List(ctx context.Context, before time.Time, limit int) ([]Event, error) {
+	if limit <= 0 || limit > MaxRows {
+		limit = MaxRows
+	}
+	if before.IsZero() {
+		before = time.Now().Add(time.Hour)
+	}
+	rows, err := t.db.QueryContext(ctx, `SELECT id, at, action, event_code, actor, remote, study_uid, object_id, failed, detail
+FROM audit_events WHERE at < $1 ORDER BY at DESC, id LIMIT $2`, before.UTC().Format(timeFormat), limit)
+	if err != nil {
+		return nil, fmt.Errorf("read the audit trail: %w", err)
+	}
+	defer rows.Close()
+	events := []Event{}
+	for rows.Next() {
+		var e Event
+		var at string
+		var failed int
+		if err := rows.Scan(&e.ID, &at, &e.Action, &e.EventCode, &e.Actor, &e.Remote, &e.StudyUID, &e.ObjectID, &failed, &e.Detail); err != nil {
+			return nil, fmt.Errorf("read the audit trail: %w", err)
+		}
+		if e.At, err = time.Parse(timeFormat, at); err != nil {
+			return nil, fmt.Errorf("read the audit trail: %w", err)
+		}
+		e.Failed = failed != 0
+		events = append(events, e)
+	}
+	return events, rows.Err()
+}
