@@ -1,0 +1,303 @@
+package node
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/radnode/radnode"
+)
+
+// Config is the whole configuration of a node. Options come, each over the
+// one before, from the defaults, the YAML file, the environment and the flags.
+type Config struct {
+	Data          string        `yaml:"data"`
+	AETitle       string        `yaml:"ae"`
+	DICOM         string        `yaml:"dicom"`
+	HTTP          string        `yaml:"http"`
+	AllowLoopback bool          `yaml:"allow_loopback"`
+	Quiet         time.Duration `yaml:"quiet"`
+	Associations  int           `yaml:"associations"`
+	Worker        string        `yaml:"worker"`
+	Workers       int           `yaml:"workers"`
+	WorkerMemory  int           `yaml:"worker_memory_mb"`
+	WorkerTimeout time.Duration `yaml:"worker_timeout"`
+	ONNXRuntime   string        `yaml:"onnxruntime"`
+	Providers     string        `yaml:"providers"`
+	Models        string        `yaml:"models"`
+	Organisation  string        `yaml:"organisation"`
+	Peers         string        `yaml:"peers"`
+	Tokens        string        `yaml:"tokens"`
+	AdminPassword string        `yaml:"admin_password"`
+}
+
+// option is one setting: its name in the file and as a flag, its variable in
+// the environment, and what it does.
+type option struct {
+	name, env, doc string
+	field          func(*Config) any
+	secret         bool // not accepted as a flag (other users see arguments) and never printed
+}
+
+var options = []option{
+	{"data", "RADNODE_DATA", "folder of images, index and results; created with access for its owner only", func(c *Config) any { return &c.Data }, false},
+	{"ae", "RADNODE_AE", "our application entity title, 1 to 16 characters", func(c *Config) any { return &c.AETitle }, false},
+	{"dicom", "RADNODE_DICOM_ADDR", "address of the DICOM port", func(c *Config) any { return &c.DICOM }, false},
+	{"http", "RADNODE_HTTP_ADDR", "address of viewer, API and DICOMweb", func(c *Config) any { return &c.HTTP }, false},
+	{"allow_loopback", "RADNODE_ALLOW_LOOPBACK", "let any AE title call from this machine itself (a demonstration, a test)", func(c *Config) any { return &c.AllowLoopback }, false},
+	{"quiet", "RADNODE_QUIET", "a study is whole when nothing arrived for so long", func(c *Config) any { return &c.Quiet }, false},
+	{"associations", "RADNODE_ASSOCIATIONS", "most associations at once; further callers are asked to come later", func(c *Config) any { return &c.Associations }, false},
+	{"worker", "RADNODE_WORKER", "program of the pixel worker; empty: radnode-pixel beside this program", func(c *Config) any { return &c.Worker }, false},
+	{"workers", "RADNODE_WORKERS", "pixel worker processes", func(c *Config) any { return &c.Workers }, false},
+	{"worker_memory_mb", "RADNODE_WORKER_MEMORY_MB", "memory limit of one pixel worker; a worker over it is replaced", func(c *Config) any { return &c.WorkerMemory }, false},
+	{"worker_timeout", "RADNODE_WORKER_TIMEOUT", "longest time for one image; a worker over it is replaced", func(c *Config) any { return &c.WorkerTimeout }, false},
+	{"onnxruntime", "RADNODE_ONNXRUNTIME", "file libonnxruntime.so.1; empty: the one that make fetched", func(c *Config) any { return &c.ONNXRuntime }, false},
+	{"providers", "RADNODE_PROVIDERS", "execution providers in the order to try, with commas: tensorrt, cuda, openvino, webgpu, cpu", func(c *Config) any { return &c.Providers }, false},
+	{"models", "RADNODE_MODELS", "folder of further model packages beside the bundled ones", func(c *Config) any { return &c.Models }, false},
+	{"organisation", "RADNODE_ORGANISATION", "verifying organisation named in signed reports", func(c *Config) any { return &c.Organisation }, false},
+	{"peers", "RADNODE_PEERS", "peers to know from the start, NAME=AE@HOST:PORT with commas, all services allowed; `radnode peer add` adds more", func(c *Config) any { return &c.Peers }, false},
+	{"tokens", "RADNODE_TOKENS", "API tokens to know from the start, NAME:ROLE:TOKEN with commas", func(c *Config) any { return &c.Tokens }, true},
+	{"admin_password", "RADNODE_ADMIN_PASSWORD", "password of the account admin on first start; empty: one is made and printed", func(c *Config) any { return &c.AdminPassword }, true},
+}
+
+// DefaultConfig is the embedded default: loopback only, nobody allowed.
+func DefaultConfig() Config {
+	return Config{
+		Data: "data", AETitle: "RADNODE", DICOM: "127.0.0.1:11112", HTTP: "127.0.0.1:8080",
+		Quiet: 5 * time.Second, Associations: 200,
+		Workers: max(1, runtime.NumCPU()/2), WorkerMemory: 4096, WorkerTimeout: 2 * time.Minute,
+		Providers: "cuda,webgpu,cpu", Organisation: "not stated",
+	}
+}
+
+// maxConfigFile limits the configuration file.
+const maxConfigFile = 1 << 20
+
+// Load reads the configuration: defaults, then the file (if file is not
+// empty), then the environment.
+func Load(file string, getenv func(string) string) (Config, error) {
+	c := DefaultConfig()
+	if file != "" {
+		if err := c.readFile(file); err != nil {
+			return c, err
+		}
+	}
+	for _, o := range options {
+		if text := getenv(o.env); text != "" {
+			if err := setText(o.field(&c), text); err != nil {
+				return c, radnode.Errorf(radnode.Invalid, "configuration", "environment variable %s: %w", o.env, err)
+			}
+		}
+	}
+	return c, nil
+}
+
+func (c *Config) readFile(file string) error {
+	f, err := os.Open(file)
+	if err != nil {
+		return radnode.Errorf(radnode.Invalid, "configuration", "cannot open the file: %w", err)
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxConfigFile+1))
+	if err != nil || len(text) > maxConfigFile {
+		return radnode.Errorf(radnode.Invalid, "configuration", "cannot read %s: it is unreadable or over %d bytes", file, maxConfigFile)
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(c); err != nil && !errors.Is(err, io.EOF) {
+		return radnode.Errorf(radnode.Invalid, "configuration", "%s: %w", file, err)
+	}
+	return nil
+}
+
+// AddFlags gives flags every option that is no secret.
+func (c *Config) AddFlags(flags *flag.FlagSet) {
+	for _, o := range options {
+		if o.secret {
+			continue
+		}
+		field := o.field(c)
+		name := strings.ReplaceAll(o.name, "_", "-")
+		if b, ok := field.(*bool); ok {
+			flags.BoolVar(b, name, *b, o.doc)
+			continue
+		}
+		flags.Func(name, fmt.Sprintf("%s (default %s)", o.doc, quoted(field)), func(text string) error { return setText(field, text) })
+	}
+}
+
+func setText(field any, text string) error {
+	switch f := field.(type) {
+	case *string:
+		*f = text
+		return nil
+	case *int:
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return fmt.Errorf("%q is no whole number", text)
+		}
+		*f = n
+		return nil
+	case *bool:
+		b, err := strconv.ParseBool(text)
+		if err != nil {
+			return fmt.Errorf("%q is neither true nor false", text)
+		}
+		*f = b
+		return nil
+	case *time.Duration:
+		d, err := time.ParseDuration(text)
+		if err != nil {
+			return fmt.Errorf("%q is no duration such as 5s or 2m", text)
+		}
+		*f = d
+		return nil
+	}
+	return fmt.Errorf("an option of type %T cannot be set", field)
+}
+
+func quoted(field any) string {
+	switch f := field.(type) {
+	case *string:
+		return strconv.Quote(*f)
+	case *int:
+		return strconv.Itoa(*f)
+	case *bool:
+		return strconv.FormatBool(*f)
+	case *time.Duration:
+		return f.String()
+	}
+	return "?"
+}
+
+// Print writes the effective configuration as a YAML file with comments.
+// Secrets are left out.
+func (c Config) Print(w io.Writer) error {
+	for _, o := range options {
+		value := quoted(o.field(&c))
+		if o.secret {
+			value = `""`
+		}
+		if _, err := fmt.Fprintf(w, "# %s (%s)\n%s: %s\n", o.doc, o.env, o.name, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Check refuses a configuration that cannot work.
+func (c Config) Check() error {
+	const op = "configuration"
+	switch {
+	case c.Data == "":
+		return radnode.Errorf(radnode.Invalid, op, "data: name a folder")
+	case !ValidAETitle(c.AETitle):
+		return radnode.Errorf(radnode.Invalid, op, "ae: %q is no AE title (1 to 16 characters, no backslash, no control characters)", c.AETitle)
+	case c.Workers < 1 || c.Workers > 64:
+		return radnode.Errorf(radnode.Invalid, op, "workers: %d is not in 1..64", c.Workers)
+	case c.WorkerMemory < 256:
+		return radnode.Errorf(radnode.Invalid, op, "worker_memory_mb: %d is under the 256 MB a worker needs", c.WorkerMemory)
+	case c.WorkerTimeout < time.Second:
+		return radnode.Errorf(radnode.Invalid, op, "worker_timeout: %s is under a second", c.WorkerTimeout)
+	case c.Quiet < 0:
+		return radnode.Errorf(radnode.Invalid, op, "quiet: %s is negative", c.Quiet)
+	case c.Associations < 1:
+		return radnode.Errorf(radnode.Invalid, op, "associations: %d is under 1", c.Associations)
+	}
+	if _, err := c.peerSeeds(); err != nil {
+		return err
+	}
+	_, err := c.tokenSeeds()
+	return err
+}
+
+// ValidAETitle reports whether s follows PS3.5 table 6.2-1 (AE): 1 to 16
+// characters of the default repertoire, no backslash, not all spaces.
+func ValidAETitle(s string) bool {
+	if len(s) == 0 || len(s) > 16 || strings.TrimSpace(s) == "" {
+		return false
+	}
+	for _, b := range []byte(s) {
+		if b < 0x20 || b > 0x7e || b == '\\' {
+			return false
+		}
+	}
+	return true
+}
+
+// Services a peer may be allowed.
+var Services = []string{"store", "query", "retrieve", "commit"}
+
+// Deliverables are the kinds of object a peer may be sent.
+var Deliverables = []string{"sr", "seg", "sc", "pdf"}
+
+// ParsePeer reads NAME and AE@HOST:PORT.
+func ParsePeer(name, address string) (radnode.Peer, error) {
+	const op = "peer"
+	ae, rest, ok := strings.Cut(address, "@")
+	host, portText, okPort := cutLast(rest, ":")
+	port, err := strconv.Atoi(portText)
+	if !ok || !okPort || err != nil || port < 1 || port > 65535 || host == "" || !ValidAETitle(ae) {
+		return radnode.Peer{}, radnode.Errorf(radnode.Invalid, op, "%q is not of the form AE@HOST:PORT", address)
+	}
+	if name == "" || len(name) > 64 || strings.ContainsAny(name, "=,@ \t") {
+		return radnode.Peer{}, radnode.Errorf(radnode.Invalid, op, "%q is no name for a peer", name)
+	}
+	return radnode.Peer{Name: name, AETitle: ae, Host: strings.Trim(host, "[]"), Port: port, Allow: slices.Clone(Services), Source: "configuration"}, nil
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	i := strings.LastIndex(s, sep)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(sep):], true
+}
+
+func (c Config) peerSeeds() ([]radnode.Peer, error) {
+	var peers []radnode.Peer
+	for _, text := range fields(c.Peers) {
+		name, address, _ := strings.Cut(text, "=")
+		peer, err := ParsePeer(name, address)
+		if err != nil {
+			return nil, err
+		}
+		peers = append(peers, peer)
+	}
+	return peers, nil
+}
+
+type tokenSeed struct {
+	name   string
+	role   radnode.Role
+	secret string
+}
+
+func (c Config) tokenSeeds() ([]tokenSeed, error) {
+	var seeds []tokenSeed
+	for i, text := range fields(c.Tokens) {
+		name, rest, _ := strings.Cut(text, ":")
+		role, secret, _ := strings.Cut(rest, ":")
+		// The text is not repeated: it holds a secret.
+		if name == "" || !slices.Contains(radnode.Roles, radnode.Role(role)) || len(secret) < 8 {
+			return nil, radnode.Errorf(radnode.Invalid, "configuration",
+				"tokens: entry %d is not NAME:ROLE:TOKEN with a role of %v and a token of at least 8 characters", i+1, radnode.Roles)
+		}
+		seeds = append(seeds, tokenSeed{name, radnode.Role(role), secret})
+	}
+	return seeds, nil
+}
+
+func fields(text string) []string {
+	return slices.DeleteFunc(strings.Split(text, ","), func(s string) bool { return strings.TrimSpace(s) == "" })
+}
