@@ -1,0 +1,303 @@
+package inference
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	ort "github.com/yalue/onnxruntime_go"
+
+	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/models"
+)
+
+// MaxBatch is the largest number of images of one run.
+const MaxBatch = 256
+
+// Model is a loaded model: a warm session on one device.
+type Model struct {
+	manifest  *models.Manifest
+	runtime   *Runtime
+	device    string
+	fallbacks []string
+	loadTime  time.Duration
+
+	mu      sync.RWMutex // held for reading by runs, for writing by Close
+	session *ort.DynamicAdvancedSession
+
+	heatRows, heatColumns int
+}
+
+// Load opens the package on the first provider that can run it, warms the
+// session and runs the reference cases.
+func (r *Runtime) Load(ctx context.Context, p *models.Package) (*Model, error) {
+	op := "load model " + p.Manifest.ID + " " + p.Manifest.Version
+	start := time.Now()
+	graph, err := p.Model()
+	if err != nil {
+		return nil, radnode.Errorf(radnode.Invalid, op, "%w", err)
+	}
+	if err := checkGraph(p.Manifest, graph); err != nil {
+		return nil, radnode.Errorf(radnode.Invalid, op, "%w", err)
+	}
+	var refused []string
+	for _, candidate := range r.providers {
+		m, err := r.try(ctx, p, graph, candidate)
+		if err == nil {
+			m.fallbacks = refused
+			m.loadTime = time.Since(start)
+			r.mu.Lock()
+			r.models[m] = struct{}{}
+			r.mu.Unlock()
+			return m, nil
+		}
+		if ctx.Err() != nil {
+			return nil, radnode.Errorf(radnode.Canceled, op, "%w", ctx.Err())
+		}
+		refused = append(refused, candidate.name+": "+oneLine(err))
+	}
+	return nil, radnode.Errorf(radnode.Invalid, op, "no execution provider runs it: %s", strings.Join(refused, "; "))
+}
+
+// oneLine shortens a text of the runtime, which may run over many lines.
+func oneLine(err error) string {
+	s := strings.Join(strings.Fields(err.Error()), " ")
+	if len(s) > 400 {
+		s = s[:400] + "…"
+	}
+	return s
+}
+
+// try opens the model on one provider and proves that it works there.
+func (r *Runtime) try(ctx context.Context, p *models.Package, graph []byte, on provider) (*Model, error) {
+	o, err := options(on, r.cfg.Threads)
+	if err != nil {
+		return nil, err
+	}
+	defer o.Destroy()
+	man := p.Manifest
+	session, err := ort.NewDynamicAdvancedSessionWithONNXData(graph, []string{man.Input.Name}, outputNames(man), o)
+	if err != nil {
+		return nil, err
+	}
+	m := &Model{manifest: man, runtime: r, device: on.name, session: session}
+	if err := m.warm(ctx); err != nil {
+		_ = session.Destroy() // the first error is the one to show
+		return nil, err
+	}
+	if err := m.selfTest(ctx, p); err != nil {
+		_ = session.Destroy() // the first error is the one to show
+		return nil, err
+	}
+	return m, nil
+}
+
+func outputNames(m *models.Manifest) []string {
+	if m.Outputs.Heatmap == "" {
+		return []string{m.Outputs.Probabilities}
+	}
+	return []string{m.Outputs.Probabilities, m.Outputs.Heatmap}
+}
+
+// checkGraph compares the inputs and outputs of the graph with the manifest.
+func checkGraph(m *models.Manifest, graph []byte) error {
+	in, out, err := ort.GetInputOutputInfoWithONNXData(graph)
+	if err != nil {
+		return fmt.Errorf("%s is not a graph that the runtime reads: %s", m.ONNX, oneLine(err))
+	}
+	if len(in) != 1 {
+		return fmt.Errorf("%s has %d inputs, one is supported", m.ONNX, len(in))
+	}
+	if err := checkTensor("input", in, m.Input.Name, m.Input.Shape(-1)); err != nil {
+		return err
+	}
+	labels := int64(len(m.Labels))
+	if err := checkTensor("output", out, m.Outputs.Probabilities, []int64{-1, labels}); err != nil {
+		return err
+	}
+	if m.Outputs.Heatmap == "" {
+		return nil
+	}
+	return checkTensor("output", out, m.Outputs.Heatmap, []int64{-1, labels, -1, -1})
+}
+
+// checkTensor finds name and compares its type and shape; -1 in want leaves a
+// dimension open, and a dynamic dimension of the graph fits anything. The
+// first dimension, the batch, must be dynamic or one.
+func checkTensor(kind string, infos []ort.InputOutputInfo, name string, want []int64) error {
+	for _, info := range infos {
+		if info.Name != name {
+			continue
+		}
+		if info.DataType != ort.TensorElementDataTypeFloat {
+			return fmt.Errorf("%s %q of the graph is %s, float32 is supported", kind, name, info.DataType)
+		}
+		fits := len(info.Dimensions) == len(want)
+		for i := 0; fits && i < len(want); i++ {
+			have := info.Dimensions[i]
+			fits = have < 0 || want[i] < 0 || have == want[i]
+		}
+		if !fits {
+			return fmt.Errorf("%s %q of the graph has shape %v where the manifest asks for %v (-1: any)", kind, name, info.Dimensions, want)
+		}
+		return nil
+	}
+	names := make([]string, len(infos))
+	for i, info := range infos {
+		names[i] = info.Name
+	}
+	return fmt.Errorf("the graph has no %s %q; it has %s", kind, name, strings.Join(names, ", "))
+}
+
+// warm runs one blank image, so that the first patient does not wait for the
+// runtime to plan its memory, and learns the size of the heat maps.
+func (m *Model) warm(ctx context.Context) error {
+	out, err := m.Run(ctx, 1, make([]float32, m.manifest.Input.Size()))
+	if err != nil {
+		return err
+	}
+	m.heatRows, m.heatColumns = out.HeatRows, out.HeatColumns
+	return nil
+}
+
+// Output is what one run of a batch gave.
+type Output struct {
+	Labels                int
+	Probabilities         []float32 // images x labels, as the graph gave them
+	HeatRows, HeatColumns int       // 0 where the model makes no maps
+	Heat                  []float32 // images x labels x rows x columns
+}
+
+// Run runs n images that lie one after the other in input.
+func (m *Model) Run(ctx context.Context, n int, input []float32) (*Output, error) {
+	op := "run model " + m.manifest.ID
+	if n < 1 || n > MaxBatch || len(input) != n*m.manifest.Input.Size() {
+		return nil, radnode.Errorf(radnode.Invalid, op, "%d values are not %d images of %d values", len(input), n, m.manifest.Input.Size())
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, radnode.Errorf(radnode.Canceled, op, "%w", err)
+	}
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if m.session == nil {
+		return nil, radnode.Errorf(radnode.Unavailable, op, "the model was retired")
+	}
+	tensor, err := ort.NewTensor(ort.NewShape(m.manifest.Input.Shape(n)...), input)
+	if err != nil {
+		return nil, radnode.Errorf(radnode.Internal, op, "%w", err)
+	}
+	defer tensor.Destroy()
+	values := make([]ort.Value, len(outputNames(m.manifest)))
+	defer func() {
+		for _, v := range values {
+			if v != nil {
+				_ = v.Destroy() // frees memory only
+			}
+		}
+	}()
+	if err := m.runUntil(ctx, tensor, values); err != nil {
+		if ctx.Err() != nil {
+			return nil, radnode.Errorf(radnode.Canceled, op, "%w", ctx.Err())
+		}
+		return nil, radnode.Errorf(radnode.Internal, op, "%s: %s", m.device, oneLine(err))
+	}
+	runtime.KeepAlive(input) // C code reads it until the run has ended
+	return m.collect(n, values)
+}
+
+// runUntil runs the session and stops it when ctx ends.
+func (m *Model) runUntil(ctx context.Context, in ort.Value, out []ort.Value) error {
+	if ctx.Done() == nil {
+		return m.session.Run([]ort.Value{in}, out)
+	}
+	opts, err := ort.NewRunOptions()
+	if err != nil {
+		return err
+	}
+	defer opts.Destroy()
+	ended, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		select {
+		case <-ctx.Done():
+			_ = opts.Terminate() // if it fails the run goes on to its end
+		case <-ended:
+		}
+	}()
+	err = m.session.RunWithOptions([]ort.Value{in}, out, opts)
+	close(ended)
+	<-stopped
+	return err
+}
+
+// collect copies the outputs out of the memory of the runtime and checks them.
+func (m *Model) collect(n int, values []ort.Value) (*Output, error) {
+	op := "run model " + m.manifest.ID
+	labels := len(m.manifest.Labels)
+	out := &Output{Labels: labels}
+	data, shape, err := floats(values[0])
+	if err != nil || len(shape) != 2 || shape[0] != int64(n) || shape[1] != int64(labels) {
+		return nil, radnode.Errorf(radnode.Invalid, op, "the probabilities have shape %v where %d images of %d labels were asked for", shape, n, labels)
+	}
+	for _, p := range data {
+		// A graph without its activation, or a fault of the device.
+		if !(p >= -1e-5 && p <= 1+1e-5) {
+			return nil, radnode.Errorf(radnode.Invalid, op, "the graph gave %g where a probability belongs", p)
+		}
+	}
+	out.Probabilities = append([]float32(nil), data...)
+	if len(values) == 1 {
+		return out, nil
+	}
+	data, shape, err = floats(values[1])
+	if err != nil || len(shape) != 4 || shape[0] != int64(n) || shape[1] != int64(labels) || shape[2] < 1 || shape[3] < 1 {
+		return nil, radnode.Errorf(radnode.Invalid, op, "the heat maps have shape %v where maps of %d images and %d labels were asked for", shape, n, labels)
+	}
+	for _, v := range data {
+		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
+			return nil, radnode.Errorf(radnode.Invalid, op, "the graph gave a heat map with a value that is no number")
+		}
+	}
+	out.HeatRows, out.HeatColumns = int(shape[2]), int(shape[3])
+	out.Heat = append([]float32(nil), data...)
+	return out, nil
+}
+
+func floats(v ort.Value) ([]float32, ort.Shape, error) {
+	t, ok := v.(*ort.Tensor[float32])
+	if !ok {
+		return nil, nil, fmt.Errorf("output is not float32")
+	}
+	return t.GetData(), t.GetShape(), nil
+}
+
+// Manifest returns the manifest of the model.
+func (m *Model) Manifest() *models.Manifest { return m.manifest }
+
+// Device is the execution provider the model runs on.
+func (m *Model) Device() string { return m.device }
+
+// Fallbacks says why better providers are not used, one sentence each.
+func (m *Model) Fallbacks() []string { return m.fallbacks }
+
+// LoadTime is how long it took to load, warm and prove the model.
+func (m *Model) LoadTime() time.Duration { return m.loadTime }
+
+// Close waits for runs under way and frees the session.
+func (m *Model) Close() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.session == nil {
+		return nil
+	}
+	err := m.session.Destroy()
+	m.session = nil
+	m.runtime.mu.Lock()
+	delete(m.runtime.models, m)
+	m.runtime.mu.Unlock()
+	return err
+}
