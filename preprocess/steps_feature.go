@@ -1,0 +1,3 @@
+package preprocess
+
+var featureSteps = []Step{}
