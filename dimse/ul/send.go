@@ -1,0 +1,121 @@
+package ul
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"sync"
+)
+
+// sender packs fragments of one message into P-DATA-TF PDUs and writes as
+// many at once as its buffer holds.
+type sender struct {
+	a         *Association
+	contextID byte
+	buf       []byte
+	n         int // bytes in buf
+	fragment  int // longest fragment the peer takes
+	out       occurrence
+}
+
+// sendRoom is the room beside one longest PDU: a command in front of it.
+const sendRoom = 1024
+
+var senders = sync.Pool{New: func() any {
+	return &sender{buf: make([]byte, DefaultMaxPDU+pduHeader+sendRoom)}
+}}
+
+// Send sends a message: a command and, if data is not nil, the data set read
+// from it to io.EOF. Messages of several goroutines do not mix. If data fails
+// the association is aborted, since half a data set cannot be taken back.
+func (a *Association) Send(contextID byte, command []byte, data io.Reader) error {
+	a.messages.Lock()
+	defer a.messages.Unlock()
+	s, _ := senders.Get().(*sender)
+	defer senders.Put(s)
+	s.a, s.contextID, s.n = a, contextID, 0
+	defer func() { s.a = nil }()
+	limit := a.cfg.MaxPDU
+	if m := a.peer().MaxLength; m != 0 && m < limit {
+		limit = m
+	}
+	s.fragment = int(min(limit, DefaultMaxPDU)) - pdvHeader
+	if s.fragment%2 == 1 { // fragments are of even length
+		s.fragment--
+	}
+	if err := s.command(command); err != nil {
+		return err
+	}
+	if data != nil {
+		if err := s.data(data); err != nil {
+			return err
+		}
+	}
+	return s.flush()
+}
+
+func (s *sender) flush() error {
+	if s.n == 0 {
+		return nil
+	}
+	s.out = occurrence{event: EventDataRequest, raw: s.buf[:s.n]}
+	s.n = 0
+	return s.a.local(&s.out)
+}
+
+// header writes the headers of a PDU with one fragment at the end of buf.
+func (s *sender) header(command, last bool, fragment int) {
+	h := s.buf[s.n:]
+	h[0], h[1] = byte(TypePDataTF), 0
+	binary.BigEndian.PutUint32(h[2:], uint32(fragment+pdvHeader))
+	binary.BigEndian.PutUint32(h[6:], uint32(fragment+2))
+	h[10], h[11] = s.contextID, controlHeader(command, last)
+	s.n += pduHeader + pdvHeader + fragment
+}
+
+func (s *sender) command(b []byte) error {
+	for {
+		n := min(len(b), s.fragment)
+		if s.n+pduHeader+pdvHeader+n > len(s.buf) {
+			if err := s.flush(); err != nil {
+				return err
+			}
+		}
+		copy(s.buf[s.n+pduHeader+pdvHeader:], b[:n])
+		b = b[n:]
+		s.header(true, len(b) == 0, n)
+		if len(b) == 0 {
+			return nil
+		}
+	}
+}
+
+// data reads one byte more than a fragment holds, to know which is the last.
+func (s *sender) data(r io.Reader) error {
+	const headers = pduHeader + pdvHeader
+	var ahead [1]byte
+	held := 0
+	for {
+		if s.n+headers+s.fragment+1 > len(s.buf) {
+			if err := s.flush(); err != nil {
+				return err
+			}
+		}
+		space := s.buf[s.n+headers : s.n+headers+s.fragment+1]
+		copy(space, ahead[:held])
+		n, err := io.ReadFull(r, space[held:])
+		n += held
+		last := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+		if err != nil && !last {
+			return errors.Join(err, s.a.Abort())
+		}
+		if !last {
+			n--
+			ahead[0], held = space[n], 1
+		}
+		s.header(false, last, n)
+		if last {
+			return nil
+		}
+	}
+}
