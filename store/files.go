@@ -1,0 +1,362 @@
+package store
+
+import (
+	"bufio"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/radnode/radnode"
+)
+
+// Instance files lie in instances/<generation>/<two hex digits>/<name>. A
+// process opens a generation of its own and a new one every filesPerGeneration
+// files: ext4 is slow at creating files where many were deleted lately, and
+// the sweep looks only at generations that were open when a process died.
+const (
+	filesPerGeneration = 64 << 10
+	fan                = 256
+	partSuffix         = ".part"
+	fileSuffix         = ".dcm"
+	openMark           = ".open" // in a generation that may hold files without rows; locked while its process lives
+	bufferSize         = 256 << 10
+)
+
+// files hands out places for new files.
+type files struct {
+	root  string
+	trace func(string)
+	bufs  sync.Pool
+
+	mu      sync.Mutex
+	current *generation
+	seq     atomic.Uint32
+}
+
+// generation is a folder of folders that this process writes to.
+type generation struct {
+	name  string
+	path  string
+	mark  *os.File
+	left  int // files it may still take
+	users int // files being written
+	mu    sync.Mutex
+	dirs  [fan]*os.File // open for syncing; nil: not made yet
+}
+
+func (f *files) open(root string, trace func(string)) error {
+	f.root, f.trace = root, trace
+	f.bufs.New = func() any { return bufio.NewWriterSize(nil, bufferSize) }
+	return fileError("open instance folder", os.MkdirAll(root, 0o700))
+}
+
+// close ends the current generation. Nothing is being written any more, so its
+// mark goes: there is nothing to sweep.
+func (f *files) close() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	g := f.current
+	f.current = nil
+	if g == nil {
+		return nil
+	}
+	return g.close(g.users == 0)
+}
+
+func (g *generation) close(clean bool) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var errs []error
+	for _, d := range g.dirs {
+		if d != nil {
+			errs = append(errs, d.Close())
+		}
+	}
+	if clean {
+		errs = append(errs, os.Remove(filepath.Join(g.path, openMark)))
+	}
+	return errors.Join(append(errs, g.mark.Close())...)
+}
+
+// newGeneration makes the next free folder. Making it is atomic, so several
+// processes never share one.
+func (f *files) newGeneration() (*generation, error) {
+	const op = "open instance folder"
+	names, err := generations(f.root)
+	if err != nil {
+		return nil, err
+	}
+	next := 1
+	if len(names) > 0 {
+		next, _ = strconv.Atoi(names[len(names)-1]) // generations gives numbers only
+		next++
+	}
+	for ; ; next++ {
+		g := &generation{name: fmt.Sprintf("%06d", next), left: filesPerGeneration}
+		g.path = filepath.Join(f.root, g.name)
+		err := os.Mkdir(g.path, 0o700)
+		if errors.Is(err, os.ErrExist) {
+			continue
+		}
+		if err != nil {
+			return nil, fileError(op, err)
+		}
+		g.mark, err = os.OpenFile(filepath.Join(g.path, openMark), os.O_CREATE|os.O_RDWR, 0o600)
+		if err != nil {
+			return nil, fileError(op, err)
+		}
+		if err := unix.Flock(int(g.mark.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+			return nil, fileError(op, errors.Join(err, g.mark.Close()))
+		}
+		if err := errors.Join(syncFolder(g.path), syncFolder(f.root)); err != nil {
+			return nil, fileError(op, errors.Join(err, g.mark.Close()))
+		}
+		return g, nil
+	}
+}
+
+// generations lists the generation folders in ascending order.
+func generations(root string) ([]string, error) {
+	entries, err := os.ReadDir(root) // sorted by name
+	if err != nil {
+		return nil, fileError("list instance folder", err)
+	}
+	var names []string
+	for _, e := range entries {
+		if _, err := strconv.ParseUint(e.Name(), 10, 31); err == nil && e.IsDir() && len(e.Name()) >= 6 {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
+}
+
+func syncFolder(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// place takes the next place: a generation and one of its folders, made if it
+// is not there yet.
+func (f *files) place() (*generation, int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.current == nil || f.current.left == 0 {
+		g, err := f.newGeneration()
+		if err != nil {
+			return nil, 0, err
+		}
+		f.retire()
+		f.current = g
+	}
+	g := f.current
+	g.left--
+	g.users++
+	return g, int(f.seq.Add(1) % fan), nil
+}
+
+// retire lets the full generation go as soon as nobody writes to it.
+func (f *files) retire() {
+	if g := f.current; g != nil && g.users == 0 {
+		_ = g.close(true) // at worst the next start sweeps it again
+	}
+}
+
+// release ends one use of g.
+func (f *files) release(g *generation) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	g.users--
+	if g != f.current && g.users == 0 && g.left == 0 {
+		_ = g.close(true) // at worst the next start sweeps it again
+	}
+}
+
+// folder opens folder n of the generation, making it durable when new.
+func (g *generation) folder(n int) (*os.File, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.dirs[n] != nil {
+		return g.dirs[n], nil
+	}
+	path := filepath.Join(g.path, fmt.Sprintf("%02x", n))
+	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+		return nil, err
+	}
+	if err := syncFolder(g.path); err != nil {
+		return nil, err
+	}
+	d, err := os.Open(path)
+	g.dirs[n] = d
+	return d, err
+}
+
+// File is a file on its way into the store. Exactly one of Keep and Discard
+// ends it; Discard after Keep does nothing.
+type File struct {
+	files  *files
+	gen    *generation
+	dir    *os.File
+	f      *os.File
+	buf    *bufio.Writer
+	digest hash.Hash
+	size   int64
+	part   string
+	name   string // relative to the instance folder
+	synced bool
+	kept   bool
+	ended  bool
+}
+
+// Create starts a file for the instance uid, which must be valid: it becomes a
+// part of the file's name.
+func (s *Store) Create(uid radnode.UID) (*File, error) {
+	const op = "create instance file"
+	if !uid.Valid() {
+		return nil, radnode.Errorf(radnode.Invalid, op, "the SOP Instance UID is not a UID (PS3.5 9.1)")
+	}
+	if err := s.CheckSpace(); err != nil {
+		return nil, err
+	}
+	g, n, err := s.files.place()
+	if err != nil {
+		return nil, err
+	}
+	f := &File{files: &s.files, gen: g, digest: sha256.New()}
+	if err := f.create(uid, n); err != nil {
+		s.files.release(g)
+		return nil, fileError(op, err)
+	}
+	return f, nil
+}
+
+func (f *File) create(uid radnode.UID, n int) (err error) {
+	if f.dir, err = f.gen.folder(n); err != nil {
+		return err
+	}
+	var salt [6]byte
+	_, _ = rand.Read(salt[:]) // never fails (crypto/rand)
+	base := string(uid) + "-" + hex.EncodeToString(salt[:]) + fileSuffix
+	f.name = filepath.Join(f.gen.name, fmt.Sprintf("%02x", n), base)
+	f.part = filepath.Join(f.files.root, f.name+partSuffix)
+	if f.f, err = os.OpenFile(f.part, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600); err != nil {
+		return err
+	}
+	f.buf = f.files.bufs.Get().(*bufio.Writer)
+	f.buf.Reset(f.f)
+	f.files.trace("file.created")
+	return nil
+}
+
+// Header takes the Part 10 header, which is not part of the digest.
+func (f *File) Header() io.Writer { return headerWriter{f} }
+
+type headerWriter struct{ f *File }
+
+func (h headerWriter) Write(p []byte) (int, error) {
+	n, err := h.f.buf.Write(p)
+	h.f.size += int64(n)
+	return n, fileError("write instance file", err)
+}
+
+// Write takes bytes of the data set.
+func (f *File) Write(p []byte) (int, error) {
+	n, err := f.buf.Write(p)
+	f.size += int64(n)
+	f.digest.Write(p[:n])
+	return n, fileError("write instance file", err)
+}
+
+// Sync makes the content and the name durable: the data, then the rename, then
+// the folder. The file still has no row.
+func (f *File) Sync() error {
+	const op = "sync instance file"
+	if err := f.buf.Flush(); err != nil {
+		return fileError(op, err)
+	}
+	f.files.trace("file.written")
+	if err := f.f.Sync(); err != nil {
+		return fileError(op, err)
+	}
+	f.files.trace("file.synced")
+	if err := os.Rename(f.part, strings.TrimSuffix(f.part, partSuffix)); err != nil {
+		return fileError(op, err)
+	}
+	f.synced = true
+	f.files.trace("file.renamed")
+	if err := f.dir.Sync(); err != nil {
+		return fileError(op, err)
+	}
+	f.files.trace("file.durable")
+	return nil
+}
+
+// Name is the path relative to the instance folder, for the row.
+func (f *File) Name() string { return f.name }
+
+// Size is the number of bytes written, header included.
+func (f *File) Size() int64 { return f.size }
+
+// Digest is the digest of the data set bytes.
+func (f *File) Digest() string { return "sha256:" + hex.EncodeToString(f.digest.Sum(nil)) }
+
+// Keep ends the writing of a file that has got its row.
+func (f *File) Keep() error {
+	f.kept = true
+	return f.end()
+}
+
+// Discard removes a file that got no row.
+func (f *File) Discard() error {
+	if f.ended {
+		return nil
+	}
+	path := f.part
+	if f.synced {
+		path = strings.TrimSuffix(f.part, partSuffix)
+	}
+	return errors.Join(fileError("remove instance file", os.Remove(path)), f.end())
+}
+
+func (f *File) end() error {
+	if f.ended {
+		return nil
+	}
+	f.ended = true
+	f.buf.Reset(nil)
+	f.files.bufs.Put(f.buf)
+	err := f.f.Close()
+	f.files.release(f.gen)
+	return fileError("close instance file", err)
+}
+
+// Path is the place of a file that a row names.
+func (s *Store) Path(name string) string { return filepath.Join(s.files.root, name) }
+
+// CheckSpace says NoResources when the disk is nearly full, so that a sender
+// hears it before its object is half there.
+func (s *Store) CheckSpace() error {
+	var fs unix.Statfs_t
+	if err := unix.Statfs(s.opts.Dir, &fs); err != nil {
+		return fileError("check disk space", err)
+	}
+	if free := int64(fs.Bavail) * fs.Bsize; free < s.opts.MinFree { //nolint:gosec // block counts fit
+		return radnode.Errorf(radnode.NoResources, "check disk space",
+			"the disk of the store has %d MB left, less than the %d MB kept in reserve: free some space", free>>20, s.opts.MinFree>>20)
+	}
+	return nil
+}

@@ -1,0 +1,155 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/radnode/radnode"
+)
+
+// Outcome is what became of an instance that was offered to the index.
+type Outcome int
+
+// The outcomes.
+const (
+	Added     Outcome = iota // new
+	Duplicate                // the same bytes are here already
+	Variant                  // other bytes under the same UID: kept apart
+)
+
+const insertInstance = `INSERT INTO instances (sop_uid, class_uid, study_uid, series_uid, syntax_uid, number, pixel_rows,
+  pixel_columns, frames, size, digest, source, remote, origin, status, reason, file, received_at)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) ON CONFLICT (sop_uid) DO NOTHING`
+
+// Add writes the row of an instance whose file is durable. Touch tells the
+// study about it; the study's row is written at the end of the transaction.
+func (t *Tx) Add(ctx context.Context, r *Record) (Outcome, *Touch, error) {
+	res, err := t.ExecContext(ctx, insertInstance, string(r.SOPInstanceUID), string(r.SOPClassUID), string(r.StudyInstanceUID),
+		string(r.SeriesInstanceUID), string(r.TransferSyntaxUID), r.InstanceNumber, r.Rows, r.Columns, r.Frames, r.Size, r.Digest,
+		r.Source, r.Remote, string(r.Origin), string(r.Status), r.Reason, r.File, micros(r.ReceivedAt))
+	if err != nil {
+		return 0, nil, err
+	}
+	n, err := res.RowsAffected()
+	if err != nil {
+		return 0, nil, err
+	}
+	if n == 1 {
+		return Added, t.touch(r), nil
+	}
+	outcome, err := t.same(ctx, r)
+	return outcome, nil, err
+}
+
+// same decides about an instance whose UID is taken.
+func (t *Tx) same(ctx context.Context, r *Record) (Outcome, error) {
+	var digest, syntax, study string
+	err := t.QueryRowContext(ctx, `SELECT digest, syntax_uid, study_uid FROM instances WHERE sop_uid = $1`, string(r.SOPInstanceUID)).
+		Scan(&digest, &syntax, &study)
+	if err != nil {
+		return 0, err
+	}
+	if digest == r.Digest && syntax == string(r.TransferSyntaxUID) {
+		return Duplicate, nil
+	}
+	res, err := t.ExecContext(ctx, `INSERT INTO variants (id, sop_uid, study_uid, class_uid, syntax_uid, size, digest, source, remote, file, received_at)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (sop_uid, digest, syntax_uid) DO NOTHING`,
+		NewID(), string(r.SOPInstanceUID), study, string(r.SOPClassUID), string(r.TransferSyntaxUID), r.Size, r.Digest, r.Source, r.Remote,
+		r.File, micros(r.ReceivedAt))
+	if err != nil {
+		return 0, err
+	}
+	n, err := res.RowsAffected()
+	if err != nil {
+		return 0, err
+	}
+	if n == 0 {
+		return Duplicate, nil
+	}
+	return Variant, t.Warn(ctx, radnode.UID(study), "another object came under the SOP Instance UID "+string(r.SOPInstanceUID)+
+		" from "+r.Source+"; it is kept apart and not shown: ask the sender which one is right")
+}
+
+// SetStatus says what became of an instance.
+func (t *Tx) SetStatus(ctx context.Context, uid radnode.UID, status InstanceStatus, reason string) error {
+	return t.one(ctx, "set instance status", `UPDATE instances SET status = $1, reason = $2 WHERE sop_uid = $3`, string(status), clip(reason), string(uid))
+}
+
+// one runs a statement that must change exactly one row.
+func (t *Tx) one(ctx context.Context, op, q string, args ...any) error {
+	res, err := t.ExecContext(ctx, q, args...)
+	if err != nil {
+		return databaseError(op, err)
+	}
+	n, err := res.RowsAffected()
+	if err != nil {
+		return databaseError(op, err)
+	}
+	if n != 1 {
+		return radnode.Errorf(radnode.NotFound, op, "no such entry")
+	}
+	return nil
+}
+
+const instanceColumns = `sop_uid, class_uid, study_uid, series_uid, syntax_uid, number, pixel_rows, pixel_columns, frames, size,
+  digest, source, remote, origin, status, reason, file, received_at`
+
+// scanner is a row.
+type scanner interface{ Scan(...any) error }
+
+func scanInstance(row scanner) (Record, error) {
+	var r Record
+	var received int64
+	err := row.Scan(&r.SOPInstanceUID, &r.SOPClassUID, &r.StudyInstanceUID, &r.SeriesInstanceUID, &r.TransferSyntaxUID, &r.InstanceNumber,
+		&r.Rows, &r.Columns, &r.Frames, &r.Size, &r.Digest, &r.Source, &r.Remote, &r.Origin, &r.Status, &r.Reason, &r.File, &received)
+	r.ReceivedAt = timeOf(received)
+	return r, err
+}
+
+// Instance finds one instance and its file.
+func (s *Store) Instance(ctx context.Context, uid radnode.UID) (Record, error) {
+	r, err := scanInstance(s.read.QueryRowContext(ctx, `SELECT `+instanceColumns+` FROM instances WHERE sop_uid = $1`, string(uid)))
+	if errors.Is(err, sql.ErrNoRows) {
+		return r, radnode.Errorf(radnode.NotFound, "find instance", "no instance %.70s is stored here", uid)
+	}
+	return r, databaseError("find instance", err)
+}
+
+// Instances lists the instances of a study in series and number order.
+func (s *Store) Instances(ctx context.Context, study radnode.UID) ([]Record, error) {
+	return instances(ctx, s.read, study)
+}
+
+// Instances lists the instances of a study as this transaction sees them.
+func (t *Tx) Instances(ctx context.Context, study radnode.UID) ([]Record, error) {
+	return instances(ctx, t, study)
+}
+
+// querier reads: the reading pool, or a transaction.
+type querier interface {
+	QueryContext(ctx context.Context, q string, args ...any) (*sql.Rows, error)
+}
+
+func instances(ctx context.Context, q querier, study radnode.UID) ([]Record, error) {
+	return list(ctx, q, scanInstance, `SELECT `+instanceColumns+` FROM instances WHERE study_uid = $1 ORDER BY series_uid, number, sop_uid`, string(study))
+}
+
+// list runs a query and scans all of its rows.
+func list[T any](ctx context.Context, q querier, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
+	const op = "read index"
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, databaseError(op, err)
+	}
+	defer rows.Close() //nolint:errcheck // Err below tells
+	var all []T
+	for rows.Next() {
+		v, err := scan(rows)
+		if err != nil {
+			return nil, databaseError(op, err)
+		}
+		all = append(all, v)
+	}
+	return all, databaseError(op, rows.Err())
+}

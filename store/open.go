@@ -1,0 +1,255 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/pressly/goose/v3"
+	"golang.org/x/sys/unix"
+	"modernc.org/sqlite"
+
+	"github.com/radnode/radnode"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Options say where and how a store works.
+type Options struct {
+	Dir string // the data folder; made when absent
+
+	// Exclusive is for the node itself: it locks the folder against a second
+	// node and sweeps what a crash left behind. Command-line tools that work
+	// beside a running node leave it false.
+	Exclusive bool
+
+	// MinFree is the disk space in bytes below which nothing new is accepted
+	// (NoResources), so that the index can always be written. 0: 128 MiB.
+	MinFree int64
+
+	// Schemas are migrations of other packages that live in the same database.
+	Schemas []Schema
+
+	Log *slog.Logger
+
+	// Trace is told the name of each durable step as it is reached. Tests end
+	// the process there. nil: nobody is told.
+	Trace func(step string)
+}
+
+// Schema is a set of migrations with a name of its own.
+type Schema struct {
+	Name string
+	FS   fs.FS // *.sql in goose's format
+}
+
+const (
+	defaultMinFree = 128 << 20
+	readers        = 4
+	busyTimeout    = 10 * time.Second
+	// walPages is how many pages the write-ahead log may hold before a commit
+	// also copies them into the database.
+	walPages = 4000
+)
+
+// Store is an open store.
+type Store struct {
+	opts   Options
+	log    *slog.Logger
+	write  *sql.DB // one connection: SQLite has one writer
+	read   *sql.DB
+	files  files
+	lock   *os.File // nil: not exclusive
+	writer writer
+
+	// Only the writer's goroutine touches these; Close does after its end.
+	stmts  map[string]*sql.Stmt
+	wanted []string
+}
+
+// Open opens or makes the store in opts.Dir.
+func Open(ctx context.Context, opts Options) (*Store, error) {
+	s := &Store{opts: opts, log: opts.Log, stmts: map[string]*sql.Stmt{}}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.opts.MinFree == 0 {
+		s.opts.MinFree = defaultMinFree
+	}
+	if err := s.open(ctx); err != nil {
+		_ = s.Close() // the first error is the one to tell
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Store) open(ctx context.Context) error {
+	const op = "open store"
+	if err := os.MkdirAll(s.opts.Dir, 0o700); err != nil {
+		return fileError(op, err)
+	}
+	if s.opts.Exclusive {
+		if err := s.lockFolder(); err != nil {
+			return err
+		}
+	}
+	if err := s.openDatabase(ctx); err != nil {
+		return err
+	}
+	if err := s.files.open(filepath.Join(s.opts.Dir, "instances"), s.trace); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(s.stageRoot(), 0o700); err != nil {
+		return fileError(op, err)
+	}
+	s.writer.start(s)
+	return nil
+}
+
+// lockFolder takes the folder for this process; the lock ends with it.
+func (s *Store) lockFolder() error {
+	f, err := os.OpenFile(filepath.Join(s.opts.Dir, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return fileError("lock store", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		_ = f.Close() // nothing was written to it
+		return radnode.Errorf(radnode.Conflict, "open store", "another node works on the folder %s: stop it or choose another --data folder", s.opts.Dir)
+	}
+	s.lock = f
+	return nil
+}
+
+// A transaction that must not vanish after its answer was sent needs
+// synchronous=FULL in WAL mode (NORMAL syncs at checkpoints only).
+func dsn(path string, readOnly bool) string {
+	q := url.Values{"_txlock": {"immediate"}}
+	for _, p := range []string{
+		fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()),
+		"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
+		fmt.Sprintf("wal_autocheckpoint(%d)", walPages),
+		"cache_size(-16384)", "temp_store(MEMORY)",
+	} {
+		q.Add("_pragma", p)
+	}
+	if readOnly {
+		q.Add("_pragma", "query_only(1)")
+	}
+	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()
+}
+
+func (s *Store) openDatabase(ctx context.Context) error {
+	// A commit is as durable with fdatasync(2); it spares the timestamp update.
+	if err := sqlite.Fdatasync(true); err != nil && !errors.Is(err, sqlite.ErrFdatasyncUnavailable) {
+		return databaseError("open database", err)
+	}
+	path := filepath.Join(s.opts.Dir, "radnode.db")
+	var err error
+	if s.write, err = sql.Open("sqlite", dsn(path, false)); err != nil {
+		return databaseError("open database", err)
+	}
+	s.write.SetMaxOpenConns(1)
+	s.write.SetMaxIdleConns(1)
+	if err := s.migrate(ctx); err != nil {
+		return err
+	}
+	if s.read, err = sql.Open("sqlite", dsn(path, true)); err != nil {
+		return databaseError("open database", err)
+	}
+	s.read.SetMaxOpenConns(readers)
+	s.read.SetMaxIdleConns(readers)
+	return databaseError("open database", s.read.PingContext(ctx))
+}
+
+// migrate brings the tables of the store and of the other packages up to date.
+func (s *Store) migrate(ctx context.Context) error {
+	own, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return databaseError("migrate store", err)
+	}
+	for _, schema := range append([]Schema{{Name: "store", FS: own}}, s.opts.Schemas...) {
+		p, err := goose.NewProvider(goose.DialectSQLite3, s.write, schema.FS,
+			goose.WithTableName("schema_"+schema.Name), goose.WithDisableGlobalRegistry(true))
+		if err != nil {
+			return databaseError("migrate "+schema.Name, err)
+		}
+		if _, err := p.Up(ctx); err != nil {
+			return databaseError("migrate "+schema.Name, err)
+		}
+	}
+	return nil
+}
+
+// DB is the writing connection, for packages that keep tables of their own in
+// the same database. It is the only one: a caller that holds rows or a
+// transaction of it open must not call Write.
+func (s *Store) DB() *sql.DB { return s.write }
+
+// Reader is the pool for reading; it refuses to write.
+func (s *Store) Reader() *sql.DB { return s.read }
+
+// Dir is the data folder.
+func (s *Store) Dir() string { return s.opts.Dir }
+
+// Close waits for the writer and closes everything.
+func (s *Store) Close() error {
+	s.writer.stop()
+	var errs []error
+	for _, st := range s.stmts {
+		errs = append(errs, st.Close())
+	}
+	s.stmts = map[string]*sql.Stmt{}
+	for _, db := range []*sql.DB{s.read, s.write} {
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	errs = append(errs, s.files.close())
+	if s.lock != nil {
+		errs = append(errs, s.lock.Close())
+		s.lock = nil
+	}
+	return errors.Join(errs...)
+}
+
+func (s *Store) trace(step string) {
+	if s.opts.Trace != nil {
+		s.opts.Trace(step)
+	}
+}
+
+func (s *Store) stageRoot() string { return filepath.Join(s.opts.Dir, "stages") }
+
+// now is the time with the precision of the columns.
+func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+func timeOf(us int64) time.Time {
+	if us == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(us).UTC()
+}
+
+func timePointer(us int64) *time.Time {
+	if us == 0 {
+		return nil
+	}
+	t := timeOf(us)
+	return &t
+}
