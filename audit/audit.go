@@ -78,16 +78,16 @@ const index = `CREATE INDEX IF NOT EXISTS audit_events_at ON audit_events (at)`
 const timeFormat = "2006-01-02T15:04:05.000000Z"
 
 // Trail reads and writes the audit trail of one database.
-type Trail struct{ db *sql.DB }
+type Trail struct{ db, read *sql.DB }
 
 // Open prepares the trail's table.
-func Open(ctx context.Context, db *sql.DB) (*Trail, error) {
+func Open(ctx context.Context, db, read *sql.DB) (*Trail, error) {
 	for _, statement := range []string{schema, index} {
 		if _, err := db.ExecContext(ctx, statement); err != nil {
 			return nil, fmt.Errorf("prepare the audit trail: %w", err)
 		}
 	}
-	return &Trail{db: db}, nil
+	return &Trail{db: db, read: read}, nil
 }
 
 // Record adds an event outside any transaction.
@@ -130,7 +130,7 @@ func (t *Trail) List(ctx context.Context, before time.Time, limit int) ([]Event,
 	if before.IsZero() {
 		before = time.Now().Add(time.Hour)
 	}
-	rows, err := t.db.QueryContext(ctx, `SELECT id, at, action, event_code, actor, remote, study_uid, object_id, failed, detail
+	rows, err := t.read.QueryContext(ctx, `SELECT id, at, action, event_code, actor, remote, study_uid, object_id, failed, detail
 FROM audit_events WHERE at < $1 ORDER BY at DESC, id LIMIT $2`, before.UTC().Format(timeFormat), limit)
 	if err != nil {
 		return nil, fmt.Errorf("read the audit trail: %w", err)

@@ -33,8 +33,9 @@ const MinPassword = 8
 
 // Accounts authenticates people and programs against one database.
 type Accounts struct {
-	db  *sql.DB
-	now func() time.Time
+	db   *sql.DB // writes
+	read *sql.DB
+	now  func() time.Time
 }
 
 var schema = []string{
@@ -47,14 +48,15 @@ var schema = []string{
   csrf TEXT NOT NULL, created_at BIGINT NOT NULL, used_at BIGINT NOT NULL)`,
 }
 
-// Open prepares the tables and returns the accounts.
-func Open(ctx context.Context, db *sql.DB) (*Accounts, error) {
+// Open prepares the tables and returns the accounts. Every request reads, so
+// reading has a pool of its own; both may be the same.
+func Open(ctx context.Context, db, read *sql.DB) (*Accounts, error) {
 	for _, statement := range schema {
 		if _, err := db.ExecContext(ctx, statement); err != nil {
 			return nil, fmt.Errorf("prepare the accounts: %w", err)
 		}
 	}
-	return &Accounts{db: db, now: time.Now}, nil
+	return &Accounts{db: db, read: read, now: time.Now}, nil
 }
 
 // Save adds or changes an account. An empty password keeps the present one.
@@ -103,7 +105,7 @@ func (a *Accounts) endSessions(ctx context.Context, name string) error {
 
 // List returns every account, by name.
 func (a *Accounts) List(ctx context.Context) ([]radnode.User, error) {
-	rows, err := a.db.QueryContext(ctx, `SELECT name, full_name, role, disabled FROM accounts ORDER BY name`)
+	rows, err := a.read.QueryContext(ctx, `SELECT name, full_name, role, disabled FROM accounts ORDER BY name`)
 	if err != nil {
 		return nil, fmt.Errorf("list accounts: %w", err)
 	}
@@ -132,7 +134,7 @@ func (a *Accounts) Authenticate(ctx context.Context, name, password string) (rad
 	var u radnode.User
 	var disabled int
 	var stored string
-	err := a.db.QueryRowContext(ctx, `SELECT name, full_name, role, disabled, password FROM accounts WHERE name = $1`, name).
+	err := a.read.QueryRowContext(ctx, `SELECT name, full_name, role, disabled, password FROM accounts WHERE name = $1`, name).
 		Scan(&u.Name, &u.FullName, &u.Role, &disabled, &stored)
 	if errors.Is(err, sql.ErrNoRows) {
 		matches(absent, password)
@@ -170,7 +172,7 @@ func (a *Accounts) Session(ctx context.Context, secret string) (radnode.User, st
 	var csrf string
 	var disabled int
 	var created, used int64
-	err := a.db.QueryRowContext(ctx, `SELECT a.name, a.full_name, a.role, a.disabled, s.csrf, s.created_at, s.used_at
+	err := a.read.QueryRowContext(ctx, `SELECT a.name, a.full_name, a.role, a.disabled, s.csrf, s.created_at, s.used_at
 FROM browser_sessions s JOIN accounts a ON a.name = s.account WHERE s.digest = $1`, digest(secret)).
 		Scan(&u.Name, &u.FullName, &u.Role, &disabled, &csrf, &created, &used)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -242,7 +244,7 @@ func (a *Accounts) RevokeToken(ctx context.Context, name string) error {
 
 // Tokens lists the tokens without their secrets.
 func (a *Accounts) Tokens(ctx context.Context) ([]Token, error) {
-	rows, err := a.db.QueryContext(ctx, `SELECT name, role, created_at FROM api_tokens ORDER BY name`)
+	rows, err := a.read.QueryContext(ctx, `SELECT name, role, created_at FROM api_tokens ORDER BY name`)
 	if err != nil {
 		return nil, fmt.Errorf("list tokens: %w", err)
 	}
@@ -261,7 +263,7 @@ func (a *Accounts) Tokens(ctx context.Context) ([]Token, error) {
 // Token returns who a bearer token stands for.
 func (a *Accounts) Token(ctx context.Context, secret string) (radnode.User, error) {
 	u := radnode.User{}
-	err := a.db.QueryRowContext(ctx, `SELECT name, role FROM api_tokens WHERE digest = $1`, digest(secret)).Scan(&u.Name, &u.Role)
+	err := a.read.QueryRowContext(ctx, `SELECT name, role FROM api_tokens WHERE digest = $1`, digest(secret)).Scan(&u.Name, &u.Role)
 	if errors.Is(err, sql.ErrNoRows) {
 		return radnode.User{}, radnode.Errorf(radnode.Unauthorized, "token", "the token is unknown or was revoked")
 	}

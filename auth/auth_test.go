@@ -19,7 +19,7 @@ func mustOpen(t *testing.T) *Accounts {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { db.Close() })
-	a, err := Open(context.Background(), db)
+	a, err := Open(context.Background(), db, db)
 	if err != nil {
 		t.Fatal(err)
 	}
