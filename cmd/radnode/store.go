@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/node"
+)
+
+// sentLine is the machine output for one file.
+type sentLine struct {
+	node.Sent
+	Error *string `json:"error"`
+}
+
+func storeFiles(ctx context.Context, p *program, args []string) error {
+	f := p.flags()
+	callingAE, timeout, asJSON := peerFlags(f)
+	rest, err := parse(f, args)
+	if err != nil {
+		return err
+	}
+	if len(rest) < 2 {
+		return usageError{"name a peer as CALLED@HOST:PORT and at least one file or folder"}
+	}
+	target, err := node.ParseTarget(rest[0], *callingAE)
+	if err != nil {
+		return usageError{err.Error()}
+	}
+	ctx, cancel := context.WithTimeout(ctx, *timeout)
+	defer cancel()
+	var stored, failed int
+	var bytes int64
+	start := time.Now()
+	err = target.Send(ctx, rest[1:], func(s node.Sent) {
+		if s.Error != nil {
+			failed++
+		} else {
+			stored++
+			bytes += s.Bytes
+		}
+		p.reportSent(s, *asJSON)
+	})
+	if !*asJSON {
+		seconds := time.Since(start).Seconds()
+		p.say("%d stored, %d failed, %.1f MB in %.2f s", stored, failed, float64(bytes)/1e6, seconds)
+	}
+	if err != nil {
+		return err
+	}
+	if failed > 0 {
+		return errReported
+	}
+	if stored == 0 {
+		return radnode.Errorf(radnode.NotFound, "store", "there was no file to send")
+	}
+	return nil
+}
+
+func (p *program) reportSent(s node.Sent, asJSON bool) {
+	switch {
+	case asJSON:
+		_ = p.line(sentLine{Sent: s, Error: errorText(s.Error)}) // a closed standard output ends the program by itself
+	case s.Error != nil:
+		p.say("%s: %v", s.File, s.Error)
+	}
+}

@@ -1,0 +1,179 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/dicom"
+	"github.com/radnode/radnode/dimse"
+	"github.com/radnode/radnode/dimse/ul"
+)
+
+// Target is a DICOM peer to call, and the AE title we call it with.
+type Target struct {
+	CalledAE  string
+	Address   string // host:port
+	CallingAE string
+}
+
+// ParseTarget reads CALLED@HOST:PORT.
+func ParseTarget(text, callingAE string) (Target, error) {
+	peer, err := ParsePeer("peer", text)
+	if err != nil {
+		return Target{}, err
+	}
+	if !ValidAETitle(callingAE) {
+		return Target{}, radnode.Errorf(radnode.Invalid, "peer", "calling AE title %q is not valid", callingAE)
+	}
+	return targetOf(peer, callingAE), nil
+}
+
+func targetOf(peer radnode.Peer, callingAE string) Target {
+	return Target{CalledAE: peer.AETitle, Address: net.JoinHostPort(peer.Host, strconv.Itoa(peer.Port)), CallingAE: callingAE}
+}
+
+func (t Target) dial(ctx context.Context, contexts []dimse.Proposal) (*dimse.Client, error) {
+	return dimse.Dial(ctx, t.Address, dimse.ClientConfig{CallingAE: t.CallingAE, CalledAE: t.CalledAE}, contexts)
+}
+
+// Echo verifies that the peer answers, and says how long the whole
+// association took.
+func (t Target) Echo(ctx context.Context) (time.Duration, error) {
+	start := time.Now()
+	client, err := t.dial(ctx, dimse.VerificationContexts())
+	if err != nil {
+		return 0, err
+	}
+	defer client.Close()
+	if err := client.Echo(ctx); err != nil {
+		return 0, err
+	}
+	if err := client.Release(ctx); err != nil {
+		return 0, err
+	}
+	return time.Since(start), nil
+}
+
+// Outgoing is a file to be sent with C-STORE.
+type Outgoing struct {
+	Path string
+	dimse.StoreOptions
+	offset int64 // of the data set
+	size   int64
+}
+
+// ReadOutgoing reads what a C-STORE request must say about a file.
+func ReadOutgoing(path string) (Outgoing, error) {
+	file, err := dicom.ReadFile(path, dicom.Limits{})
+	if err != nil {
+		return Outgoing{}, err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return Outgoing{}, err
+	}
+	o := Outgoing{Path: path, offset: file.DatasetOffset, size: info.Size() - file.DatasetOffset}
+	o.SOPClassUID = file.Dataset.UID(dicom.SOPClassUID)
+	o.SOPInstanceUID = file.Dataset.UID(dicom.SOPInstanceUID)
+	o.TransferSyntaxUID = file.TransferSyntax
+	if !o.SOPClassUID.Valid() || o.SOPInstanceUID == "" {
+		return Outgoing{}, radnode.Errorf(radnode.Invalid, "send", "the file names no SOP class or no SOP instance; it is no composite object")
+	}
+	return o, nil
+}
+
+// store sends the file on an open association.
+func (o Outgoing) store(ctx context.Context, client *dimse.Client) (dimse.Response, error) {
+	file, err := os.Open(o.Path)
+	if err != nil {
+		return dimse.Response{}, radnode.Errorf(radnode.NotFound, "send", "the file is gone: %w", err)
+	}
+	defer file.Close()
+	return client.Store(ctx, o.StoreOptions, io.NewSectionReader(file, o.offset, o.size))
+}
+
+// Sent is what became of one file.
+type Sent struct {
+	File           string      `json:"file"`
+	SOPInstanceUID radnode.UID `json:"sop_instance_uid"`
+	Status         string      `json:"status"` // four hexadecimal digits; "" if nothing was answered
+	Bytes          int64       `json:"bytes"`
+	Error          error       `json:"-"`
+}
+
+// Send sends files to the peer, in as few associations as their presentation
+// contexts need, and tells report about each file. A file that fails does not
+// stop the others; a peer that is lost does.
+func (t Target) Send(ctx context.Context, paths []string, report func(Sent)) error {
+	var batch []Outgoing
+	contexts := map[[2]radnode.UID]bool{}
+	flush := func() error {
+		defer func() { batch, contexts = nil, map[[2]radnode.UID]bool{} }()
+		return t.sendBatch(ctx, batch, report)
+	}
+	err := EachFile(ctx, paths, func(path string, err error) error {
+		var o Outgoing
+		if err == nil {
+			o, err = ReadOutgoing(path)
+		}
+		if err != nil {
+			report(Sent{File: path, Error: err})
+			return nil
+		}
+		key := [2]radnode.UID{o.SOPClassUID, o.TransferSyntaxUID}
+		if len(batch) == maxBatch || !contexts[key] && len(contexts) == ul.MaxContexts {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+		contexts[key] = true
+		batch = append(batch, o)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return flush()
+}
+
+// maxBatch is the most files that share an association.
+const maxBatch = 1000
+
+func (t Target) sendBatch(ctx context.Context, batch []Outgoing, report func(Sent)) error {
+	if len(batch) == 0 {
+		return nil
+	}
+	pairs := make([]dimse.StoreOptions, len(batch))
+	for i, o := range batch {
+		pairs[i] = o.StoreOptions
+	}
+	client, err := t.dial(ctx, dimse.StorageContexts(pairs...))
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	for _, o := range batch {
+		sent := Sent{File: o.Path, SOPInstanceUID: o.SOPInstanceUID, Bytes: o.size}
+		response, err := o.store(ctx, client)
+		sent.Error = err
+		if err == nil {
+			sent.Status = fmt.Sprintf("%04X", uint16(response.Status))
+			sent.Error = response.Err()
+		}
+		report(sent)
+		if code := radnode.CodeOf(err); code == radnode.Unavailable || code == radnode.Canceled {
+			return err
+		}
+	}
+	return client.Release(ctx)
+}
+
+// describeTarget names a peer in messages.
+func (t Target) String() string { return strings.TrimSpace(t.CalledAE) + "@" + t.Address }
