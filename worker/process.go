@@ -1,0 +1,258 @@
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/radnode/radnode"
+)
+
+// The times a process gets outside a request.
+const (
+	cancelGrace = 2 * time.Second        // to answer a cancelled request
+	stopGrace   = 3 * time.Second        // to end after its input closed
+	memoryTick  = 100 * time.Millisecond // between two looks at its memory during a request
+)
+
+// process is one running child. It belongs to one slot; only kill may be
+// called from elsewhere.
+type process struct {
+	cmd     *exec.Cmd
+	in      *os.File
+	hello   Hello
+	replies chan response
+	exited  chan struct{} // closed when the process was waited for
+	memory  int64         // limit in bytes, 0: none
+	lastID  uint64
+
+	mu     sync.Mutex
+	reason string // why we killed it, or how it ended
+}
+
+// launch starts a child and waits for its hello.
+func launch(ctx context.Context, cfg *Config) (*process, error) {
+	const op = "start pixel worker"
+	p := &process{replies: make(chan response), exited: make(chan struct{}), memory: cfg.MemoryLimit}
+	args := cfg.arguments()
+	p.cmd = exec.Command(args[0], args[1:]...)
+	p.cmd.Env = environment(os.Environ(), cfg.MemoryLimit)
+	p.cmd.Dir = "/"
+	p.cmd.WaitDelay = time.Second
+	stderr := &childLog{log: cfg.Log}
+	p.cmd.Stderr = stderr
+	out, err := p.start(cfg)
+	if err != nil {
+		return nil, radnode.Errorf(radnode.Unavailable, op, "%s does not start: %w", args[0], err)
+	}
+	hello := make(chan Hello, 1)
+	go p.read(out, hello)
+	timer := time.NewTimer(cfg.Timeouts.Start)
+	defer timer.Stop()
+	select {
+	case p.hello = <-hello:
+	case <-p.exited:
+		return nil, radnode.Errorf(radnode.Unavailable, op, "it ended before it was ready (%s); last words: %q", p.why(), stderr.last())
+	case <-timer.C:
+		p.kill("not ready within " + cfg.Timeouts.Start.String())
+		<-p.exited
+		return nil, radnode.Errorf(radnode.Unavailable, op, "it was %s", p.why())
+	case <-ctx.Done():
+		p.kill("cancelled")
+		<-p.exited
+		return nil, radnode.Errorf(radnode.Canceled, op, "%w", ctx.Err())
+	}
+	if p.hello.Error != "" || p.hello.Protocol != Protocol {
+		p.stop()
+		if p.hello.Error == "" {
+			p.hello.Error = fmt.Sprintf("it speaks version %d of the protocol, the node version %d; install both from one build", p.hello.Protocol, Protocol)
+		}
+		return nil, radnode.Errorf(radnode.Unavailable, op, "%s", p.hello.Error)
+	}
+	return p, nil
+}
+
+// start connects the pipes, starts the child and limits it.
+func (p *process) start(cfg *Config) (*os.File, error) {
+	childIn, in, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer childIn.Close()
+	out, childOut, err := os.Pipe()
+	if err != nil {
+		in.Close()
+		return nil, err
+	}
+	defer childOut.Close()
+	p.cmd.Stdin, p.cmd.Stdout = childIn, childOut
+	if err := startConfined(p.cmd); err != nil {
+		in.Close()
+		out.Close()
+		return nil, err
+	}
+	p.in = in
+	if err := limit(p.cmd.Process.Pid, cfg.MemoryLimit); err != nil {
+		cfg.Log.Warn("pixel worker runs without resource limits", "error", err)
+	}
+	return out, nil
+}
+
+// read passes on what the child says until it ends, then waits for it.
+func (p *process) read(out *os.File, hello chan<- Hello) {
+	defer close(p.exited)
+	defer p.in.Close()
+	defer out.Close()
+	var h Hello
+	err := readMessage(out, &h)
+	if err == nil {
+		hello <- h
+	}
+	for err == nil {
+		var r response
+		if err = readMessage(out, &r); err == nil {
+			select {
+			case p.replies <- r:
+			case <-time.After(cancelGrace):
+				err = fmt.Errorf("%w: an answer nobody asked for", errGarbage)
+			}
+		}
+	}
+	if errors.Is(err, errGarbage) {
+		p.kill("killed because it wrote " + errGarbage.Error())
+	}
+	// Its output is closed: a process that lives on could never answer.
+	ended := make(chan struct{})
+	timer := time.AfterFunc(stopGrace, func() { p.kill("killed because it closed its output") })
+	go func() { defer close(ended); p.wait() }()
+	<-ended
+	timer.Stop()
+}
+
+func (p *process) wait() {
+	err := p.cmd.Wait()
+	how := "ended without an error"
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		how = exit.String()
+		if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+			how = "ended by signal " + status.Signal().String()
+		}
+	} else if err != nil {
+		how = "ended: " + err.Error()
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.reason == "" {
+		p.reason = how
+	}
+}
+
+// why says how the process ended.
+func (p *process) why() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.reason
+}
+
+// kill ends the process and everything it may have started.
+func (p *process) kill(reason string) {
+	p.mu.Lock()
+	if p.reason == "" {
+		p.reason = reason
+	}
+	p.mu.Unlock()
+	select {
+	case <-p.exited: // its number may belong to another process by now
+	default:
+		killGroup(p.cmd)
+	}
+}
+
+// stop ends an idle process: it ends by itself when its input closes.
+func (p *process) stop() {
+	p.in.Close()
+	select {
+	case <-p.exited:
+	case <-time.After(stopGrace):
+		p.kill("killed because it did not end")
+		<-p.exited
+	}
+}
+
+// errDied reports that the process ended instead of answering.
+var errDied = errors.New("the pixel worker ended")
+
+// call sends one request and waits for its answer. errDied means that the
+// process is gone; any other error is an answer.
+func (p *process) call(ctx context.Context, op string, body json.RawMessage, timeout time.Duration) (json.RawMessage, error) {
+	p.lastID++
+	id := p.lastID
+	if err := p.send(request{ID: id, Op: op, Body: body}); err != nil {
+		return nil, err
+	}
+	deadline := time.NewTimer(timeout)
+	defer deadline.Stop()
+	tick := time.NewTicker(memoryTick)
+	defer tick.Stop()
+	cancelled := ctx.Done()
+	for {
+		select {
+		case r := <-p.replies:
+			return p.reply(ctx, id, r)
+		case <-p.exited:
+			return nil, errDied
+		case <-deadline.C:
+			p.kill("killed after " + timeout.String() + " without an answer")
+		case <-tick.C:
+			if used := resident(p.cmd.Process.Pid); p.memory > 0 && used > p.memory {
+				p.kill(fmt.Sprintf("killed because it used %d MB of memory, more than its limit of %d MB", used>>20, p.memory>>20))
+			}
+		case <-cancelled:
+			cancelled = nil
+			deadline.Reset(cancelGrace)
+			if err := p.send(request{ID: id, Op: opCancel}); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
+// send writes a message; a child that does not read for seconds is dead.
+func (p *process) send(r request) error {
+	err := p.in.SetWriteDeadline(time.Now().Add(stopGrace))
+	if err == nil {
+		err = writeMessage(p.in, r)
+	}
+	if err == nil || radnode.CodeOf(err) == radnode.TooLarge {
+		return err
+	}
+	if !errors.Is(err, syscall.EPIPE) && !errors.Is(err, io.ErrClosedPipe) && !errors.Is(err, os.ErrClosed) {
+		p.kill("killed because it took no request")
+	}
+	<-p.exited
+	return errDied
+}
+
+func (p *process) reply(ctx context.Context, id uint64, r response) (json.RawMessage, error) {
+	if r.ID != id {
+		p.kill("killed because it answered another request")
+		<-p.exited
+		return nil, errDied
+	}
+	if r.Error != nil {
+		err := r.Error.error()
+		if r.Error.Code == radnode.Canceled && ctx.Err() != nil {
+			return nil, radnode.Errorf(radnode.Canceled, r.Error.Op, "%w", ctx.Err())
+		}
+		return nil, err
+	}
+	return r.Body, nil
+}

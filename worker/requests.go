@@ -1,0 +1,127 @@
+package worker
+
+import (
+	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/models"
+)
+
+// AnalyzeRequest asks for the analysis of one file by every model that fits.
+type AnalyzeRequest struct {
+	Path   string   `json:"path"`
+	OutDir string   `json:"out_dir,omitempty"` // for the pictures of the stages; "" for none
+	Models []string `json:"models,omitempty"`  // ids; nil for all
+	Stages bool     `json:"stages,omitempty"`  // keep a picture of each step
+	Urgent bool     `json:"-"`                 // served before requests that are not
+}
+
+// FrameRequest asks for the stored values of one frame.
+type FrameRequest struct {
+	Path  string `json:"path"`
+	Frame int    `json:"frame"` // counted from 1 (PS3.18 8.3.1)
+	Out   string `json:"out"`   // file that takes the values, little endian; replaced in one step
+}
+
+// FrameInfo says what the file of a frame holds: rows of pixels, the samples
+// of a colour pixel side by side.
+type FrameInfo struct {
+	Rows          int    `json:"rows"`
+	Columns       int    `json:"columns"`
+	Samples       int    `json:"samples"`
+	BitsAllocated int    `json:"bits_allocated"` // 8, 16 or 32
+	BitsStored    int    `json:"bits_stored"`
+	Signed        bool   `json:"signed"`
+	Photometric   string `json:"photometric"` // after decoding: RGB where the codec undid a colour transform
+	Size          int64  `json:"size"`
+}
+
+// RenderRequest asks for a picture of one frame as a reader sees it.
+type RenderRequest struct {
+	Path    string  `json:"path"`
+	Frame   int     `json:"frame"` // counted from 1
+	Out     string  `json:"out"`
+	Window  *Window `json:"window,omitempty"`   // nil: the first of the header, else 1st to 99th percentile
+	MaxSize int     `json:"max_size,omitempty"` // longest side in pixels; 0: as it is
+	Format  string  `json:"format"`             // "jpeg" or "png"
+	Quality int     `json:"quality,omitempty"`  // of JPEG, 1..100; 0: 90
+}
+
+// RenderInfo describes the picture made.
+type RenderInfo struct {
+	Rows      int    `json:"rows"`
+	Columns   int    `json:"columns"`
+	MediaType string `json:"media_type"`
+	Size      int64  `json:"size"`
+}
+
+// Window is a VOI window (PS3.3 C.11.2.1.2).
+type Window struct {
+	Center      float64 `json:"center"`
+	Width       float64 `json:"width"`
+	Function    string  `json:"function,omitempty"` // LINEAR (also ""), LINEAR_EXACT, SIGMOID
+	Explanation string  `json:"explanation,omitempty"`
+}
+
+// LUT is a lookup table with its descriptor (PS3.3 C.11.1.1.1): values below
+// First map to the first entry, values beyond the end to the last.
+type LUT struct {
+	First       int     `json:"first"`
+	Bits        int     `json:"bits"` // of an entry
+	Data        []int32 `json:"data"`
+	Explanation string  `json:"explanation,omitempty"`
+}
+
+// Range is an inclusive range of stored values.
+type Range struct {
+	Low  int64 `json:"low"`
+	High int64 `json:"high"`
+}
+
+// Description is what a viewer must know of an image to show its stored
+// values right (PS3.3 C.7.6.3, C.11). Frames that differ from the first in an
+// enhanced object are listed in PerFrame.
+type Description struct {
+	SOPInstanceUID radnode.UID   `json:"sop_instance_uid"`
+	SOPClassUID    radnode.UID   `json:"sop_class_uid"`
+	TransferSyntax radnode.UID   `json:"transfer_syntax"`
+	Frames         int           `json:"frames"`
+	Frame          FrameInfo     `json:"frame"` // of each frame
+	Lossy          bool          `json:"lossy"` // lossy compression is part of its history
+	Values         FrameValues   `json:"values"`
+	PerFrame       []FrameValues `json:"per_frame,omitempty"`
+	Padding        *Range        `json:"padding"` // stored values that mark padding
+	Inverse        bool          `json:"inverse"` // MONOCHROME1 or presentation LUT shape INVERSE
+	Palette        []LUT         `json:"palette,omitempty"`
+	Spacing        *[2]float64   `json:"spacing"`        // millimetres between rows, between columns
+	SpacingSource  string        `json:"spacing_source"` // the attribute it came from
+	AspectRatio    float64       `json:"aspect_ratio"`   // height / width of a pixel; 1: square
+	Warnings       []string      `json:"warnings,omitempty"`
+}
+
+// FrameValues is the way from stored values to display values of one frame.
+type FrameValues struct {
+	Slope       float64  `json:"slope"`
+	Intercept   float64  `json:"intercept"`
+	Unit        string   `json:"unit"` // HU, OD, US …
+	ModalityLUT *LUT     `json:"modality_lut,omitempty"`
+	Windows     []Window `json:"windows"`
+	VOILUTs     []LUT    `json:"voi_luts,omitempty"`
+}
+
+// ModelStatus is one model as a worker has it.
+type ModelStatus struct {
+	ID         string           `json:"id"`
+	Version    string           `json:"version"`
+	State      string           `json:"state"`  // ModelReady or ModelRefused
+	Reason     string           `json:"reason"` // why it is refused
+	Device     string           `json:"device"`
+	Fallbacks  []string         `json:"fallbacks"` // why better devices are not used
+	LoadMillis float64          `json:"load_ms"`
+	Manifest   *models.Manifest `json:"manifest,omitempty"` // nil when it could not be read
+	Card       string           `json:"card,omitempty"`     // Markdown
+}
+
+// The states of a model.
+const (
+	ModelReady   = "ready"
+	ModelRefused = "refused"
+)
