@@ -32,7 +32,13 @@ func readFile(ra io.ReaderAt, size int64, lim Limits) (*File, error) {
 		w.add("unknown transfer syntax %s", f.TransferSyntax)
 		declared = TransferSyntax{UID: f.TransferSyntax, Encapsulated: true}
 	}
-	found, err := sniff(src, declared, f.TransferSyntax != "", w)
+	if f.TransferSyntax == "" && f.Meta.Len() > 0 {
+		if declared, err = guess(src); err != nil {
+			return nil, err
+		}
+		w.add("the meta information names no transfer syntax; the data set is read as %s", declared.Name)
+	}
+	found, err := sniff(src, declared, f.TransferSyntax != "" || f.Meta.Len() > 0, w)
 	if err != nil {
 		return nil, err
 	}
@@ -204,6 +210,22 @@ func sniff(src *source, declared TransferSyntax, labelled bool, w *warnings) (Tr
 		declared.Implicit, declared.BigEndian = t.Implicit, t.BigEndian
 		return declared, nil
 	}
+	return t, nil
+}
+
+// guess tells the encoding from the VR of the first element, or its absence.
+func guess(src *source) (TransferSyntax, error) {
+	b, err := src.peek(8)
+	if err != nil {
+		return TransferSyntax{}, err
+	}
+	uid := ImplicitVRLittleEndian
+	if len(b) == 8 {
+		if _, ok := kindOf(b[4], b[5]); ok {
+			uid = ExplicitVRLittleEndian
+		}
+	}
+	t, _ := LookupTransferSyntax(uid)
 	return t, nil
 }
 

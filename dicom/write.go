@@ -137,16 +137,20 @@ func (e *encoder) dataset(d *Dataset) error {
 		return radnode.Errorf(radnode.TooLarge, "write data set", "sequences are nested deeper than %d", DefaultLimits.Depth)
 	}
 	defer func() { e.depth-- }()
-	if d == e.root && needsUTF8(d) {
-		d.SetText(SpecificCharacterSet, "ISO_IR 192")
-	}
+	declare := d == e.root && needsUTF8(d)
 	for _, el := range d.elems {
+		if declare && el.Tag >= SpecificCharacterSet {
+			declare = false
+			if err := e.element(d, utf8Declaration); err != nil {
+				return err
+			}
+		}
 		switch {
 		case el.Tag.Element() == 0 && el.Tag != CommandGroupLength:
 			continue // PS3.5 7.2: group lengths are retired
 		case el.Tag == CommandGroupLength:
 			el = &Element{Tag: el.Tag, VR: UL, Value: commandLength(d)}
-		case el.Tag == SpecificCharacterSet && d != e.root:
+		case el.Tag == SpecificCharacterSet:
 			continue
 		}
 		if err := e.element(d, el); err != nil {
@@ -155,6 +159,8 @@ func (e *encoder) dataset(d *Dataset) error {
 	}
 	return nil
 }
+
+var utf8Declaration = &Element{Tag: SpecificCharacterSet, VR: CS, Value: []byte("ISO_IR 192")}
 
 // needsUTF8 reports whether any text of d or its items goes beyond ASCII, or a
 // character set was declared.
@@ -262,9 +268,6 @@ func (e *encoder) itemHeader(t Tag) (start int) {
 func (e *encoder) value(d *Dataset, el *Element) {
 	start := len(e.b)
 	v := d.utf8Value(el)
-	if el.Tag == SpecificCharacterSet {
-		v = []byte("ISO_IR 192")
-	}
 	e.b = append(e.b, v...)
 	k := el.VR.kind()
 	if len(v)%2 == 1 {
