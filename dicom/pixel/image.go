@@ -2,6 +2,8 @@ package pixel
 
 import (
 	"io"
+	"io/fs"
+	"math"
 	"strings"
 
 	"github.com/radnode/radnode"
@@ -75,7 +77,11 @@ func Open(f *dicom.File, r io.ReaderAt, lim Limits) (*Image, error) {
 	if f.PixelData == nil || f.Dataset == nil {
 		return nil, radnode.Errorf(radnode.Unsupported, opOpen, "the object holds no pixel data")
 	}
-	im := &Image{TransferSyntax: f.TransferSyntax, set: f.Dataset, data: f.PixelData, src: r, lim: lim}
+	src, err := f.PixelReader(r, sizeOf(r), dicom.Limits{})
+	if err != nil {
+		return nil, err
+	}
+	im := &Image{TransferSyntax: f.TransferSyntax, set: f.Dataset, data: f.PixelData, src: src, lim: lim}
 	if err := im.describe(); err != nil {
 		return nil, err
 	}
@@ -104,6 +110,20 @@ func Open(f *dicom.File, r io.ReaderAt, lim Limits) (*Image, error) {
 	}
 	im.readPadding()
 	return im, nil
+}
+
+// sizeOf returns the length of the file behind r, or a length beyond any file
+// where r does not tell.
+func sizeOf(r io.ReaderAt) int64 {
+	switch v := r.(type) {
+	case interface{ Size() int64 }:
+		return v.Size()
+	case interface{ Stat() (fs.FileInfo, error) }:
+		if st, err := v.Stat(); err == nil {
+			return st.Size()
+		}
+	}
+	return math.MaxInt64 >> 1
 }
 
 // describe reads the Image Pixel attributes, tolerating what is missing where
