@@ -47,6 +47,17 @@ func (im *Image) checkNative() error {
 
 // decodeNative reads native frame n.
 func (im *Image) decodeNative(n int, dst *Frame) error {
+	if err := im.readNative(n, dst); err != nil {
+		return err
+	}
+	if !im.Float {
+		maskSamples(dst.Pix, dst.BitsAllocated, im.BitsStored, im.HighBit, im.Signed)
+	}
+	return nil
+}
+
+// readNative reads the samples of native frame n with all their bits.
+func (im *Image) readNative(n int, dst *Frame) error {
 	dst.prepare(im)
 	first := int64(n) * im.nativeBits()
 	swap := im.swapUnit()
@@ -71,9 +82,6 @@ func (im *Image) decodeNative(n int, dst *Frame) error {
 		if c.subsampled() {
 			dst.Photometric = im.Photometric
 		}
-	}
-	if !im.Float {
-		maskSamples(dst.Pix, dst.BitsAllocated, im.BitsStored, im.HighBit, im.Signed)
 	}
 	return nil
 }
