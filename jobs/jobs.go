@@ -48,6 +48,11 @@ type Tx interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 }
 
+// Reader reads the queue's database.
+type Reader interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
 // Job is one piece of work.
 type Job struct {
 	Kind       string
@@ -60,12 +65,15 @@ type Job struct {
 }
 
 // Enqueue asks for a job at a time, as part of a transaction. Wake the queue
-// after the commit.
-func Enqueue(ctx context.Context, tx Tx, kind, key string, at time.Time) error {
+// after the commit. A job that is asked for again and again is put off no
+// longer than patience after it was first asked for.
+func Enqueue(ctx context.Context, tx Tx, kind, key string, at time.Time, patience time.Duration) error {
 	now := time.Now().UnixMicro()
 	_, err := tx.ExecContext(ctx, `INSERT INTO jobs (kind, job_key, state, run_at, generation, attempts, error, owner, created_at, updated_at)
-  VALUES ($1, $2, 'queued', $3, 1, 0, '', '', $4, $5) ON CONFLICT (kind, job_key) DO UPDATE SET run_at = excluded.run_at,
-  generation = jobs.generation + 1, attempts = 0, updated_at = excluded.updated_at`, kind, key, at.UnixMicro(), now, now)
+  VALUES ($1, $2, 'queued', $3, 1, 0, '', '', $4, $5) ON CONFLICT (kind, job_key) DO UPDATE SET
+  run_at = CASE WHEN excluded.run_at < jobs.created_at + $6 THEN excluded.run_at ELSE jobs.created_at + $7 END,
+  generation = jobs.generation + 1, attempts = 0, updated_at = excluded.updated_at`, kind, key, at.UnixMicro(), now, now,
+		patience.Microseconds(), patience.Microseconds())
 	return err
 }
 
@@ -122,8 +130,8 @@ func done(ctx context.Context, tx Tx, job Job, now time.Time) error {
 	if n, err := res.RowsAffected(); err != nil || n > 0 {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `UPDATE jobs SET state = 'queued', owner = '', error = '', updated_at = $1 WHERE kind = $2 AND job_key = $3`,
-		now.UnixMicro(), job.Kind, job.Key)
+	_, err = tx.ExecContext(ctx, `UPDATE jobs SET state = 'queued', owner = '', error = '', created_at = $1, updated_at = $2 WHERE kind = $3 AND job_key = $4`,
+		now.UnixMicro(), now.UnixMicro(), job.Kind, job.Key)
 	return err
 }
 
@@ -138,7 +146,7 @@ func putBack(ctx context.Context, tx Tx, job Job, at time.Time, attempts int, te
 
 // Keys lists the keys of a kind's jobs; the ledger compares them with the
 // work that is still open.
-func Keys(ctx context.Context, db *sql.DB, kind string) (map[string]bool, error) {
+func Keys(ctx context.Context, db Reader, kind string) (map[string]bool, error) {
 	rows, err := db.QueryContext(ctx, `SELECT job_key FROM jobs WHERE kind = $1`, kind)
 	if err != nil {
 		return nil, err

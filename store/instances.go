@@ -42,6 +42,32 @@ func (t *Tx) Add(ctx context.Context, r *Record) (Outcome, *Touch, error) {
 	return outcome, nil, err
 }
 
+// AddAuthored writes the row of an object that the node made. It belongs to its
+// study without counting among the images that came in.
+func (t *Tx) AddAuthored(ctx context.Context, r *Record) error {
+	r.Origin, r.Status = Authored, Own
+	res, err := t.ExecContext(ctx, insertInstance, string(r.SOPInstanceUID), string(r.SOPClassUID), string(r.StudyInstanceUID),
+		string(r.SeriesInstanceUID), string(r.TransferSyntaxUID), r.InstanceNumber, r.Rows, r.Columns, r.Frames, r.Size, r.Digest,
+		r.Source, r.Remote, string(r.Origin), string(r.Status), r.Reason, r.File, micros(r.ReceivedAt))
+	if err != nil {
+		return databaseError("file document", err)
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return firstError(err, radnode.Errorf(radnode.Conflict, "file document", "the document %s is stored already", r.SOPInstanceUID))
+	}
+	_, err = t.ExecContext(ctx, insertSeries, string(r.StudyInstanceUID), string(r.SeriesInstanceUID), r.Series.Modality, r.Series.Number,
+		r.Series.Description, r.Series.BodyPart)
+	return databaseError("file document", err)
+}
+
+// firstError is err, or what to say when there is none.
+func firstError(err, other error) error {
+	if err != nil {
+		return databaseError("file document", err)
+	}
+	return other
+}
+
 // same decides about an instance whose UID is taken.
 func (t *Tx) same(ctx context.Context, r *Record) (Outcome, error) {
 	var digest, syntax, study string

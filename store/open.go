@@ -132,7 +132,11 @@ func (s *Store) lockFolder() error {
 // A transaction that must not vanish after its answer was sent needs
 // synchronous=FULL in WAL mode (NORMAL syncs at checkpoints only).
 func dsn(path string, readOnly bool) string {
-	q := url.Values{"_txlock": {"immediate"}}
+	lock := "immediate"
+	if readOnly {
+		lock = "deferred"
+	}
+	q := url.Values{"_txlock": {lock}}
 	for _, p := range []string{
 		fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()),
 		"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
@@ -149,7 +153,7 @@ func dsn(path string, readOnly bool) string {
 
 func (s *Store) openDatabase(ctx context.Context) error {
 	// A commit is as durable with fdatasync(2); it spares the timestamp update.
-	if err := sqlite.Fdatasync(true); err != nil && !errors.Is(err, sqlite.ErrFdatasyncUnavailable) {
+	if _, err := sqlite.Fdatasync(true); err != nil && !errors.Is(err, sqlite.ErrFdatasyncUnavailable) {
 		return databaseError("open database", err)
 	}
 	path := filepath.Join(s.opts.Dir, "radnode.db")

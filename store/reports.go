@@ -13,7 +13,8 @@ import (
 // ReportRow is a report as it is filed.
 type ReportRow struct {
 	radnode.Report
-	DraftUID radnode.UID // of the newest unverified document
+	DraftUID  radnode.UID // of the newest unverified document
+	SeriesUID radnode.UID // of the documents of the study
 }
 
 // AddReport files a new report with its findings.
@@ -22,10 +23,10 @@ func (t *Tx) AddReport(ctx context.Context, r *ReportRow) error {
 	if err != nil {
 		return databaseError("file report", err)
 	}
-	_, err = t.ExecContext(ctx, `INSERT INTO reports (id, study_uid, state, version, sop_uid, draft_uid, predecessor, not_analysed,
-  impression, created_at, signed_at, signed_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, '')`,
-		r.ID, string(r.StudyInstanceUID), string(r.State), r.Version, string(r.SOPInstanceUID), string(r.DraftUID), r.Predecessor,
-		string(notAnalysed), r.Impression, micros(r.CreatedAt))
+	_, err = t.ExecContext(ctx, `INSERT INTO reports (id, study_uid, state, version, sop_uid, draft_uid, series_uid, predecessor,
+  not_analysed, impression, created_at, signed_at, signed_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, '')`,
+		r.ID, string(r.StudyInstanceUID), string(r.State), r.Version, string(r.SOPInstanceUID), string(r.DraftUID), string(r.SeriesUID),
+		r.Predecessor, string(notAnalysed), r.Impression, micros(r.CreatedAt))
 	if err != nil {
 		return databaseError("file report", err)
 	}
@@ -124,14 +125,14 @@ func (t *Tx) SignReport(ctx context.Context, r *ReportRow, expected int64) error
 	return t.one(ctx, "supersede report", `UPDATE reports SET state = 'superseded', version = version + 1 WHERE id = $1`, r.Predecessor)
 }
 
-const reportColumns = `id, study_uid, state, version, sop_uid, draft_uid, predecessor, not_analysed, impression, created_at, signed_at, signed_by`
+const reportColumns = `id, study_uid, state, version, sop_uid, draft_uid, series_uid, predecessor, not_analysed, impression, created_at, signed_at, signed_by`
 
 func scanReport(row scanner) (ReportRow, error) {
 	var r ReportRow
 	var notAnalysed string
 	var created, signed int64
-	err := row.Scan(&r.ID, &r.StudyInstanceUID, &r.State, &r.Version, &r.SOPInstanceUID, &r.DraftUID, &r.Predecessor, &notAnalysed,
-		&r.Impression, &created, &signed, &r.SignedBy)
+	err := row.Scan(&r.ID, &r.StudyInstanceUID, &r.State, &r.Version, &r.SOPInstanceUID, &r.DraftUID, &r.SeriesUID, &r.Predecessor,
+		&notAnalysed, &r.Impression, &created, &signed, &r.SignedBy)
 	if err != nil {
 		return r, err
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -94,9 +95,11 @@ func sameName(a, b string) bool {
 	return strings.EqualFold(strings.TrimRight(a, "^= "), strings.TrimRight(b, "^= "))
 }
 
+const insertSeries = `INSERT INTO series (study_uid, series_uid, modality, number, description, body_part)
+  VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (study_uid, series_uid) DO NOTHING`
+
 func (t *Tx) addSeries(ctx context.Context, study, uid radnode.UID, h SeriesHeader) error {
-	res, err := t.ExecContext(ctx, `INSERT INTO series (study_uid, series_uid, modality, number, description, body_part)
-  VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (study_uid, series_uid) DO NOTHING`, string(study), string(uid), h.Modality, h.Number, h.Description, h.BodyPart)
+	res, err := t.ExecContext(ctx, insertSeries, string(study), string(uid), h.Modality, h.Number, h.Description, h.BodyPart)
 	if err != nil {
 		return err
 	}
@@ -200,7 +203,8 @@ func studySummary(row scanner, study radnode.UID) (radnode.StudySummary, error) 
 	return sum, databaseError("find study", err)
 }
 
-// Series lists the series of a study with their instances.
+// Series lists the series of a study with the instances that came from
+// outside; the node's own documents are shown as reports.
 func (s *Store) Series(ctx context.Context, study radnode.UID) ([]radnode.Series, error) {
 	series, err := list(ctx, s.read, func(row scanner) (radnode.Series, error) {
 		var v radnode.Series
@@ -220,11 +224,11 @@ func (s *Store) Series(ctx context.Context, study radnode.UID) ([]radnode.Series
 		series[i].Instances = []radnode.Instance{}
 	}
 	for _, r := range all {
-		if i, ok := at[r.SeriesInstanceUID]; ok {
+		if i, ok := at[r.SeriesInstanceUID]; ok && r.Origin == Received {
 			series[i].Instances = append(series[i].Instances, r.Instance)
 		}
 	}
-	return series, nil
+	return slices.DeleteFunc(series, func(v radnode.Series) bool { return len(v.Instances) == 0 }), nil
 }
 
 // Warnings lists what the reader of a study should know, oldest first.

@@ -112,6 +112,7 @@ CREATE TABLE reports (
   version BIGINT NOT NULL,
   sop_uid TEXT NOT NULL,               -- of the signed document; fixed when the draft is made
   draft_uid TEXT NOT NULL,             -- of the newest unverified document
+  series_uid TEXT NOT NULL,            -- of the documents of this study
   predecessor TEXT NOT NULL,           -- report that this one amends
   not_analysed TEXT NOT NULL,          -- JSON list of text
   impression TEXT NOT NULL,

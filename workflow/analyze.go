@@ -1,0 +1,250 @@
+package workflow
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/jobs"
+	"github.com/radnode/radnode/store"
+)
+
+const (
+	// maxAttempts is how often a study is tried that fails for an unknown
+	// reason or ends the node.
+	maxAttempts = 5
+	// waitForWorker is the pause when no worker or no room is there; such
+	// failures are nobody's fault and do not count.
+	waitForWorker = 15 * time.Second
+)
+
+// read is one instance with what the models said.
+type read struct {
+	store.Record
+	analyses []radnode.Analysis
+	reason   string // why it was not analysed
+}
+
+// analyze is the handler of analyze jobs: it reads the images of a study that
+// have not been read, and files results and draft in one transaction.
+func (w *Workflow) analyze(ctx context.Context, job jobs.Job) error {
+	study := radnode.UID(job.Key)
+	pending, err := w.pending(ctx, study)
+	if err != nil {
+		return err
+	}
+	if len(pending) == 0 {
+		return w.settle(ctx, study)
+	}
+	if err := w.say(ctx, study, radnode.Analysing, fmt.Sprintf("%d of its images are being read", len(pending))); err != nil {
+		return err
+	}
+	run, dir, err := w.store.NewRun()
+	if err != nil {
+		return w.later(ctx, study, err)
+	}
+	reads, err := w.readAll(ctx, job, pending, dir)
+	w.Trace("analyze.read")
+	if err == nil {
+		err = w.fileAnalysis(ctx, study, run, reads)
+	}
+	if err == nil {
+		w.Trace("analyze.filed")
+		return nil
+	}
+	if drop := w.store.DropRun(run); drop != nil {
+		w.Log.Warn("stage pictures left behind for the next start to sweep", "error", drop)
+	}
+	return w.later(ctx, study, err)
+}
+
+// pending lists the instances of a study that wait to be read.
+func (w *Workflow) pending(ctx context.Context, study radnode.UID) ([]store.Record, error) {
+	all, err := w.store.Instances(ctx, study)
+	return slices.DeleteFunc(all, func(r store.Record) bool { return r.Status != store.Waiting }), err
+}
+
+// settle files where a study stands that has nothing to be read.
+func (w *Workflow) settle(ctx context.Context, study radnode.UID) error {
+	return w.store.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		tx.AfterCommit(func() { w.changed(study) })
+		return w.stand(ctx, tx, study)
+	})
+}
+
+// say shows what is going on.
+func (w *Workflow) say(ctx context.Context, study radnode.UID, state radnode.StudyState, reason string) error {
+	return w.store.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		tx.AfterCommit(func() { w.changed(study) })
+		return tx.SetState(ctx, study, state, reason)
+	})
+}
+
+// later decides when a study that could not be read is tried again, and says
+// so on its page.
+func (w *Workflow) later(ctx context.Context, study radnode.UID, cause error) error {
+	if ctx.Err() == nil {
+		reason := "waits to be read: " + radnode.MessageOf(cause)
+		if err := w.say(ctx, study, radnode.Analysing, reason); err != nil {
+			w.Log.Warn("state of a study not written", "study", study, "error", err)
+		}
+	}
+	switch radnode.CodeOf(cause) {
+	case radnode.Unavailable, radnode.NoResources:
+		w.Log.Warn("analysis put off", "study", study, "error", cause)
+		return jobs.Snooze(time.Now().Add(jobs.Jitter(waitForWorker)))
+	case radnode.Conflict:
+		return jobs.Snooze(time.Now()) // a reader was faster; look again
+	}
+	return cause
+}
+
+// readAll asks the models about each instance.
+func (w *Workflow) readAll(ctx context.Context, job jobs.Job, pending []store.Record, dir string) ([]read, error) {
+	reads := make([]read, 0, len(pending))
+	for _, rec := range pending {
+		r := read{Record: rec}
+		if job.Attempts >= maxAttempts {
+			r.reason = fmt.Sprintf("not analysed: given up after %d attempts (%s)", job.Attempts, job.Error)
+		} else if err := w.readOne(ctx, job, &r, dir); err != nil {
+			return nil, err
+		}
+		reads = append(reads, r)
+	}
+	return reads, nil
+}
+
+// readOne asks the models about one instance. The error it returns stops the
+// whole attempt; what is wrong with the instance alone becomes its reason.
+func (w *Workflow) readOne(ctx context.Context, job jobs.Job, r *read, dir string) error {
+	out := filepath.Join(dir, string(r.SOPInstanceUID))
+	if err := os.MkdirAll(out, 0o700); err != nil {
+		return radnode.Errorf(radnode.NoResources, "analyze", "no folder for stage pictures: %w", err)
+	}
+	analyses, err := w.Analyzer.Analyze(ctx, AnalyzeRequest{Path: w.store.Path(r.File), OutDir: out})
+	if err == nil {
+		r.analyses = analyses
+		return nil
+	}
+	switch radnode.CodeOf(err) {
+	case radnode.Unavailable, radnode.NoResources, radnode.Canceled:
+		return err
+	case radnode.Internal:
+		// A defect, perhaps a passing one; the last attempt files it.
+		if job.Attempts+1 < maxAttempts {
+			return err
+		}
+	}
+	w.Log.Warn("instance not analysed", "instance", r.SOPInstanceUID, "error", err)
+	r.reason = notAnalysed(radnode.MessageOf(err))
+	return nil
+}
+
+func notAnalysed(text string) string {
+	if strings.HasPrefix(text, "not analysed: ") {
+		return text
+	}
+	return "not analysed: " + text
+}
+
+// results turns what the models said into rows.
+func (r *read) results(run string, at time.Time) []store.ResultRow {
+	rows := make([]store.ResultRow, 0, len(r.analyses))
+	for _, a := range r.analyses {
+		a.SOPInstanceUID = r.SOPInstanceUID
+		a.File = "" // a path of this machine is no part of the record
+		rows = append(rows, store.ResultRow{
+			Result: radnode.Result{ID: store.NewID(), CreatedAt: at, Analysis: a},
+			Study:  r.StudyInstanceUID, Run: run, Folder: string(r.SOPInstanceUID),
+		})
+	}
+	return rows
+}
+
+// outcome is the state that the instance ends in.
+func (r *read) outcome() (store.InstanceStatus, string) {
+	if r.reason != "" {
+		return store.NotAnalysed, r.reason
+	}
+	var reasons []string
+	for _, a := range r.analyses {
+		if accepted(a) {
+			return store.Analysed, ""
+		}
+		reasons = append(reasons, refusal(a))
+	}
+	if len(reasons) == 0 {
+		return store.NotAnalysed, "not analysed: no model is installed"
+	}
+	return store.NotAnalysed, strings.Join(slices.Compact(reasons), "; ")
+}
+
+// accepted reports whether a model read the image.
+func accepted(a radnode.Analysis) bool { return a.Gate.Accepted && a.Error == nil }
+
+// refusal says in one sentence why a model did not read an image.
+func refusal(a radnode.Analysis) string {
+	name := a.Model.ID
+	if name == "" {
+		name = "image"
+	}
+	if a.Error != nil {
+		return name + ": " + notAnalysed(*a.Error)
+	}
+	return name + ": " + notAnalysed(strings.Join(a.Gate.Reasons, ", "))
+}
+
+// fileAnalysis writes results, instance states, draft report and draft
+// document in one transaction. A reader may decide meanwhile; then nothing is
+// written and Conflict tells the caller to look again.
+func (w *Workflow) fileAnalysis(ctx context.Context, study radnode.UID, run string, reads []read) error {
+	at := now()
+	var rows []store.ResultRow
+	for i := range reads {
+		rows = append(rows, reads[i].results(run, at)...)
+	}
+	for tries := 1; ; tries++ {
+		err := w.tryFile(ctx, study, reads, rows)
+		if radnode.CodeOf(err) != radnode.Conflict || tries == maxAttempts {
+			return err
+		}
+	}
+}
+
+func (w *Workflow) tryFile(ctx context.Context, study radnode.UID, reads []read, rows []store.ResultRow) error {
+	d, err := w.draft(ctx, study, rows)
+	if err != nil {
+		return err
+	}
+	defer w.discardDraft(d)
+	if err := w.authorDraft(ctx, d); err != nil {
+		return err
+	}
+	err = w.store.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		for i := range rows {
+			if err := tx.AddResult(ctx, &rows[i]); err != nil {
+				return err
+			}
+		}
+		for i := range reads {
+			status, reason := reads[i].outcome()
+			if err := tx.SetStatus(ctx, reads[i].SOPInstanceUID, status, reason); err != nil {
+				return err
+			}
+		}
+		if err := w.fileDraft(ctx, tx, d); err != nil {
+			return err
+		}
+		tx.AfterCommit(func() { w.changed(study) })
+		return w.stand(ctx, tx, study)
+	})
+	if err != nil {
+		return err
+	}
+	return d.keep()
+}

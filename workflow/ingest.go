@@ -1,0 +1,166 @@
+package workflow
+
+import (
+	"context"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/dicom"
+	"github.com/radnode/radnode/jobs"
+	"github.com/radnode/radnode/store"
+)
+
+// Source says where an object came from.
+type Source struct {
+	Name   string // calling AE title, user or token
+	Remote string // network address
+}
+
+// Ingest takes one instance: data is a data set without file meta information,
+// encoded in ts, of the class and instance that the sender announced. It
+// returns nil when file, index row and the study's job are on disk, and only
+// then; the same instance with the same bytes is a success that changes
+// nothing. On an error nothing is kept.
+func (w *Workflow) Ingest(ctx context.Context, src Source, ts, class, instance radnode.UID, data io.Reader) error {
+	const op = "ingest"
+	if !class.Valid() || !instance.Valid() || !ts.Valid() {
+		return radnode.Errorf(radnode.Invalid, op, "SOP class, SOP instance or transfer syntax is not a UID (PS3.5 9.1)")
+	}
+	f, err := w.store.Create(instance)
+	if err != nil {
+		return err
+	}
+	defer w.discard(f) // nothing once the file is kept
+	rec, err := receive(f, src, ts, class, instance, data)
+	if err != nil {
+		return err
+	}
+	w.classify(&rec)
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	rec.Size, rec.Digest, rec.File = f.Size(), f.Digest(), f.Name()
+	outcome, err := w.index(ctx, &rec)
+	if err != nil || outcome == store.Duplicate {
+		return err
+	}
+	w.Trace("ingest.done")
+	return f.Keep()
+}
+
+// discard removes a file that got no row.
+func (w *Workflow) discard(f *store.File) {
+	if err := f.Discard(); err != nil {
+		w.Log.Warn("a file without row was left behind for the next start to sweep", "error", err)
+	}
+}
+
+var copyBuffers = sync.Pool{New: func() any { b := make([]byte, 256<<10); return &b }}
+
+// receive streams the data set into f and reads its header on the way.
+func receive(f *store.File, src Source, ts, class, instance radnode.UID, data io.Reader) (store.Record, error) {
+	var rec store.Record
+	meta := dicom.Meta{SOPClassUID: class, SOPInstanceUID: instance, TransferSyntaxUID: ts}
+	if err := dicom.WriteMeta(f.Header(), meta); err != nil {
+		return rec, err
+	}
+	header, err := dicom.ReadHeader(io.TeeReader(data, f), ts, headerLimits)
+	if err != nil {
+		return rec, err
+	}
+	buf := copyBuffers.Get().(*[]byte)
+	defer copyBuffers.Put(buf)
+	if _, err := io.CopyBuffer(struct{ io.Writer }{f}, struct{ io.Reader }{data}, *buf); err != nil {
+		return rec, receiveError(err)
+	}
+	rec = store.RecordOf(header)
+	rec.TransferSyntaxUID, rec.Source, rec.Remote = ts, src.Name, src.Remote
+	rec.Origin, rec.ReceivedAt = store.Received, now()
+	return rec, agree(&rec, class, instance)
+}
+
+// headerLimits are tighter than the reader's own: a header is kept in memory
+// for each association at a time.
+var headerLimits = dicom.Limits{HeaderBytes: 32 << 20, ValueBytes: 4 << 20}
+
+// receiveError gives an error of the sender's stream a code.
+func receiveError(err error) error {
+	if radnode.CodeOf(err) != radnode.Internal {
+		return err
+	}
+	return radnode.Errorf(radnode.Canceled, "receive", "the object was cut off: %w", err)
+}
+
+// agree checks what the data set says against what the sender announced
+// (PS3.4 B.2.3: A900, data set does not match SOP class).
+func agree(rec *store.Record, class, instance radnode.UID) error {
+	const op = "ingest"
+	switch {
+	case rec.SOPClassUID != class:
+		return radnode.Errorf(radnode.Invalid, op, "the data set is of another SOP class than announced")
+	case rec.SOPInstanceUID != instance:
+		return radnode.Errorf(radnode.Invalid, op, "the data set has another SOP Instance UID than announced")
+	case !rec.StudyInstanceUID.Valid():
+		return radnode.Errorf(radnode.Invalid, op, "the data set has no valid Study Instance UID")
+	case !rec.SeriesInstanceUID.Valid():
+		return radnode.Errorf(radnode.Invalid, op, "the data set has no valid Series Instance UID")
+	}
+	return nil
+}
+
+// classify decides whether the instance is input for the models.
+func (w *Workflow) classify(rec *store.Record) {
+	switch {
+	case rec.Frames == 0:
+		rec.Status, rec.Reason = store.NotAnalysed, "no image"
+	case w.AE != "" && strings.EqualFold(rec.Source, w.AE):
+		// Results never become input: no loops.
+		rec.Status, rec.Reason = store.NotAnalysed, "sent by this node itself"
+	default:
+		rec.Status = store.Waiting
+	}
+}
+
+// index writes the row and, once per study and transaction, the study's job.
+func (w *Workflow) index(ctx context.Context, rec *store.Record) (store.Outcome, error) {
+	var outcome store.Outcome
+	var at time.Time
+	err := w.store.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		var touch *store.Touch
+		var err error
+		if outcome, touch, err = tx.Add(ctx, rec); err != nil {
+			return err
+		}
+		study := rec.StudyInstanceUID
+		if touch != nil {
+			at = time.Now().Add(w.Quiet)
+			tx.AtEnd("analyze "+string(study), func(ctx context.Context, tx *store.Tx) error {
+				return w.wanted(ctx, tx, touch, at)
+			})
+		} else if outcome == store.Variant {
+			tx.AfterCommit(func() { w.changed(study) })
+		}
+		return nil
+	})
+	if err == nil && !at.IsZero() {
+		w.queue.Wake(at)
+	}
+	return outcome, err
+}
+
+// wanted asks for the analysis of a study that is new or has new images.
+func (w *Workflow) wanted(ctx context.Context, tx *store.Tx, touch *store.Touch, at time.Time) error {
+	tx.AfterCommit(func() { w.changed(touch.Study) })
+	if touch.Waiting == 0 && !touch.New {
+		return nil
+	}
+	return jobs.Enqueue(ctx, tx, analyzeJob, string(touch.Study), at, w.Patience)
+}
+
+// changed tells the browsers that a study changed.
+func (w *Workflow) changed(study radnode.UID) {
+	w.events.publish(radnode.Event{Kind: "study", StudyInstanceUID: study})
+}

@@ -1,0 +1,78 @@
+package workflow
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/store"
+)
+
+var (
+	services = []string{"store", "query", "retrieve", "commit"}
+	kinds    = []string{"sr", "seg", "sc", "pdf"}
+)
+
+// Peers lists the peers by name.
+func (w *Workflow) Peers(ctx context.Context) ([]radnode.Peer, error) {
+	list, err := w.store.Peers(ctx)
+	if list == nil {
+		list = []radnode.Peer{}
+	}
+	return list, err
+}
+
+// AddPeer adds a peer or replaces the one of that name.
+func (w *Workflow) AddPeer(ctx context.Context, p radnode.Peer) error {
+	if err := checkPeer(p); err != nil {
+		return err
+	}
+	return w.store.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		tx.AfterCommit(func() { w.events.publish(radnode.Event{Kind: "peer", ID: p.Name}) })
+		return tx.SavePeer(ctx, p)
+	})
+}
+
+// RemovePeer removes a peer. Its open deliveries end as failed: there is
+// nowhere to send them.
+func (w *Workflow) RemovePeer(ctx context.Context, name string) error {
+	return w.store.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		tx.AfterCommit(func() { w.events.publish(radnode.Event{Kind: "peer", ID: name}) })
+		return tx.RemovePeer(ctx, name)
+	})
+}
+
+// checkPeer keeps peers out that nobody could call.
+func checkPeer(p radnode.Peer) error {
+	const op = "add peer"
+	switch {
+	case p.Name == "" || len(p.Name) > 64 || strings.ContainsFunc(p.Name, func(c rune) bool { return c <= ' ' || c == 0x7f }):
+		return radnode.Errorf(radnode.Invalid, op, "the name of a peer is 1 to 64 characters without blanks")
+	case !validAETitle(p.AETitle):
+		return radnode.Errorf(radnode.Invalid, op, "%.20q is no AE title: 1 to 16 characters, not only blanks, no backslash (PS3.5 6.2)", p.AETitle)
+	case p.Host == "" || len(p.Host) > 255 || strings.ContainsAny(p.Host, " /@\t\n"):
+		return radnode.Errorf(radnode.Invalid, op, "%.60q is no host name or address", p.Host)
+	case p.Port < 1 || p.Port > 65535:
+		return radnode.Errorf(radnode.Invalid, op, "the port must be 1 to 65535, not %d", p.Port)
+	}
+	for _, list := range []struct {
+		given, known []string
+		what         string
+	}{{p.Allow, services, "service"}, {p.Deliver, kinds, "kind of object"}} {
+		for _, v := range list.given {
+			if !slices.Contains(list.known, v) {
+				return radnode.Errorf(radnode.Invalid, op, "%.20q is no %s: use %s", v, list.what, strings.Join(list.known, ", "))
+			}
+		}
+	}
+	return nil
+}
+
+// validAETitle follows the AE value representation (PS3.5 6.2).
+func validAETitle(s string) bool {
+	if len(s) == 0 || len(s) > 16 || strings.TrimSpace(s) == "" {
+		return false
+	}
+	return !strings.ContainsFunc(s, func(c rune) bool { return c < ' ' || c > '~' || c == '\\' })
+}

@@ -1,0 +1,152 @@
+package workflow
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/audit"
+	"github.com/radnode/radnode/jobs"
+	"github.com/radnode/radnode/store"
+)
+
+// Sign turns a draft into a signed report: the verified document is made and
+// stored, a delivery per destination is ordered and the act is audited, in one
+// transaction. version is the version the reader saw. Of two signers one wins;
+// the other gets Conflict.
+func (w *Workflow) Sign(ctx context.Context, user radnode.User, reportID string, version int64) (*radnode.Report, error) {
+	const op = "sign report"
+	if err := reader(op, user); err != nil {
+		return nil, err
+	}
+	if user.FullName == "" {
+		return nil, radnode.Errorf(radnode.Forbidden, op, "the account %s has no full name to sign with: an administrator can set it", user.Name)
+	}
+	r, err := w.store.Report(ctx, reportID)
+	if err != nil {
+		return nil, err
+	}
+	if err := signable(r, version); err != nil {
+		return nil, err
+	}
+	at := now()
+	r.State, r.SignedAt, r.SignedBy = radnode.Final, &at, user.FullName
+	doc, err := w.verified(ctx, user, r)
+	if err != nil {
+		return nil, err
+	}
+	defer w.discard(doc.file) // nothing once the file is kept
+	w.Trace("sign.written")
+	err = w.store.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return w.fileSigned(ctx, tx, user, r, doc, version) })
+	if err != nil {
+		return nil, err
+	}
+	w.Trace("sign.done")
+	w.queue.Wake(at)
+	if err := doc.file.Keep(); err != nil {
+		w.Log.Warn("file of a signed report not closed", "report", reportID, "error", err)
+	}
+	return w.Report(ctx, reportID)
+}
+
+// signable says why a report cannot be signed now.
+func signable(r *store.ReportRow, version int64) error {
+	if err := open(r, version); err != nil {
+		return err
+	}
+	n := 0
+	for _, f := range r.Findings {
+		if mustDecide(f) && f.Decision == radnode.Undecided {
+			n++
+		}
+	}
+	if n > 0 {
+		return radnode.Errorf(radnode.Conflict, "sign report", "%d of the present findings wait for a decision: accept or reject each first", n)
+	}
+	return nil
+}
+
+// mustDecide reports whether a finding needs a decision before the signature:
+// what a model says is present and is a finding of the patient. Technical
+// labels (no code) describe the picture.
+func mustDecide(f radnode.ReportFinding) bool {
+	return f.Finding.Present && f.Finding.Code != nil
+}
+
+// verified writes the verified document. Its SOP Instance UID was fixed with
+// the draft: signing again after a crash gives the same identity.
+func (w *Workflow) verified(ctx context.Context, user radnode.User, r *store.ReportRow) (*document, error) {
+	if w.Author == nil {
+		return nil, radnode.Errorf(radnode.Unavailable, "sign report", "this program cannot make report documents")
+	}
+	results, err := w.store.Results(ctx, r.StudyInstanceUID)
+	if err != nil {
+		return nil, err
+	}
+	uids := []radnode.UID{r.DraftUID}
+	if r.Predecessor != "" {
+		old, err := w.store.Report(ctx, r.Predecessor)
+		if err != nil {
+			return nil, err
+		}
+		uids = append(uids, old.SOPInstanceUID)
+	}
+	predecessors, err := w.instances(ctx, uids...)
+	if err != nil {
+		return nil, err
+	}
+	return w.write(ctx, Document{
+		SOPInstanceUID: r.SOPInstanceUID, SeriesInstanceUID: r.SeriesUID, Report: r.Report, Observer: &user,
+		Results: radnodeResults(results), Predecessors: predecessors,
+	})
+}
+
+// fileSigned writes everything that a signature brings about.
+func (w *Workflow) fileSigned(ctx context.Context, tx *store.Tx, user radnode.User, r *store.ReportRow, doc *document, version int64) error {
+	if err := tx.SignReport(ctx, r, version); err != nil {
+		return err
+	}
+	if err := tx.AddAuthored(ctx, &doc.Record); err != nil {
+		return err
+	}
+	if err := w.order(ctx, tx, r); err != nil {
+		return err
+	}
+	if err := w.audit(ctx, tx, audit.ReportSigned, user, r, "document "+string(r.SOPInstanceUID)); err != nil {
+		return err
+	}
+	tx.AfterCommit(func() { w.reportChanged(r) })
+	return w.stand(ctx, tx, r.StudyInstanceUID)
+}
+
+// order files a delivery and its job for each destination of the document.
+func (w *Workflow) order(ctx context.Context, tx *store.Tx, r *store.ReportRow) error {
+	peers, err := tx.Peers(ctx)
+	if err != nil {
+		return err
+	}
+	at := *r.SignedAt
+	for _, p := range peers {
+		if !slices.Contains(p.Deliver, kindSR) {
+			continue
+		}
+		d := store.DeliveryRow{
+			Delivery: radnode.Delivery{
+				ID: store.NewID(), ReportID: r.ID, Peer: p.Name, Kind: kindSR, SOPInstanceUID: r.SOPInstanceUID,
+				State: radnode.DeliveryQueued, NextAttempt: &at, UpdatedAt: at,
+			},
+			Study: r.StudyInstanceUID, StartedAt: at, CreatedAt: at,
+		}
+		if err := tx.AddDelivery(ctx, &d); err != nil {
+			return err
+		}
+		if err := jobs.Enqueue(ctx, tx, deliverJob, d.ID, at, time.Duration(0)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// kindSR is the kind of a delivery that carries a structured report.
+const kindSR = "sr"

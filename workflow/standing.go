@@ -1,0 +1,116 @@
+package workflow
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/store"
+)
+
+// topFindings is how many findings a worklist row names.
+const topFindings = 3
+
+// stand works out from the rows where a study stands, and writes it. It is the
+// only place that decides a study's state once its images are read.
+func (w *Workflow) stand(ctx context.Context, tx *store.Tx, study radnode.UID) error {
+	instances, err := tx.Instances(ctx, study)
+	if err != nil {
+		return err
+	}
+	reports, err := tx.Reports(ctx, study)
+	if err != nil {
+		return err
+	}
+	st := store.StudyStanding{State: radnode.NotAnalysed, Reason: notAnalysedReason(instances)}
+	if len(reports) > 0 {
+		w.standOfReport(&st, &reports[0])
+		if st.Reader == "" && reports[0].Predecessor != "" && len(reports) > 1 {
+			st.Reader = reports[1].SignedBy
+		}
+	}
+	if slices.ContainsFunc(instances, func(r store.Record) bool { return r.Status == store.Waiting }) {
+		st.State, st.Reason = radnode.Arriving, store.ArrivingReason
+	}
+	return tx.SetStanding(ctx, study, st)
+}
+
+// notAnalysedReason says why no image of a study was read.
+func notAnalysedReason(instances []store.Record) string {
+	var reasons []string
+	for _, r := range instances {
+		if r.Origin == store.Received && r.Reason != "" && !slices.Contains(reasons, r.Reason) {
+			reasons = append(reasons, r.Reason)
+		}
+	}
+	if len(reasons) == 0 {
+		return "not analysed"
+	}
+	text := strings.Join(reasons[:min(len(reasons), topFindings)], "; ")
+	if more := len(reasons) - topFindings; more > 0 {
+		text += fmt.Sprintf(" and %d more reasons", more)
+	}
+	return notAnalysed(text)
+}
+
+// standOfReport is where a study stands by its newest report.
+func (w *Workflow) standOfReport(st *store.StudyStanding, r *store.ReportRow) {
+	st.Findings = top(r.Findings)
+	st.Reader = r.SignedBy
+	if r.State == radnode.Draft {
+		st.State, st.Reason = radnode.ToReview, "the draft report waits for a reader"
+		if r.Predecessor != "" {
+			st.Reason = "an amendment of the signed report waits for a reader"
+		}
+		for _, f := range r.Findings {
+			if f.Finding.Present && f.Decision != radnode.Rejected {
+				st.Urgency = max(st.Urgency, w.Urgency(f.Model, f.Finding.Label))
+			}
+		}
+		return
+	}
+	st.State, st.Reason, st.DeliveryState = deliveryStanding(r.Deliveries)
+}
+
+// top names the first present findings with their probability in percent.
+// Technical labels, which have no code, are no findings for a worklist.
+func top(findings []radnode.ReportFinding) []string {
+	list := []string{}
+	for _, f := range findings {
+		if !f.Finding.Present || f.Finding.Code == nil || f.Decision == radnode.Rejected {
+			continue
+		}
+		text := fmt.Sprintf("%s %d", f.Finding.Label, int(math.Round(f.Finding.Probability*100)))
+		if len(list) < topFindings && !slices.Contains(list, text) {
+			list = append(list, text)
+		}
+	}
+	return list
+}
+
+// deliveryStanding is where a signed report stands: as far as the worst of its
+// deliveries.
+func deliveryStanding(all []radnode.Delivery) (state radnode.StudyState, reason, delivery string) {
+	if len(all) == 0 {
+		return radnode.Signed, "signed; no destination is configured", ""
+	}
+	by := map[radnode.DeliveryState][]string{}
+	for _, d := range all {
+		by[d.State] = append(by[d.State], d.Peer)
+	}
+	for _, d := range all {
+		if d.State == radnode.DeliveryFailed {
+			return radnode.Undelivered, d.Peer + ": " + d.Error, string(d.State)
+		}
+	}
+	if q := by[radnode.DeliveryQueued]; len(q) > 0 {
+		return radnode.Signed, "signed; on its way to " + strings.Join(q, ", "), string(radnode.DeliveryQueued)
+	}
+	if s := by[radnode.DeliverySent]; len(s) > 0 {
+		return radnode.Signed, "signed; sent to " + strings.Join(s, ", ") + ", not proved", string(radnode.DeliverySent)
+	}
+	return radnode.Delivered, "delivered to " + strings.Join(by[radnode.DeliveryProven], ", "), string(radnode.DeliveryProven)
+}

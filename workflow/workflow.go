@@ -1,0 +1,157 @@
+// Package workflow is the story of a study: it comes in (Ingest), is read by
+// the models that fit (Analyze), is reviewed and signed by a person (Decide,
+// Sign) and delivered with proof (Deliver).
+//
+// Each verb has a file of its own and one transaction in which it takes
+// effect. What is needed from outside (models, documents, peers) is asked for
+// through the small interfaces below, so that the story can be told in a test
+// without any of them.
+//
+// The rules it keeps:
+//
+//   - nothing is acknowledged before file, row and job are on disk;
+//   - every verb may be started again after a crash at any point: a second run
+//     finds what the first one filed and goes on from there;
+//   - a document's SOP Instance UID is chosen before the document is made, so
+//     that no crash gives one report two identities;
+//   - every instance, report and delivery is in one defined state (Ledger).
+package workflow
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/jobs"
+	"github.com/radnode/radnode/store"
+)
+
+// Analyzer reads one instance with every model that fits it.
+type Analyzer interface {
+	// Analyze returns one analysis per model and frame. An error with code
+	// Unavailable, NoResources or Canceled may pass; any other is final for
+	// this instance.
+	Analyze(ctx context.Context, req AnalyzeRequest) ([]radnode.Analysis, error)
+}
+
+// AnalyzeRequest names an instance and where its stage pictures go.
+type AnalyzeRequest struct {
+	Path   string // Part 10 file
+	OutDir string // exists; Stage.File is relative to it
+}
+
+// Object is a document on its way to a peer.
+type Object struct {
+	Path              string // Part 10 file
+	SOPClassUID       radnode.UID
+	SOPInstanceUID    radnode.UID
+	TransferSyntaxUID radnode.UID
+}
+
+// Sender brings documents to peers.
+type Sender interface {
+	// Store sends one object; nil means that the peer answered success or a
+	// warning. Unavailable, NoResources, Canceled and Internal errors are
+	// tried again; Conflict means that the peer has the instance already; any
+	// other error is a refusal for good.
+	Store(ctx context.Context, peer radnode.Peer, object Object) error
+
+	// Prove finds out whether the peer keeps the objects, and how that was
+	// found out ("storage commitment", "query"). NotFound means that it does
+	// not have them; Unsupported, Forbidden or Invalid that it will not say.
+	Prove(ctx context.Context, peer radnode.Peer, objects []Object) (proof string, err error)
+}
+
+// Options say what the workflow works with. Tools that only take objects in or
+// read need no Analyzer, Author or Sender; they do not call Start.
+type Options struct {
+	Store    *store.Store
+	Analyzer Analyzer
+	Author   Author
+	Sender   Sender
+
+	// AE is our own AE title: what comes from it is not analysed again.
+	AE string
+	// Urgency is the urgency of a label when present, from the manifest of its
+	// model. nil: none is urgent.
+	Urgency func(model radnode.ModelRef, label string) int
+
+	Quiet           time.Duration // without new images before a study is read; 0: 5 s
+	Patience        time.Duration // a study is read after this time even if images keep coming; 0: 15 min
+	AnalysisWorkers int           // studies read at a time; 0: 1
+	DeliveryWorkers int           // deliveries at a time; 0: 4
+	AnalysisTimeout time.Duration // of one study; 0: 1 h
+	DeliveryTimeout time.Duration // of one attempt; 0: 10 min
+	GiveUp          time.Duration // how long a delivery is tried; 0: 7 days
+
+	Log   *slog.Logger
+	Trace func(step string) // told each durable step; tests end the process there
+}
+
+// The kinds of jobs.
+const (
+	analyzeJob = "analyze" // key: Study Instance UID
+	deliverJob = "deliver" // key: delivery
+)
+
+// Workflow moves studies along.
+type Workflow struct {
+	Options
+	store  *store.Store
+	queue  *jobs.Queue
+	events broadcast
+}
+
+// Schemas are the tables that the workflow needs besides the store's own; give
+// them to store.Open.
+func Schemas() []store.Schema {
+	return []store.Schema{{Name: "jobs", FS: jobs.Migrations()}}
+}
+
+// New makes a workflow; Start sets it to work.
+func New(o Options) *Workflow {
+	defaults(&o.Quiet, 5*time.Second)
+	defaults(&o.Patience, 15*time.Minute)
+	defaults(&o.AnalysisTimeout, time.Hour)
+	defaults(&o.DeliveryTimeout, 10*time.Minute)
+	defaults(&o.GiveUp, 7*24*time.Hour)
+	defaults(&o.AnalysisWorkers, 1)
+	defaults(&o.DeliveryWorkers, 4)
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Trace == nil {
+		o.Trace = func(string) {}
+	}
+	if o.Urgency == nil {
+		o.Urgency = func(radnode.ModelRef, string) int { return 0 }
+	}
+	w := &Workflow{Options: o, store: o.Store}
+	w.queue = jobs.New(jobs.Options{
+		Write: func(ctx context.Context, fn func(context.Context, jobs.Tx) error) error {
+			return w.store.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return fn(ctx, tx) })
+		},
+		Read: w.store.Reader(), Owner: "node", Log: o.Log, Trace: o.Trace,
+	},
+		jobs.Kind{Name: analyzeJob, Handler: w.analyze, Workers: o.AnalysisWorkers, Timeout: o.AnalysisTimeout},
+		jobs.Kind{Name: deliverJob, Handler: w.deliver, Workers: o.DeliveryWorkers, Timeout: o.DeliveryTimeout},
+	)
+	return w
+}
+
+func defaults[T ~int | ~int64](v *T, d T) {
+	if *v == 0 {
+		*v = d
+	}
+}
+
+// Start goes on with whatever is to be done.
+func (w *Workflow) Start(ctx context.Context) error { return w.queue.Start(ctx) }
+
+// Stop ends the running jobs, waits for them and puts them back. Ingest and
+// the reviewing verbs still work.
+func (w *Workflow) Stop() { w.queue.Stop() }
+
+// now has the precision that the store keeps.
+func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
