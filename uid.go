@@ -2,6 +2,8 @@ package radnode
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
+	"fmt"
 	"math/big"
 )
 
@@ -43,4 +45,19 @@ func NewUID() UID {
 	b[6] = b[6]&0x0f | 0x40 // RFC 9562 version 4
 	b[8] = b[8]&0x3f | 0x80 // RFC 9562 variant
 	return UID("2.25." + new(big.Int).SetBytes(b[:]).String())
+}
+
+// DeriveUID makes the UID that always belongs to the given names, such as the
+// series of our reports in a study: equal names give an equal UID, so that a
+// second try after a crash makes no second identity (PS3.5 B.2, RFC 9562
+// version 8).
+func DeriveUID(names ...string) UID {
+	h := sha256.New()
+	for _, name := range names {
+		fmt.Fprintf(h, "%d:%s", len(name), name)
+	}
+	b := h.Sum(nil)[:16]
+	b[6] = b[6]&0x0f | 0x80
+	b[8] = b[8]&0x3f | 0x80
+	return UID("2.25." + new(big.Int).SetBytes(b).String())
 }
