@@ -142,7 +142,7 @@ func (t *tone) at(stored float64) float64 {
 
 // tone puts the chain for f, frame n, together.
 func (im *Image) tone(f *Frame, n int, w *Window) (*tone, error) {
-	m, err := im.modality(n)
+	m, err := im.displayModality(n)
 	if err != nil {
 		return nil, err
 	}
@@ -187,7 +187,7 @@ func (im *Image) FullRange(n int) Window {
 // Percentiles returns the window between two shares (0..1) of the real values
 // of f, padding left out; ok is false where they do not differ.
 func (im *Image) Percentiles(f *Frame, n int, from, to float64) (w Window, ok bool) {
-	m, err := im.modality(n)
+	m, err := im.displayModality(n)
 	if err != nil {
 		return Window{}, false
 	}

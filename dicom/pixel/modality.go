@@ -69,6 +69,26 @@ func (im *Image) modality(n int) (*modality, error) {
 	return m, nil
 }
 
+// The SOP classes whose modality LUT leads back to X-ray intensity.
+var angiography = map[radnode.UID]bool{
+	"1.2.840.10008.5.1.4.1.1.12.1": true, // X-Ray Angiographic Image Storage
+	"1.2.840.10008.5.1.4.1.1.12.2": true, // X-Ray Radiofluoroscopic Image Storage
+	"1.2.840.10008.5.1.4.1.1.12.3": true, // X-Ray Angiographic Bi-Plane, retired
+}
+
+// displayModality returns the modality stage of the display chain. In XA and
+// XRF objects whose values are logarithmic or ready for display, the modality
+// LUT is not part of it (PS3.3 C.8.7.1.1.2, PS3.4 N.2.1.2).
+func (im *Image) displayModality(n int) (*modality, error) {
+	if angiography[im.set.UID(dicom.SOPClassUID)] && im.set.Has(dicom.ModalityLUTSequence) {
+		switch im.set.Text(dicom.PixelIntensityRelationship) {
+		case "LOG", "DISP":
+			return &modality{Rescale: Rescale{Slope: 1}}, nil
+		}
+	}
+	return im.modality(n)
+}
+
 // storedRange returns the smallest and largest stored value the header allows.
 func (im *Image) storedRange() (low, high float64) {
 	if im.Signed {
@@ -77,9 +97,9 @@ func (im *Image) storedRange() (low, high float64) {
 	return 0, float64(uint64(1)<<im.BitsStored - 1)
 }
 
-// realRange returns the bounds of the output of the modality stage.
+// realRange returns the bounds of the input of the VOI stage.
 func (im *Image) realRange(n int) (low, high float64) {
-	m, err := im.modality(n)
+	m, err := im.displayModality(n)
 	if err != nil || im.Float {
 		return im.storedRange()
 	}
