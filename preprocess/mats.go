@@ -4,6 +4,7 @@ import (
 	"gocv.io/x/gocv"
 
 	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/preprocess/radiomics"
 )
 
 // buffer is one Mat on loan from a workspace, counted by its holders.
@@ -22,13 +23,23 @@ type workspace struct {
 	free   []*buffer
 	bytes  map[string][]byte
 	floats map[string][]float32
+
+	volume   *radiomics.Levels
+	patterns map[patternKey]*radiomics.LBP
+}
+
+// patternKey names the code table of one kind of local binary pattern.
+type patternKey struct {
+	points int
+	radius float64
+	method radiomics.LBPMethod
 }
 
 // spare is how many idle Mats of a wrong size a workspace keeps.
 const spare = 6
 
 func newWorkspace() *workspace {
-	return &workspace{bytes: map[string][]byte{}, floats: map[string][]float32{}}
+	return &workspace{bytes: map[string][]byte{}, floats: map[string][]float32{}, volume: &radiomics.Levels{}, patterns: map[patternKey]*radiomics.LBP{}}
 }
 
 // take lends a Mat of this size and type; its content is arbitrary. OpenCV
@@ -113,6 +124,22 @@ func (w *workspace) floatSlice(name string, n int) []float32 {
 		w.floats[name] = make([]float32, n)
 	}
 	return w.floats[name][:n]
+}
+
+// levels lends the grey levels of the last features step.
+func (w *workspace) levels() *radiomics.Levels { return w.volume }
+
+// lbp lends the code table and scratch memory of a binary pattern.
+func (w *workspace) lbp(points int, radius float64, method radiomics.LBPMethod) (*radiomics.LBP, error) {
+	key := patternKey{points, radius, method}
+	if w.patterns[key] == nil {
+		l, err := radiomics.NewLBP(points, radius, method)
+		if err != nil {
+			return nil, err
+		}
+		w.patterns[key] = l
+	}
+	return w.patterns[key], nil
 }
 
 // The depth and channel count are packed in a Mat type (CV_MAKETYPE).

@@ -1,0 +1,43 @@
+// The inner loop of the 8-point pattern at radius 1, in a form that compilers
+// turn into 16-bit vector operations.
+#include <stddef.h>
+#include <stdint.h>
+
+// A diagonal point lies between the centre c, two neighbours and the diagonal
+// neighbour. With a = diagonal - c and b the sum of both neighbours - 2c the
+// sample reaches the centre if 70711 a + 29289 b >= 0, that is, for whole b,
+// if b + floor(70711/29289 a) >= 0. floor(0.41424... a) is a*27148 >> 16 for
+// every a from -255 to 255 (the test walks through all of them).
+#define DIAGONAL(k, corner, side1, side2) \
+    do { \
+        int16_t a = (int16_t)((corner) - c), b = (int16_t)((side1) + (side2) - 2 * c); \
+        int16_t d = (int16_t)(b + 2 * a + (int16_t)(((int32_t)a * 27148) >> 16)); \
+        p |= (int16_t)((d >= 0) << (k)); \
+        t |= (int16_t)((a == 0) & (b == 0)); \
+    } while (0)
+
+#define AXIS(k, side) (p |= (int16_t)(((side) >= c) << (k)))
+
+// radnode_lbp_ring writes the bit pattern of n pixels; pointers are to the
+// first of them in the rows above, at and below, and one more pixel exists at
+// both ends. tie is 1 where a diagonal sample equals a centre that is not 0
+// in exact arithmetic.
+void radnode_lbp_ring(const uint8_t *up, const uint8_t *mid, const uint8_t *down, size_t n,
+                      uint8_t *restrict pattern, uint8_t *restrict tie) {
+    for (size_t x = 0; x < n; x++) {
+        int16_t nw = up[(ptrdiff_t)x - 1], north = up[x], ne = up[x + 1];
+        int16_t west = mid[(ptrdiff_t)x - 1], c = mid[x], east = mid[x + 1];
+        int16_t sw = down[(ptrdiff_t)x - 1], south = down[x], se = down[x + 1];
+        int16_t p = 0, t = 0;
+        AXIS(0, east);
+        DIAGONAL(1, ne, north, east);
+        AXIS(2, north);
+        DIAGONAL(3, nw, north, west);
+        AXIS(4, west);
+        DIAGONAL(5, sw, south, west);
+        AXIS(6, south);
+        DIAGONAL(7, se, south, east);
+        pattern[x] = (uint8_t)p;
+        tie[x] = (uint8_t)(t & (c != 0));
+    }
+}
