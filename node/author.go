@@ -1,0 +1,58 @@
+package node
+
+import (
+	"context"
+	"time"
+
+	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/dicom"
+	"github.com/radnode/radnode/dicom/sr"
+	"github.com/radnode/radnode/report"
+	"github.com/radnode/radnode/workflow"
+)
+
+// author makes the SR documents of the workflow.
+type author struct {
+	station      string // our AE title
+	organisation string
+}
+
+var _ workflow.Author = author{}
+
+// Author implements workflow.Author.
+func (a author) Author(_ context.Context, doc workflow.Document) (*dicom.Dataset, error) {
+	in := a.input(doc.Report.StudyInstanceUID, doc.SOPInstanceUID)
+	for _, e := range doc.Evidence {
+		file, err := dicom.ReadFile(e.Path, dicom.Limits{})
+		if err != nil {
+			return nil, err
+		}
+		in.Source = append(in.Source, file.Dataset)
+	}
+	for _, r := range doc.Results {
+		in.Analyses = append(in.Analyses, r.Analysis)
+	}
+	in.Findings, in.Impression, in.Now = doc.Report.Findings, doc.Report.Impression, doc.Report.CreatedAt
+	if doc.Observer != nil {
+		in.Observer = &report.Person{Name: doc.Observer.FullName, Organization: a.organisation, Login: doc.Observer.Name}
+	}
+	if doc.Report.SignedAt != nil {
+		in.Now = *doc.Report.SignedAt
+	}
+	for _, p := range doc.Predecessors {
+		in.Predecessors = append(in.Predecessors, sr.Reference{
+			StudyInstanceUID: p.StudyInstanceUID, SeriesInstanceUID: p.SeriesInstanceUID,
+			SOPClassUID: p.SOPClassUID, SOPInstanceUID: p.SOPInstanceUID,
+		})
+	}
+	return report.SR(in)
+}
+
+// input is what all our documents in a study have in common. They share one
+// series.
+func (a author) input(study, instance radnode.UID) report.Input {
+	return report.Input{
+		SOPInstanceUID: instance, SeriesInstanceUID: radnode.DeriveUID("report series", string(study)),
+		Now: time.Now(), Software: Version, Station: a.station,
+	}
+}

@@ -1,0 +1,67 @@
+package node
+
+import (
+	"context"
+	"errors"
+
+	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/dimse"
+	"github.com/radnode/radnode/workflow"
+)
+
+// sender brings documents to peers over DIMSE.
+type sender struct{ callingAE string }
+
+var _ workflow.Sender = sender{}
+
+// storeCodes is the table of what a C-STORE response means for a delivery
+// (PS3.4 B.2.3, PS3.7 Annex C). The first row that holds a status counts.
+var storeCodes = []struct {
+	first, last dimse.Status
+	code        radnode.Code
+}{
+	{0x0111, 0x0111, radnode.Conflict},    // duplicate SOP instance
+	{0x0110, 0x0110, radnode.Unavailable}, // processing failure
+	{0x0213, 0x0213, radnode.NoResources}, // resource limitation
+	{0xA700, 0xA7FF, radnode.NoResources}, // out of resources
+	{0x0122, 0x0122, radnode.Unsupported}, // SOP class not supported
+	{0x0124, 0x0124, radnode.Forbidden},   // not authorized
+	{0x0000, 0xFFFF, radnode.Invalid},     // it will not like the object better next time
+}
+
+// Store implements workflow.Sender.
+func (s sender) Store(ctx context.Context, peer radnode.Peer, object workflow.Object) error {
+	outgoing, err := ReadOutgoing(object.Path)
+	if err != nil {
+		return radnode.Errorf(radnode.Internal, "deliver", "our own document cannot be read: %w", err)
+	}
+	client, err := targetOf(peer, s.callingAE).dial(ctx, dimse.StorageContexts(outgoing.StoreOptions))
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	response, err := outgoing.store(ctx, client)
+	if err == nil {
+		err = storeError(response.Err())
+	}
+	if err != nil {
+		return err
+	}
+	// The object has arrived; a peer that does not end the association in
+	// order takes nothing back by that.
+	_ = client.Release(ctx)
+	return nil
+}
+
+func storeError(err error) error {
+	var status *dimse.StatusError
+	if !errors.As(err, &status) {
+		return err
+	}
+	for _, row := range storeCodes {
+		if status.Status >= row.first && status.Status <= row.last {
+			return radnode.Errorf(row.code, "deliver", "the peer answered %w", err)
+		}
+	}
+	return err
+}
