@@ -21,16 +21,22 @@ type FrameRequest struct {
 	Out   string `json:"out"`   // file that takes the values, little endian; replaced in one step
 }
 
+// DescribeRequest asks for the Description of an image.
+type DescribeRequest struct {
+	Path string `json:"path"`
+}
+
 // FrameInfo says what the file of a frame holds: rows of pixels, the samples
 // of a colour pixel side by side.
 type FrameInfo struct {
 	Rows          int    `json:"rows"`
 	Columns       int    `json:"columns"`
 	Samples       int    `json:"samples"`
-	BitsAllocated int    `json:"bits_allocated"` // 8, 16 or 32
+	BitsAllocated int    `json:"bits_allocated"` // 8, 16, 32 or 64
 	BitsStored    int    `json:"bits_stored"`
 	Signed        bool   `json:"signed"`
-	Photometric   string `json:"photometric"` // after decoding: RGB where the codec undid a colour transform
+	Float         bool   `json:"float,omitempty"` // IEEE 754, 32 or 64 bits
+	Photometric   string `json:"photometric"`     // after decoding: RGB where the codec undid a colour transform
 	Size          int64  `json:"size"`
 }
 
@@ -80,21 +86,23 @@ type Range struct {
 // values right (PS3.3 C.7.6.3, C.11). Frames that differ from the first in an
 // enhanced object are listed in PerFrame.
 type Description struct {
-	SOPInstanceUID radnode.UID   `json:"sop_instance_uid"`
-	SOPClassUID    radnode.UID   `json:"sop_class_uid"`
-	TransferSyntax radnode.UID   `json:"transfer_syntax"`
-	Frames         int           `json:"frames"`
-	Frame          FrameInfo     `json:"frame"` // of each frame
-	Lossy          bool          `json:"lossy"` // lossy compression is part of its history
-	Values         FrameValues   `json:"values"`
-	PerFrame       []FrameValues `json:"per_frame,omitempty"`
-	Padding        *Range        `json:"padding"` // stored values that mark padding
-	Inverse        bool          `json:"inverse"` // MONOCHROME1 or presentation LUT shape INVERSE
-	Palette        []LUT         `json:"palette,omitempty"`
-	Spacing        *[2]float64   `json:"spacing"`        // millimetres between rows, between columns
-	SpacingSource  string        `json:"spacing_source"` // the attribute it came from
-	AspectRatio    float64       `json:"aspect_ratio"`   // height / width of a pixel; 1: square
-	Warnings       []string      `json:"warnings,omitempty"`
+	SOPInstanceUID     radnode.UID   `json:"sop_instance_uid"`
+	SOPClassUID        radnode.UID   `json:"sop_class_uid"`
+	TransferSyntax     radnode.UID   `json:"transfer_syntax"`
+	Frames             int           `json:"frames"`
+	Frame              FrameInfo     `json:"frame"` // of each frame
+	Lossy              bool          `json:"lossy"` // lossy compression is part of its history
+	Values             FrameValues   `json:"values"`
+	PerFrame           []FrameValues `json:"per_frame,omitempty"`
+	Padding            *Range        `json:"padding"` // stored values that mark padding
+	Inverse            bool          `json:"inverse"` // MONOCHROME1 or presentation LUT shape INVERSE
+	Palette            []LUT         `json:"palette,omitempty"`
+	Spacing            *[2]float64   `json:"spacing"`                       // millimetres between rows, between columns
+	SpacingSource      string        `json:"spacing_source"`                // where it is known from, e.g. "imager pixel spacing"
+	AspectRatio        float64       `json:"aspect_ratio"`                  // height / width of a pixel; 1: square
+	FrameMillis        float64       `json:"frame_ms,omitempty"`            // time between frames
+	PatientOrientation []string      `json:"patient_orientation,omitempty"` // towards where rows and columns run
+	Warnings           []string      `json:"warnings,omitempty"`
 }
 
 // FrameValues is the way from stored values to display values of one frame.

@@ -26,16 +26,12 @@ func (p *Pool) Render(ctx context.Context, r RenderRequest) (RenderInfo, error) 
 
 // Describe says how the stored values of an image are to be shown.
 func (p *Pool) Describe(ctx context.Context, path string) (Description, error) {
-	return exchange[Description](ctx, p, true, OpDescribe, describeRequest{path}, p.cfg.Timeouts.Frame)
+	return exchange[Description](ctx, p, true, OpDescribe, DescribeRequest{path}, p.cfg.Timeouts.Frame)
 }
 
 // Models lists the models as a process has them.
 func (p *Pool) Models(ctx context.Context) ([]ModelStatus, error) {
 	return exchange[[]ModelStatus](ctx, p, true, OpModels, struct{}{}, p.cfg.Timeouts.Registry)
-}
-
-type describeRequest struct {
-	Path string `json:"path"`
 }
 
 // exchange sends a request and reads its answer.

@@ -1,0 +1,363 @@
+package pixel
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+	"unsafe"
+
+	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/dicom/pixel"
+	"github.com/radnode/radnode/inference"
+	"github.com/radnode/radnode/models"
+	"github.com/radnode/radnode/preprocess"
+	"github.com/radnode/radnode/worker"
+)
+
+// analysis is one request to read a file.
+type analysis struct {
+	request  worker.AnalyzeRequest
+	registry *registry
+	software string
+	fr       *frame
+	src      *source
+	facts    facts
+	out      []radnode.Analysis
+}
+
+// analyze reads one file with every model that fits. It returns an error only
+// where trying again may help; what is wrong with the image is an answer.
+func (s *server) analyze(ctx context.Context, r worker.AnalyzeRequest) ([]radnode.Analysis, error) {
+	if s.registry == nil {
+		return nil, s.noRuntime
+	}
+	wanted, err := s.registry.choose(r.Models)
+	if err != nil {
+		return nil, err
+	}
+	src, err := open(r.Path)
+	switch radnode.CodeOf(err) {
+	case "":
+	case radnode.Invalid, radnode.TooLarge, radnode.Unsupported:
+		return []radnode.Analysis{failure(r.Path, err)}, nil
+	default:
+		return nil, err
+	}
+	defer src.close()
+	defer s.frame.trim()
+	a := &analysis{request: r, registry: s.registry, software: s.software, fr: &s.frame, src: src, facts: src.facts()}
+	if err := a.run(ctx, wanted); err != nil {
+		return nil, err
+	}
+	for _, refused := range s.registry.refused {
+		if len(r.Models) == 0 || slices.Contains(r.Models, refused.Model.ID) {
+			a.add(refused)
+		}
+	}
+	if len(a.out) == 0 {
+		a.add(radnode.Analysis{Gate: radnode.Gate{Reasons: []string{"not analysed: no model is installed"}}})
+	}
+	return a.out, nil
+}
+
+// choose returns the models asked for; nil asks for all.
+func (r *registry) choose(ids []string) ([]*classifier, error) {
+	if len(ids) == 0 {
+		return r.ready, nil
+	}
+	var out []*classifier
+	for _, id := range ids {
+		known := slices.ContainsFunc(r.refused, func(a radnode.Analysis) bool { return a.Model.ID == id })
+		for _, c := range r.ready {
+			if c.manifest.ID == id {
+				out, known = append(out, c), true
+			}
+		}
+		if !known {
+			return nil, radnode.Errorf(radnode.NotFound, "analyze", "there is no model %q", id)
+		}
+	}
+	return out, nil
+}
+
+// failure is the answer for a file that is not sound.
+func failure(path string, err error) radnode.Analysis {
+	text := radnode.MessageOf(err)
+	return radnode.Analysis{
+		File: path, Gate: radnode.Gate{Reasons: []string{}}, Findings: []radnode.Finding{},
+		Features: map[string]float64{}, Error: &text,
+	}
+}
+
+// add files one answer and fills what every answer has.
+func (a *analysis) add(one radnode.Analysis) {
+	one.File, one.SOPInstanceUID = a.request.Path, a.src.instance()
+	if one.Findings == nil {
+		one.Findings = []radnode.Finding{}
+	}
+	if one.Features == nil {
+		one.Features = map[string]float64{}
+	}
+	a.out = append(a.out, one)
+}
+
+// run decides which models see which frames, and reads frame by frame.
+func (a *analysis) run(ctx context.Context, wanted []*classifier) error {
+	plan := map[int][]*classifier{}
+	for _, c := range wanted {
+		gate := declared(&a.facts, &c.manifest.Gate)
+		if a.src.refused != nil {
+			gate = radnode.Gate{Reasons: []string{notAnalysed(a.src.refused)}}
+		}
+		if !gate.Accepted {
+			a.add(radnode.Analysis{Model: c.ref(), Gate: gate})
+			continue
+		}
+		for _, n := range framesFor(c.manifest.Frames, a.src.frames()) {
+			plan[n] = append(plan[n], c)
+		}
+	}
+	frames := make([]int, 0, len(plan))
+	for n := range plan {
+		frames = append(frames, n)
+	}
+	slices.Sort(frames)
+	for _, n := range frames {
+		if err := a.frame(ctx, n, plan[n]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// framesFor lists the frames (from 0) that a model reads of count frames.
+func framesFor(choice string, count int) []int {
+	if choice == models.FramesMiddle || choice == "" && count > models.FramesLimit {
+		return []int{count / 2}
+	}
+	all := make([]int, count)
+	for i := range all {
+		all[i] = i
+	}
+	return all
+}
+
+// frame decodes one frame and runs the models that read it.
+func (a *analysis) frame(ctx context.Context, n int, wanted []*classifier) error {
+	start := time.Now()
+	withValues := slices.ContainsFunc(a.registry.ready, func(c *classifier) bool { return c.withValues })
+	err := a.src.decode(ctx, n, a.fr, withValues)
+	decode := millis(start)
+	f := &frameReading{analysis: a, index: n, number: a.number(n), decode: decode, done: map[string]*radnode.Analysis{}}
+	for _, c := range wanted {
+		if err != nil {
+			if ctx.Err() != nil {
+				return radnode.Errorf(radnode.Canceled, "analyze", "%w", ctx.Err())
+			}
+			a.add(undecodable(c, f, err))
+			continue
+		}
+		one, err := f.read(ctx, c)
+		if err != nil {
+			return err
+		}
+		a.add(*one)
+	}
+	return nil
+}
+
+// number is the frame as results name it: from 1, and 0 for the only frame.
+func (a *analysis) number(n int) int {
+	if a.src.frames() == 1 {
+		return 0
+	}
+	return n + 1
+}
+
+func undecodable(c *classifier, f *frameReading, err error) radnode.Analysis {
+	one := radnode.Analysis{Frame: f.number, Model: c.ref(), Timings: radnode.Timings{Decode: f.decode}}
+	if code := radnode.CodeOf(err); code == radnode.Unsupported || code == radnode.TooLarge {
+		one.Gate.Reasons = []string{notAnalysed(err)}
+		return one
+	}
+	text := radnode.MessageOf(err)
+	one.Gate.Reasons, one.Error = []string{}, &text
+	return one
+}
+
+// frameReading is the work of all models on one frame.
+type frameReading struct {
+	*analysis
+	index  int
+	number int
+	decode float64
+	done   map[string]*radnode.Analysis // by model id
+}
+
+// read gives what model c has to say about the frame, after the models whose
+// findings are its conditions.
+func (f *frameReading) read(ctx context.Context, c *classifier) (*radnode.Analysis, error) {
+	if one, ok := f.done[c.manifest.ID]; ok {
+		return one, nil
+	}
+	for _, condition := range c.manifest.Gate.Findings {
+		for _, other := range f.registry.ready {
+			if other.manifest.ID == condition.Model { // the order of the registry has no circles
+				if _, err := f.read(ctx, other); err != nil {
+					return nil, err
+				}
+			}
+		}
+	}
+	one := &radnode.Analysis{
+		Frame: f.number, Model: c.ref(), Device: c.model.Device(),
+		Gate: declared(&f.facts, &c.manifest.Gate), Timings: radnode.Timings{Decode: f.decode},
+	}
+	f.done[c.manifest.ID] = one
+	if !one.Gate.Accepted {
+		return one, nil
+	}
+	if refused := learned(&c.manifest.Gate, func(id string) *radnode.Analysis { return f.done[id] }); len(refused) > 0 {
+		one.Gate = radnode.Gate{Reasons: refused}
+		return one, nil
+	}
+	if err := f.classify(ctx, c, one); err != nil {
+		if ctx.Err() != nil {
+			return nil, radnode.Errorf(radnode.Canceled, "analyze", "%w", ctx.Err())
+		}
+		text := radnode.MessageOf(err)
+		if radnode.CodeOf(err) == radnode.Internal {
+			text = err.Error() // a fault of the runtime: it names device and graph, never the patient
+		}
+		one.Error, one.Findings, one.Gate = &text, nil, radnode.Gate{Reasons: []string{}}
+	}
+	return one, nil
+}
+
+// classify prepares the tensor, runs the model and fills in its findings.
+func (f *frameReading) classify(ctx context.Context, c *classifier, one *radnode.Analysis) error {
+	start := time.Now()
+	pictures := &stageFiles{dir: f.request.OutDir, prefix: fmt.Sprintf("%s_%s_f%d_", c.manifest.ID, c.manifest.Version, f.index+1)}
+	opts := preprocess.RunOptions{}
+	if f.request.Stages && f.request.OutDir != "" {
+		opts.KeepStages = pictures.keep
+	}
+	result, err := c.pipeline.Run(ctx, f.input(c), c.tensor, opts)
+	if err != nil {
+		return err
+	}
+	if pictures.err != nil {
+		return pictures.err
+	}
+	one.Timings.Preprocess = millis(start)
+	start = time.Now()
+	output, err := c.model.Run(ctx, 1, c.tensor)
+	if err != nil {
+		return err
+	}
+	one.Timings.Inference = millis(start)
+	g := result.Geometry
+	one.Findings = c.model.Findings(output, 0, inference.Placement{
+		Left: g.Left, Top: g.Top, Width: g.Width, Height: g.Height, Upright: g.Upright,
+	})
+	one.Features = result.Features
+	one.Stages = pictures.stages(result.Stages)
+	one.Provenance = f.provenance(c)
+	return nil
+}
+
+// input hands the frame to a pipeline.
+func (f *frameReading) input(c *classifier) preprocess.Image {
+	fr := f.fr
+	img := preprocess.Image{Rows: fr.rows, Columns: fr.columns, Channels: fr.samples, Pix8: fr.display}
+	im := f.src.image
+	if im == nil {
+		return img
+	}
+	if s := im.Spacing(f.index); s != nil {
+		img.Spacing = preprocess.Spacing{Row: s.Row, Column: s.Column}
+	}
+	if !c.withValues || len(fr.values) == 0 {
+		return img
+	}
+	img.Values = fr.values
+	is := im.Describe(f.index)
+	img.Inverse = is.Inverted
+	for _, w := range is.Windows {
+		if w.Function != pixel.TableLUT {
+			img.Window = &preprocess.Window{Center: w.Center, Width: w.Width, Function: w.Function}
+			break
+		}
+	}
+	if p, r := is.Padding, is.Rescale; p != nil && r != nil {
+		low, high := float64(p.Low)*r.Slope+r.Intercept, float64(p.High)*r.Slope+r.Intercept
+		img.Padding = &preprocess.PaddingRange{Low: min(low, high), High: max(low, high)}
+	}
+	return img
+}
+
+func (f *frameReading) provenance(c *classifier) *radnode.Provenance {
+	return &radnode.Provenance{
+		InputDigest: f.fr.digest, PipelineDigest: c.pipeline.Digest(), TensorDigest: tensorDigest(c.tensor),
+		Runtime: f.registry.runtime.Version(), Device: c.model.Device(), Fallbacks: c.model.Fallbacks(),
+		Software: f.software, Evaluation: c.manifest.Evaluation, Calibrated: c.manifest.Calibrated,
+	}
+}
+
+// tensorDigest hashes the tensor as it lies in memory: little-endian float32
+// on every machine ONNX Runtime runs on.
+func tensorDigest(t []float32) string {
+	sum := sha256.Sum256(unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(t))), 4*len(t)))
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
+func millis(since time.Time) float64 { return float64(time.Since(since).Microseconds()) / 1e3 }
+
+// stageFiles writes the pictures of a pipeline's steps.
+type stageFiles struct {
+	dir, prefix string
+	files       map[string]string // by path of the step
+	err         error
+}
+
+func (s *stageFiles) keep(st preprocess.Stage) {
+	if s.err != nil || len(st.PNG) == 0 {
+		return
+	}
+	name := s.prefix + st.Path + "-" + st.Step + ".png"
+	if err := os.WriteFile(filepath.Join(s.dir, name), st.PNG, 0o600); err != nil {
+		s.err = radnode.Errorf(radnode.NoResources, "keep stages", "a picture cannot be written: %w", err)
+		return
+	}
+	if s.files == nil {
+		s.files = map[string]string{}
+	}
+	s.files[st.Path] = name
+}
+
+func (s *stageFiles) stages(all []preprocess.Stage) []radnode.Stage {
+	out := make([]radnode.Stage, len(all))
+	for i, st := range all {
+		out[i] = radnode.Stage{
+			Name: st.Path + "-" + st.Step, Step: st.Step, Parameters: shown(st.Parameters),
+			Millis: st.Millis, File: s.files[st.Path], Note: st.Note, Values: st.Values,
+		}
+	}
+	return out
+}
+
+// shown drops parameters that are pipelines of their own.
+func shown(parameters map[string]any) map[string]any {
+	out := map[string]any{}
+	for name, v := range parameters {
+		if name != "steps" {
+			out[name] = v
+		}
+	}
+	return out
+}

@@ -1,0 +1,57 @@
+package pixel
+
+import (
+	"context"
+	"encoding/json"
+
+	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/worker"
+)
+
+// server answers the requests of the node, one at a time.
+type server struct {
+	software  string
+	registry  *registry // nil: the runtime could not be opened
+	noRuntime error     // why
+	frame     frame     // reused from request to request
+}
+
+// operation turns the body of a request into an answer.
+type operation func(s *server, ctx context.Context, body json.RawMessage) (any, error)
+
+// operations is what this worker can do.
+var operations = map[string]operation{
+	worker.OpAnalyze: decoded(func(s *server, ctx context.Context, r worker.AnalyzeRequest) (any, error) { return s.analyze(ctx, r) }),
+	worker.OpFrame:   decoded(func(s *server, ctx context.Context, r worker.FrameRequest) (any, error) { return s.frameValues(ctx, r) }),
+	worker.OpRender:  decoded(func(s *server, ctx context.Context, r worker.RenderRequest) (any, error) { return s.render(ctx, r) }),
+	worker.OpDescribe: decoded(func(s *server, ctx context.Context, r worker.DescribeRequest) (any, error) {
+		return s.describe(ctx, r.Path)
+	}),
+	worker.OpModels: decoded(func(s *server, _ context.Context, _ struct{}) (any, error) { return s.models() }),
+}
+
+// decoded reads the body of a request into its type.
+func decoded[Request any](do func(*server, context.Context, Request) (any, error)) operation {
+	return func(s *server, ctx context.Context, body json.RawMessage) (any, error) {
+		var r Request
+		if err := json.Unmarshal(body, &r); err != nil {
+			return nil, radnode.Errorf(radnode.Invalid, "pixel worker", "the request cannot be read: %w", err)
+		}
+		return do(s, ctx, r)
+	}
+}
+
+func (s *server) handle(ctx context.Context, op string, body json.RawMessage) (any, error) {
+	do, ok := operations[op]
+	if !ok {
+		return nil, radnode.Errorf(radnode.Unsupported, "pixel worker", "there is no operation %q", op)
+	}
+	return do(s, ctx, body)
+}
+
+func (s *server) models() (any, error) {
+	if s.registry == nil {
+		return nil, s.noRuntime
+	}
+	return append([]worker.ModelStatus{}, s.registry.statuses...), nil
+}
