@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/dicom"
 	"github.com/radnode/radnode/dimse/ul"
 )
 
@@ -33,11 +34,21 @@ type ClientConfig struct {
 type Proposal struct {
 	SOPClassUID      radnode.UID
 	TransferSyntaxes []radnode.UID
+	// Provide proposes that this side provides the class (SCP role) instead of
+	// using it: storage for a C-GET, storage commitment to report.
+	Provide bool
+	// Extended is the service class application information (PS3.7 D.3.3.5).
+	Extended []byte
 }
 
 // VerificationContexts is what a C-ECHO needs.
 func VerificationContexts() []Proposal {
-	return []Proposal{{Verification, []radnode.UID{ExplicitVRLittleEndian, ImplicitVRLittleEndian}}}
+	return []Proposal{proposal(Verification)}
+}
+
+// proposal offers a class in the syntaxes of identifiers.
+func proposal(class radnode.UID) Proposal {
+	return Proposal{SOPClassUID: class, TransferSyntaxes: []radnode.UID{ExplicitVRLittleEndian, ImplicitVRLittleEndian}}
 }
 
 // StorageContexts makes the proposals for objects of the given SOP classes and
@@ -50,7 +61,7 @@ func StorageContexts(pairs ...StoreOptions) []Proposal {
 		key := [2]radnode.UID{p.SOPClassUID, p.TransferSyntaxUID}
 		if !seen[key] {
 			seen[key] = true
-			list = append(list, Proposal{p.SOPClassUID, []radnode.UID{p.TransferSyntaxUID}})
+			list = append(list, Proposal{SOPClassUID: p.SOPClassUID, TransferSyntaxes: []radnode.UID{p.TransferSyntaxUID}})
 		}
 	}
 	return list
@@ -60,10 +71,11 @@ func StorageContexts(pairs ...StoreOptions) []Proposal {
 // at a time.
 type Client struct {
 	assoc     *ul.Association
-	cfg       ClientConfig
+	info      *Association
 	messageID uint16
 	buf       bytes.Buffer
-	out       []byte
+	store     Storer         // takes the objects of a C-GET
+	reports   ReportReceiver // takes storage commitment reports
 }
 
 // Dial opens an association and proposes the contexts. A refusal is an error
@@ -74,17 +86,7 @@ func Dial(ctx context.Context, address string, cfg ClientConfig, contexts []Prop
 	if len(contexts) == 0 || len(contexts) > ul.MaxContexts {
 		return nil, radnode.Errorf(radnode.Invalid, op, "%d presentation contexts: an association takes 1 to %d", len(contexts), ul.MaxContexts)
 	}
-	rq := &ul.AssociateRQ{CalledAE: cfg.CalledAE, CallingAE: cfg.CallingAE}
-	for i, p := range contexts {
-		c := ul.ContextRQ{ID: byte(2*i + 1), AbstractSyntax: string(p.SOPClassUID)}
-		for _, ts := range p.TransferSyntaxes {
-			c.TransferSyntaxes = append(c.TransferSyntaxes, string(ts))
-		}
-		rq.Contexts = append(rq.Contexts, c)
-	}
-	rq.User.ImplementationClassUID = ImplementationClassUID
-	rq.User.ImplementationVersionName = ImplementationVersionName
-	rq.User.Identity = cfg.Identity
+	rq := cfg.request(contexts)
 	// Between the messages of an association that this side drives there is
 	// only waiting for a response.
 	if cfg.Response > 0 {
@@ -97,7 +99,30 @@ func Dial(ctx context.Context, address string, cfg ClientConfig, contexts []Prop
 	if err != nil {
 		return nil, dialError(op, address, err)
 	}
-	return &Client{assoc: assoc, cfg: cfg}, nil
+	return &Client{assoc: assoc, info: newAssociation(assoc, rq)}, nil
+}
+
+// request builds the A-ASSOCIATE-RQ.
+func (cfg *ClientConfig) request(contexts []Proposal) *ul.AssociateRQ {
+	rq := &ul.AssociateRQ{CalledAE: cfg.CalledAE, CallingAE: cfg.CallingAE}
+	u := &rq.User
+	u.ImplementationClassUID = string(dicom.ImplementationClass)
+	u.ImplementationVersionName = dicom.ImplementationVersion
+	u.Identity = cfg.Identity
+	for i, p := range contexts {
+		c := ul.ContextRQ{ID: byte(2*i + 1), AbstractSyntax: string(p.SOPClassUID)}
+		for _, ts := range p.TransferSyntaxes {
+			c.TransferSyntaxes = append(c.TransferSyntaxes, string(ts))
+		}
+		rq.Contexts = append(rq.Contexts, c)
+		if _, done := u.Role(c.AbstractSyntax); p.Provide && !done { // one for each SOP class
+			u.Roles = append(u.Roles, ul.RoleSelection{SOPClassUID: c.AbstractSyntax, SCP: true})
+		}
+		if _, done := u.Negotiated(c.AbstractSyntax); len(p.Extended) > 0 && !done {
+			u.Extended = append(u.Extended, ul.ExtendedNegotiation{SOPClassUID: c.AbstractSyntax, Information: p.Extended})
+		}
+	}
+	return rq
 }
 
 type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
@@ -157,19 +182,19 @@ func (c *Client) lost(ctx context.Context, op string, err error) error {
 	return radnode.Errorf(radnode.Unavailable, op, "%w", err)
 }
 
-// Accepted returns the transfer syntax and context for a SOP class, nil if the
-// peer accepted none of those wanted (all if none is named). The first wanted
-// that was accepted counts.
+// accepted returns the context on which this side may use a SOP class, nil if
+// the peer accepted none in the wanted transfer syntaxes (any if none is
+// named). The first wanted that was accepted counts.
 func (c *Client) accepted(class radnode.UID, wanted ...radnode.UID) *ul.Context {
 	contexts := c.assoc.Contexts()
 	for _, pc := range contexts {
-		if len(wanted) == 0 && pc.AbstractSyntax == string(class) {
+		if len(wanted) == 0 && pc.RequestorSCU && pc.AbstractSyntax == string(class) {
 			return pc
 		}
 	}
 	for _, ts := range wanted {
 		for _, pc := range contexts {
-			if pc.AbstractSyntax == string(class) && pc.TransferSyntax == string(ts) {
+			if pc.RequestorSCU && pc.AbstractSyntax == string(class) && pc.TransferSyntax == string(ts) {
 				return pc
 			}
 		}
@@ -280,26 +305,94 @@ func (c *Client) newRequest(field Field, class radnode.UID) *Command {
 }
 
 func (c *Client) send(contextID byte, cmd *Command, data io.Reader) error {
-	c.out = appendCommand(c.out[:0], cmd)
-	return c.assoc.Send(contextID, c.out, data)
+	return sendCommand(c.assoc.Send, contextID, cmd, data)
 }
 
-// receive waits for the response to rq. Its data set, if it has one, is not
-// yet read.
-func (c *Client) receive(rq *Command) (*Command, error) {
-	stream, err := c.assoc.Next()
-	if err != nil {
-		return nil, err
+// receive waits for the next response to rq. Its data set, if it has one, is
+// not yet read. Requests of the peer that come in between are answered.
+func (c *Client) receive(ctx context.Context, rq *Command) (*ul.Context, *Command, error) {
+	for {
+		stream, err := c.assoc.Next()
+		if err != nil {
+			return nil, nil, err
+		}
+		pc, cmd, err := readCommand(c.assoc, stream, &c.buf)
+		if err != nil {
+			return nil, nil, err
+		}
+		if !cmd.Field.IsResponse() {
+			if err := c.serve(ctx, pc, cmd); err != nil {
+				return nil, nil, err
+			}
+			continue
+		}
+		if rq == nil || cmd.Field != rq.Field.Response() || cmd.MessageIDBeingRespondedTo != rq.MessageID {
+			return nil, nil, fmt.Errorf("peer sent %s for message %d, which was not asked for", cmd.Field, cmd.MessageIDBeingRespondedTo)
+		}
+		return pc, cmd, nil
 	}
-	_, cmd, err := readCommand(c.assoc, stream, &c.buf)
-	if err != nil {
-		return nil, err
+}
+
+// serve answers a request of the peer: objects of a C-GET, storage commitment
+// reports, echo.
+func (c *Client) serve(ctx context.Context, pc *ul.Context, cmd *Command) error {
+	r := &request{Association: c.info, cmd: cmd, context: pc}
+	if cmd.HasDataSet {
+		var err error
+		if r.data, err = c.assoc.NextData(); err != nil {
+			return err
+		}
 	}
-	if cmd.Field != rq.Field.Response() || cmd.MessageIDBeingRespondedTo != rq.MessageID {
-		return nil, fmt.Errorf("peer sent %s for message %d instead of %s for message %d",
-			cmd.Field, cmd.MessageIDBeingRespondedTo, rq.Field.Response(), rq.MessageID)
+	rsp := r.response()
+	fault := c.fulfil(ctx, r, rsp)
+	if r.data != nil && r.data.Err() == nil {
+		if err := r.data.Discard(maxDrain); err != nil {
+			return err
+		}
 	}
-	return cmd, nil
+	if r.data != nil && r.data.Err() != io.EOF {
+		return r.data.Err()
+	}
+	kind := normalizedService
+	if cmd.Field == CStoreRQ {
+		kind = storeService
+	}
+	statusOf(fault, kind).apply(rsp)
+	return c.send(pc.ID, rsp, nil)
+}
+
+// maxDrain limits reading to the end of a data set that nobody wants.
+const maxDrain = 1 << 30
+
+func (c *Client) fulfil(ctx context.Context, r *request, rsp *Command) error {
+	switch {
+	case r.cmd.Field == CEchoRQ:
+		return nil
+	case r.cmd.Field == CStoreRQ && c.store != nil:
+		req, err := newStoreRequest(r)
+		if err != nil {
+			return err
+		}
+		return c.store.Store(ctx, req, r.data)
+	case r.cmd.Field == NEventReportRQ && c.reports != nil:
+		rsp.EventTypeID = r.cmd.EventTypeID
+		d, err := readIdentifier(r.data, r.context)
+		if err != nil {
+			return err
+		}
+		return takeReport(ctx, r, d, c.reports)
+	}
+	return &StatusError{Status: StatusUnrecognizedOperation}
+}
+
+// maxIdentifier limits the data sets of responses and reports in memory.
+const maxIdentifier = 16 << 20
+
+func readIdentifier(data *ul.Stream, pc *ul.Context) (*dicom.Dataset, error) {
+	if data == nil {
+		return nil, errNoDataSet
+	}
+	return dicom.ReadHeader(io.LimitReader(data, maxIdentifier), radnode.UID(pc.TransferSyntax), identifierLimits(maxIdentifier))
 }
 
 // call sends a request and waits for its only response. A data set that comes
@@ -310,7 +403,7 @@ func (c *Client) call(ctx context.Context, op string, contextID byte, rq *Comman
 	if err := c.send(contextID, rq, data); err != nil {
 		return nil, c.lost(ctx, op, err)
 	}
-	rsp, err := c.receive(rq)
+	_, rsp, err := c.receive(ctx, rq)
 	if err != nil {
 		return nil, c.lost(ctx, op, err)
 	}

@@ -236,19 +236,18 @@ func (w *commandWriter) tags(tags []dicom.Tag) {
 	}
 }
 
-// appendCommand appends the encoding of c to dst.
-func appendCommand(dst []byte, c *Command) []byte {
+// command appends the encoding of c.
+func (w *commandWriter) command(c *Command) {
 	const groupLength = 12
-	start := len(dst)
-	w := commandWriter{b: dst}
+	start := len(w.b)
+	w.number = 0
 	w.header(4)
 	w.b = append(w.b, 0, 0, 0, 0)
 	for i := range elements {
 		w.number = elements[i].number
-		elements[i].write(&w, c)
+		elements[i].write(w, c)
 	}
 	binary.LittleEndian.PutUint32(w.b[start+8:], uint32(len(w.b)-start-groupLength))
-	return w.b
 }
 
 // value is the value of one command element on receipt.

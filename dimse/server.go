@@ -26,12 +26,32 @@ type ServerConfig struct {
 	// the standard's table.
 	AcceptUnknownSyntaxes bool
 
-	Echo  Echoer
-	Store Storer
+	Echo         Echoer
+	Store        Storer
+	Find         Finder         // Patient Root and Study Root
+	Worklist     Finder         // modality worklist
+	Retrieve     Retriever      // C-GET and, with Destinations, C-MOVE
+	Destinations Destinations   // nil: no C-MOVE
+	Commit       Committer      // storage commitment, as provider
+	Reports      ReportReceiver // storage commitment, as user: reports on associations the provider opens
+	Steps        PerformedSteps // modality performed procedure step
 
 	// Authorize decides whether an association may stand; nil lets everyone
 	// in. The node's allow-list of peers lives there.
 	Authorize func(ctx context.Context, a *Association, rq *ul.AssociateRQ) *ul.Reject
+	// Identify checks the user identity that a peer offers; an error refuses
+	// the association. The response is sent if the peer asked for one. nil:
+	// identities are neither checked nor answered (PS3.7 D.3.3.7).
+	Identify func(ctx context.Context, a *Association, id *ul.UserIdentity) (response []byte, err error)
+	// Query says which extensions of C-FIND, C-MOVE and C-GET the handlers
+	// know.
+	Query QueryOptions
+	// AsyncOperations is how many operations a peer that negotiates a window
+	// may have under way (PS3.7 D.3.3.3); 0: 1.
+	AsyncOperations uint16
+	// Response limits waiting for the response to a request of this side, a
+	// C-STORE of a C-GET for example; 0: 60 s.
+	Response time.Duration
 	// Ended is told when an accepted association is over. cause is nil after
 	// an orderly release: evidence that the peer has sent all it wanted.
 	Ended func(ctx context.Context, a *Association, cause error)
@@ -73,11 +93,6 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// Echoer is told of each C-ECHO; an error becomes its status.
-type Echoer interface {
-	Echo(ctx context.Context, a *Association) error
-}
-
 // Server accepts associations and hands requests to the handlers.
 type Server struct {
 	cfg         ServerConfig
@@ -103,6 +118,10 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 	}
 	s.cfg.Limits = cfg.Limits.withDefaults()
 	s.cfg.UL.Log = s.log
+	if s.cfg.Response <= 0 {
+		s.cfg.Response = time.Minute
+	}
+	s.cfg.AsyncOperations = max(s.cfg.AsyncOperations, 1)
 	l := s.cfg.Limits
 	s.connections = ul.NewQuota(l.Connections, l.ConnectionsPerHost)
 	s.peers = ul.NewQuota(l.Associations, l.AssociationsPerPeer)
@@ -113,8 +132,9 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 var errShutdown = errors.New("server is shutting down")
 
 // Serve accepts connections on ln until Shutdown or until ctx ends, then
-// returns nil. A listener of package tls serves TLS. Serve may be called for
-// several listeners at once.
+// returns nil; associations end at their next rest, and Shutdown waits for
+// them. A listener of package tls serves TLS. Serve may be called for several
+// listeners at once.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	if !s.track(ln) {
 		_ = ln.Close()
@@ -159,6 +179,7 @@ func (s *Server) start(ctx context.Context, conn net.Conn) {
 		return
 	}
 	x := newSession(s, conn)
+	x.ctx, x.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	s.mu.Lock()
 	if s.closing {
 		s.mu.Unlock()

@@ -2,53 +2,86 @@ package dimse
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/dicom"
 	"github.com/radnode/radnode/dimse/ul"
 )
 
 // session is one association on the server's side, from the transport
-// connection to its close. Its goroutine is the reader of the association.
+// connection to its close. Its goroutine is the reader of the association;
+// operations that a cancel request may interrupt run in goroutines of their
+// own, which the session waits for before it ends.
 type session struct {
 	server *Server
 	assoc  *ul.Association
 	info   atomic.Pointer[Association]
-	cancel context.CancelFunc
-	killed atomic.Bool
+	cancel context.CancelCauseFunc // ends the handlers' contexts
+	ctx    context.Context
 	buf    bytes.Buffer // command set being read
-	out    []byte       // command set being sent
+
+	mu      sync.Mutex
+	stopped bool                       // end at the next rest
+	running map[uint16]*running        // by message ID
+	free    *sync.Cond                 // signals that an operation ended
+	waiters map[uint16]chan<- *Command // own requests, by message ID
+	lastID  uint16
+	over    chan struct{} // closed when nothing more is read
 }
+
+// running is an operation under way.
+type running struct {
+	cancel context.CancelCauseFunc
+}
+
+// errCancelled is why an operation's context ended: the peer sent C-CANCEL.
+var errCancelled = errors.New("cancelled by the peer")
 
 func newSession(s *Server, conn net.Conn) *session {
-	return &session{server: s, assoc: ul.NewAcceptor(conn, s.cfg.UL)}
+	x := &session{
+		server: s, assoc: ul.NewAcceptor(conn, s.cfg.UL), running: map[uint16]*running{},
+		waiters: map[uint16]chan<- *Command{}, over: make(chan struct{}),
+	}
+	x.free = sync.NewCond(&x.mu)
+	return x
 }
 
-// stop ends the session at the next rest between two messages.
+// stop ends the session at the next rest between two operations.
 func (x *session) stop() {
 	if x.info.Load() == nil { // no association yet: nothing to lose
 		x.kill()
 		return
 	}
-	x.assoc.Interrupt(errShutdown)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.stopped = true
+	if len(x.running) == 0 {
+		x.assoc.Interrupt(errShutdown)
+	}
 }
 
 // kill ends the session at once.
 func (x *session) kill() {
-	x.killed.Store(true)
+	if x.cancel != nil {
+		x.cancel(errShutdown)
+	}
 	_ = x.assoc.CloseNow()
 }
 
-// run serves the association until it ends.
+// run serves the association until it ends. The handlers' contexts do not end
+// with ctx, but with the association: what is under way is completed.
 func (x *session) run(ctx context.Context) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	defer x.cancel(nil)
 	stop := context.AfterFunc(ctx, x.stop)
 	defer stop()
 	defer func() {
@@ -62,10 +95,13 @@ func (x *session) run(ctx context.Context) {
 	}
 	defer x.server.peers.Return(peerKey(a))
 	x.info.Store(a)
-	if x.server.stopping() { // Shutdown may have looked before info was there
-		x.assoc.Interrupt(errShutdown)
+	if x.server.stopping() || ctx.Err() != nil { // stop may have come before info was there
+		x.stop()
 	}
-	cause := x.serve(ctx, a)
+	cause := x.serve(x.ctx, a)
+	close(x.over)
+	x.cancel(fmt.Errorf("association ended: %w", cause))
+	x.wait(0)
 	if errors.Is(cause, ul.ErrReleased) {
 		cause = x.assoc.ConfirmRelease()
 	} else if x.assoc.State() == ul.Sta6 {
@@ -74,6 +110,56 @@ func (x *session) run(ctx context.Context) {
 		}
 	}
 	x.ended(context.WithoutCancel(ctx), a, cause)
+}
+
+// wait waits until at most n operations are under way.
+func (x *session) wait(n int) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for len(x.running) > n {
+		x.free.Wait()
+	}
+}
+
+// launch runs an operation in a goroutine of its own. An error of do means
+// that the association cannot go on.
+func (x *session) launch(r *request, do func(ctx context.Context) error) {
+	ctx, cancel := context.WithCancelCause(x.ctx)
+	op := &running{cancel}
+	x.mu.Lock()
+	x.running[r.cmd.MessageID] = op
+	x.mu.Unlock()
+	go func() {
+		defer cancel(nil)
+		err := do(ctx)
+		if err != nil {
+			x.server.log.Info("dicom: operation broke off", "association", r.ID, "command", r.cmd.Field.String(), "error", err)
+			_ = x.assoc.Abort() // the reader learns of it
+		}
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		delete(x.running, r.cmd.MessageID)
+		if x.stopped && len(x.running) == 0 {
+			x.assoc.Interrupt(errShutdown)
+		}
+		x.free.Broadcast()
+	}()
+}
+
+func (x *session) busy() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return len(x.running) > 0
+}
+
+// cancelled ends the operation that a C-CANCEL-RQ names. One that finds none
+// has crossed the last response and is ignored (PS3.7 9.3.2.3).
+func (x *session) cancelled(id uint16) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if op := x.running[id]; op != nil {
+		op.cancel(errCancelled)
+	}
 }
 
 func (x *session) ended(ctx context.Context, a *Association, cause error) {
@@ -101,6 +187,13 @@ func (x *session) establish(ctx context.Context) (*Association, bool) {
 	}
 	a := newAssociation(x.assoc, rq)
 	rj := s.decide(ctx, a, rq)
+	var ac *ul.AssociateAC
+	if rj == nil {
+		if ac, err = s.negotiate(ctx, a, rq); err != nil {
+			s.log.Warn("dicom: user identity refused", "association", a.ID, "calling", a.CallingAE, "type", rq.User.Identity.String(), "error", err)
+			rj = &ul.RejectIdentity
+		}
+	}
 	if rj == nil && !s.peers.Take(peerKey(a)) {
 		rj = &ul.RejectLimit
 	}
@@ -111,7 +204,7 @@ func (x *session) establish(ctx context.Context) (*Association, bool) {
 		}
 		return nil, false
 	}
-	if err := x.assoc.Accept(s.negotiate(rq)); err != nil {
+	if err := x.assoc.Accept(ac); err != nil {
 		s.peers.Return(peerKey(a))
 		s.log.Info("dicom: no association", "association", a.ID, "peer", a.RemoteAddr, "cause", err)
 		return nil, false
@@ -146,32 +239,57 @@ func (s *Server) decide(ctx context.Context, a *Association, rq *ul.AssociateRQ)
 func (x *session) serve(ctx context.Context, a *Association) error {
 	for {
 		stream, err := x.assoc.Next()
+		if errors.Is(err, ul.ErrIdle) && x.busy() {
+			continue
+		}
 		if err != nil {
 			return err
 		}
-		pc, cmd, err := x.command(stream)
+		pc, cmd, err := readCommand(x.assoc, stream, &x.buf)
 		if err != nil {
 			return err
-		}
-		op, ok := operations[cmd.Field]
-		if !ok {
-			if cmd.Field.IsResponse() {
-				return fmt.Errorf("unasked for %s", cmd.Field)
-			}
-			op = operation{do: (*session).unrecognized}
 		}
 		r := &request{Association: a, cmd: cmd, context: pc}
-		if err := x.perform(ctx, op, r); err != nil {
+		if err := x.dispatch(ctx, r); err != nil {
 			return err
 		}
 	}
 }
 
-// command reads a command set.
-func (x *session) command(stream *ul.Stream) (*ul.Context, *Command, error) {
-	return readCommand(x.assoc, stream, &x.buf)
+// dispatch performs a request, or hands a response to whoever waits for it.
+func (x *session) dispatch(ctx context.Context, r *request) error {
+	if err := x.dataSet(r); err != nil {
+		return err
+	}
+	switch {
+	case r.cmd.Field == CCancelRQ:
+		x.cancelled(r.cmd.MessageIDBeingRespondedTo)
+		return x.finish(r)
+	case r.cmd.Field.IsResponse():
+		if !x.answered(r.cmd) {
+			return fmt.Errorf("unasked for %s", r.cmd.Field)
+		}
+		return x.finish(r)
+	}
+	op, ok := operations[r.cmd.Field]
+	if !ok {
+		op = operation{do: (*session).unrecognized}
+	}
+	// A peer that sends more than the window allows waits (PS3.7 D.3.3.3).
+	x.wait(x.window() - 1)
+	return op.do(x, ctx, r)
 }
 
+// window is how many operations the peer may have under way.
+func (x *session) window() int {
+	async := x.assoc.Answer().User.Async
+	if async == nil || async.Invoked == 0 {
+		return 1
+	}
+	return int(async.Invoked)
+}
+
+// readCommand reads a command set and finds its presentation context.
 func readCommand(assoc *ul.Association, stream *ul.Stream, buf *bytes.Buffer) (*ul.Context, *Command, error) {
 	pc := assoc.Context(stream.ContextID)
 	if pc == nil {
@@ -202,34 +320,59 @@ type request struct {
 
 // operation is a row of the table of operations that a Server performs.
 type operation struct {
-	// do handles the request and sends the responses. Its error ends the
-	// association.
+	// do handles the request, sends the responses and leaves the stream of the
+	// data set at its end. Its error ends the association.
 	do func(*session, context.Context, *request) error
 }
 
-// operations is the table of requests (PS3.7 9.1, 10.1).
+// operations is the table of requests (PS3.7 9.1, 10.1). C-CANCEL stands in
+// dispatch.
 var operations = map[Field]operation{
-	CEchoRQ:  {(*session).echo},
-	CStoreRQ: {(*session).store},
-	// A cancel request that finds no operation has crossed its last response
-	// (PS3.7 9.3.2.3) and is ignored.
-	CCancelRQ: {func(*session, context.Context, *request) error { return nil }},
+	CEchoRQ:        {(*session).echo},
+	CStoreRQ:       {(*session).store},
+	CFindRQ:        {(*session).find},
+	CMoveRQ:        {(*session).move},
+	CGetRQ:         {(*session).get},
+	NActionRQ:      {(*session).action},
+	NEventReportRQ: {(*session).eventReport},
+	NCreateRQ:      {(*session).createStep},
+	NSetRQ:         {(*session).setStep},
 }
 
-// perform gets the data set's stream, runs the operation, and leaves the
-// stream at its end, so that the next command can be read whatever happened.
-func (x *session) perform(ctx context.Context, op operation, r *request) error {
-	if r.cmd.HasDataSet {
-		stream, err := x.assoc.NextData()
-		if err != nil {
-			return err
-		}
-		if stream.Command || stream.ContextID != r.context.ID {
-			return fmt.Errorf("data set of %s expected on presentation context %d", r.cmd.Field, r.context.ID)
-		}
-		r.data = stream
+// dataSet waits for the data set that the command announced.
+func (x *session) dataSet(r *request) error {
+	if !r.cmd.HasDataSet {
+		return nil
 	}
-	return op.do(x, ctx, r)
+	stream, err := x.assoc.NextData()
+	if err != nil {
+		return err
+	}
+	if stream.Command || stream.ContextID != r.context.ID {
+		return fmt.Errorf("data set of %s expected on presentation context %d", r.cmd.Field, r.context.ID)
+	}
+	r.data = stream
+	return nil
+}
+
+// errNoDataSet is answered where a request needs a data set and has none.
+var errNoDataSet = &StatusError{Status: StatusMistypedArgument, Comment: "the request needs a data set"}
+
+// identifier reads the data set of a request into memory. The first error is
+// the peer's fault and becomes a status, the second ends the association.
+func (x *session) identifier(r *request) (*dicom.Dataset, error, error) {
+	if r.data == nil {
+		return nil, errNoDataSet, nil
+	}
+	limit := x.server.cfg.Limits.Identifier
+	d, err := dicom.ReadHeader(io.LimitReader(r.data, limit), radnode.UID(r.context.TransferSyntax), identifierLimits(limit))
+	return d, err, x.finish(r)
+}
+
+// identifierLimits bound the parsing of a data set of at most size bytes; it
+// is read whole.
+func identifierLimits(size int64) dicom.Limits {
+	return dicom.Limits{HeaderBytes: size, ValueBytes: size, Elements: 1 << 17, Items: 1 << 16, Depth: 16, Until: 0xFFFFFFFE}
 }
 
 // finish reads what a handler left of the data set. An error ends the
@@ -266,42 +409,72 @@ func (x *session) failed(r *request, err error, s service) *StatusError {
 
 // respond sends a response without a data set.
 func (x *session) respond(r *request, rsp *Command) error {
-	return x.send(r.context.ID, rsp, nil)
+	return sendCommand(x.assoc.Send, r.context.ID, rsp, nil)
 }
 
-func (x *session) send(contextID byte, c *Command, data io.Reader) error {
-	x.out = appendCommand(x.out[:0], c)
-	return x.assoc.Send(contextID, x.out, data)
+// writers recycles the memory of command sets.
+var writers = sync.Pool{New: func() any { return new(commandWriter) }}
+
+// sendCommand encodes c and sends it with its data set through one of the
+// association's ways to send.
+func sendCommand(send func(byte, []byte, io.Reader) error, contextID byte, c *Command, data io.Reader) error {
+	w, _ := writers.Get().(*commandWriter)
+	defer writers.Put(w)
+	w.b = w.b[:0]
+	w.command(c)
+	return send(contextID, w.b, data)
+}
+
+// call sends a request of this side and waits for the response.
+func (x *session) call(ctx context.Context, contextID byte, rq *Command, data io.Reader) (*Command, error) {
+	answer := make(chan *Command, 1)
+	x.mu.Lock()
+	for x.lastID++; x.lastID == 0 || x.waiters[x.lastID] != nil; x.lastID++ {
+	}
+	rq.MessageID = x.lastID
+	x.waiters[rq.MessageID] = answer
+	x.mu.Unlock()
+	defer func() {
+		x.mu.Lock()
+		delete(x.waiters, rq.MessageID)
+		x.mu.Unlock()
+	}()
+	if err := sendCommand(x.assoc.Send, contextID, rq, data); err != nil {
+		return nil, err
+	}
+	timer := time.NewTimer(x.server.cfg.Response)
+	defer timer.Stop()
+	select {
+	case rsp := <-answer:
+		if rsp.Field != rq.Field.Response() {
+			return nil, fmt.Errorf("peer answered %s with %s", rq.Field, rsp.Field)
+		}
+		return rsp, nil
+	case <-x.over:
+		return nil, fmt.Errorf("no response to %s: %w", rq.Field, ul.ErrClosed)
+	case <-timer.C:
+		return nil, fmt.Errorf("no response to %s within %v: %w", rq.Field, x.server.cfg.Response, ul.ErrTimeout)
+	}
+}
+
+// answered hands a response to the waiting call.
+func (x *session) answered(rsp *Command) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	answer := x.waiters[rsp.MessageIDBeingRespondedTo]
+	if answer == nil {
+		return false
+	}
+	delete(x.waiters, rsp.MessageIDBeingRespondedTo)
+	answer <- rsp
+	return true
 }
 
 // response makes the response to r.
 func (r *request) response() *Command {
 	return &Command{
 		Field: r.cmd.Field.Response(), MessageIDBeingRespondedTo: r.cmd.MessageID,
-		AffectedSOPClassUID: r.cmd.AffectedSOPClassUID, AffectedSOPInstanceUID: r.cmd.AffectedSOPInstanceUID,
+		AffectedSOPClassUID:    cmp.Or(r.cmd.AffectedSOPClassUID, r.cmd.RequestedSOPClassUID),
+		AffectedSOPInstanceUID: cmp.Or(r.cmd.AffectedSOPInstanceUID, r.cmd.RequestedSOPInstanceUID),
 	}
-}
-
-// unrecognized answers requests that are not in the table.
-func (x *session) unrecognized(_ context.Context, r *request) error {
-	if err := x.finish(r); err != nil {
-		return err
-	}
-	rsp := r.response()
-	x.failed(r, &StatusError{Status: StatusUnrecognizedOperation}, normalizedService).apply(rsp)
-	return x.respond(r, rsp)
-}
-
-// echo answers C-ECHO (PS3.7 9.1.5, PS3.4 Annex A).
-func (x *session) echo(ctx context.Context, r *request) error {
-	if err := x.finish(r); err != nil {
-		return err
-	}
-	var err error
-	if x.server.cfg.Echo != nil {
-		err = x.guard(r, func() error { return x.server.cfg.Echo.Echo(ctx, r.Association) })
-	}
-	rsp := r.response()
-	x.failed(r, err, normalizedService).apply(rsp)
-	return x.respond(r, rsp)
 }

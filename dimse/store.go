@@ -3,8 +3,10 @@ package dimse
 import (
 	"context"
 	"io"
+	"sync"
 
 	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/dimse/ul"
 )
 
 // Storer takes objects in (PS3.4 Annex B).
@@ -33,37 +35,110 @@ type StoreRequest struct {
 
 // store answers C-STORE.
 func (x *session) store(ctx context.Context, r *request) error {
-	err := x.guard(r, func() error { return x.storeObject(ctx, r) })
+	if r.data != nil && x.window() > 1 {
+		return x.storeBeside(r)
+	}
+	err := x.guard(r, func() error { return x.storeObject(ctx, r, r.data) })
 	// Never a success before the whole data set has come (PS3.7 9.1.1).
 	if err := x.finish(r); err != nil {
 		return err
 	}
+	return x.stored(r, err)
+}
+
+// storeBeside runs the handler beside the reader, which goes on with the next
+// message as soon as the data set has been read: with an asynchronous window
+// the next object travels while this one is made safe.
+func (x *session) storeBeside(r *request) error {
+	data := &handover{stream: r.data, done: make(chan struct{})}
+	finished := make(chan struct{})
+	x.launch(r, func(ctx context.Context) error {
+		err := x.guard(r, func() error { return x.storeObject(ctx, r, data) })
+		data.handOver()
+		<-finished
+		return x.stored(r, err)
+	})
+	<-data.done
+	defer close(finished)
+	return x.finish(r)
+}
+
+// stored sends the response to a C-STORE.
+func (x *session) stored(r *request, err error) error {
 	rsp := r.response()
 	x.failed(r, err, storeService).apply(rsp)
 	return x.respond(r, rsp)
 }
 
-func (x *session) storeObject(ctx context.Context, r *request) error {
-	cfg := &x.server.cfg
-	switch {
-	case cfg.Store == nil || x.server.kindOf(radnode.UID(r.context.AbstractSyntax)) != kindStorage:
-		return &StatusError{Status: StatusSOPClassNotSupported}
-	case r.data == nil:
-		return &StatusError{Status: StatusCannotUnderstand, Comment: "no data set"}
-	case !plausible(r.cmd.AffectedSOPInstanceUID):
-		return &StatusError{Status: StatusInvalidSOPInstance, Comment: "affected SOP instance UID is not a UID"}
+// handover lends a stream to a handler until its end or the handler's.
+type handover struct {
+	stream *ul.Stream
+	once   sync.Once
+	done   chan struct{} // closed when the stream is the reader's again
+	err    error         // what the handler sees from then on
+}
+
+func (h *handover) handOver() {
+	h.once.Do(func() { close(h.done) })
+}
+
+func (h *handover) Read(p []byte) (int, error) {
+	if h.err != nil {
+		return 0, h.err
 	}
-	req := &StoreRequest{
+	n, err := h.stream.Read(p)
+	if err != nil {
+		h.err = err
+		h.handOver()
+	}
+	return n, err
+}
+
+// WriteTo implements io.WriterTo without a copy.
+func (h *handover) WriteTo(w io.Writer) (int64, error) {
+	if h.err == io.EOF {
+		return 0, nil
+	}
+	if h.err != nil {
+		return 0, h.err
+	}
+	n, err := h.stream.WriteTo(w)
+	if h.stream.Err() != nil {
+		h.err = h.stream.Err()
+		h.handOver()
+	}
+	return n, err
+}
+
+// storeObject checks a request and calls the handler.
+func (x *session) storeObject(ctx context.Context, r *request, data io.Reader) error {
+	cfg := &x.server.cfg
+	if cfg.Store == nil || x.server.kindOf(radnode.UID(r.context.AbstractSyntax)) != kindStorage {
+		return &StatusError{Status: StatusSOPClassNotSupported}
+	}
+	req, err := newStoreRequest(r)
+	if err != nil {
+		return err
+	}
+	if cfg.Limits.ObjectSize > 0 {
+		data = &limitedObject{data, cfg.Limits.ObjectSize}
+	}
+	return cfg.Store.Store(ctx, req, data)
+}
+
+func newStoreRequest(r *request) (*StoreRequest, error) {
+	switch {
+	case r.data == nil:
+		return nil, &StatusError{Status: StatusCannotUnderstand, Comment: "no data set"}
+	case !plausible(r.cmd.AffectedSOPInstanceUID):
+		return nil, &StatusError{Status: StatusInvalidSOPInstance, Comment: "affected SOP instance UID is not a UID"}
+	}
+	return &StoreRequest{
 		Association: r.Association, MessageID: r.cmd.MessageID,
 		AffectedSOPClassUID: r.cmd.AffectedSOPClassUID, AffectedSOPInstanceUID: r.cmd.AffectedSOPInstanceUID,
 		TransferSyntaxUID: radnode.UID(r.context.TransferSyntax), Priority: r.cmd.Priority,
 		MoveOriginatorAE: r.cmd.MoveOriginatorAE, MoveOriginatorMessageID: r.cmd.MoveOriginatorMessageID,
-	}
-	var data io.Reader = r.data
-	if cfg.Limits.ObjectSize > 0 {
-		data = &limitedObject{r.data, cfg.Limits.ObjectSize}
-	}
-	return cfg.Store.Store(ctx, req, data)
+	}, nil
 }
 
 // plausible is the least a SOP instance UID must be: digits and dots, at most

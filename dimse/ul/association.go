@@ -44,7 +44,9 @@ type Association struct {
 	interrupted error     // what Next returns at the next message boundary
 	cause       error     // why the association ended
 
-	messages sync.Mutex // one message at a time
+	messages sync.Mutex // one message at a time; guards out and flushing
+	out      *sender    // messages packed and not yet written; nil: none
+	flushing bool       // a timer will flush
 	writes   sync.Mutex // one PDU at a time
 	broken   bool       // a write failed half-way: nothing may follow; guarded by writes
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"time"
 )
 
 // sender packs fragments of one message into P-DATA-TF PDUs and writes as
@@ -31,10 +32,50 @@ var senders = sync.Pool{New: func() any {
 func (a *Association) Send(contextID byte, command []byte, data io.Reader) error {
 	a.messages.Lock()
 	defer a.messages.Unlock()
-	s, _ := senders.Get().(*sender)
-	defer senders.Put(s)
-	s.a, s.contextID, s.n = a, contextID, 0
-	defer func() { s.a = nil }()
+	err := a.pack(contextID, command, data)
+	return errors.Join(err, a.flush())
+}
+
+// queueDelay is how long a queued message may wait for company.
+const queueDelay = 2 * time.Millisecond
+
+// Queue sends a message like Send, but lets it wait a moment so that many
+// small ones share a write. The next Send or Flush takes it along.
+func (a *Association) Queue(contextID byte, command []byte, data io.Reader) error {
+	a.messages.Lock()
+	defer a.messages.Unlock()
+	if err := a.pack(contextID, command, data); err != nil {
+		return errors.Join(err, a.flush())
+	}
+	if !a.flushing {
+		a.flushing = true
+		time.AfterFunc(queueDelay, func() {
+			a.messages.Lock()
+			defer a.messages.Unlock()
+			a.flushing = false
+			// If it fails the association is over, as the reader will notice.
+			_ = a.flush()
+		})
+	}
+	return nil
+}
+
+// Flush writes what is queued.
+func (a *Association) Flush() error {
+	a.messages.Lock()
+	defer a.messages.Unlock()
+	return a.flush()
+}
+
+// pack puts a message into the sender's buffer and writes what does not fit;
+// a.messages is held.
+func (a *Association) pack(contextID byte, command []byte, data io.Reader) error {
+	s := a.out
+	if s == nil {
+		s, _ = senders.Get().(*sender)
+		a.out, s.a, s.n = s, a, 0
+	}
+	s.contextID = contextID
 	limit := a.cfg.MaxPDU
 	if m := a.peer().MaxLength; m != 0 && m < limit {
 		limit = m
@@ -46,12 +87,23 @@ func (a *Association) Send(contextID byte, command []byte, data io.Reader) error
 	if err := s.command(command); err != nil {
 		return err
 	}
-	if data != nil {
-		if err := s.data(data); err != nil {
-			return err
-		}
+	if data == nil {
+		return nil
 	}
-	return s.flush()
+	return s.data(data)
+}
+
+// flush writes the sender's buffer and gives it back; a.messages is held.
+func (a *Association) flush() error {
+	s := a.out
+	if s == nil {
+		return nil
+	}
+	a.out = nil
+	err := s.flush()
+	s.a = nil
+	senders.Put(s)
+	return err
 }
 
 func (s *sender) flush() error {
