@@ -1,0 +1,133 @@
+package api
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/audit"
+	"github.com/radnode/radnode/auth"
+)
+
+// Studies is the worklist and the study page.
+type Studies interface {
+	Worklist(ctx context.Context, f radnode.StudyFilter) ([]radnode.StudySummary, int, error)
+	Study(ctx context.Context, uid radnode.UID) (*radnode.Study, error)
+}
+
+// Files finds the files behind an instance and a stage picture.
+type Files interface {
+	InstancePath(ctx context.Context, sopUID radnode.UID) (string, radnode.Instance, error)
+	StagePath(ctx context.Context, resultID, stage string) (string, error)
+}
+
+// Pixels decodes frames and renders previews. The results are immutable: the
+// implementation may keep and share them.
+type Pixels interface {
+	// Frame returns the stored values of a frame (1-based), little endian,
+	// samples interleaved.
+	Frame(ctx context.Context, path string, inst radnode.Instance, frame int) (io.ReadSeekCloser, error)
+	// Render returns a JPEG of a frame (1-based), at most size pixels wide and high.
+	Render(ctx context.Context, path string, inst radnode.Instance, frame, size int) (io.ReadSeekCloser, error)
+	// Describe says what a viewer needs to show the frames of an instance, as
+	// far as it follows from the pixel data; this package adds the rest.
+	Describe(ctx context.Context, path string, inst radnode.Instance) (*ImageDescription, error)
+}
+
+// Reports is the reading of a report and the reader's acts on a draft.
+type Reports interface {
+	Report(ctx context.Context, id string) (*radnode.Report, error)
+	Decide(ctx context.Context, user radnode.User, reportID, findingID string, version int64, d radnode.Decision, reason string) (*radnode.Report, error)
+	SetImpression(ctx context.Context, user radnode.User, reportID string, version int64, text string) (*radnode.Report, error)
+}
+
+// Signing makes a draft final and a final report amended.
+type Signing interface {
+	Sign(ctx context.Context, user radnode.User, reportID string, version int64) (*radnode.Report, error)
+	Amend(ctx context.Context, user radnode.User, reportID string) (*radnode.Report, error)
+}
+
+// Deliveries is the way of signed reports to their destinations.
+type Deliveries interface {
+	Deliveries(ctx context.Context, reportID string) ([]radnode.Delivery, error)
+	RetryDelivery(ctx context.Context, user radnode.User, deliveryID string) error
+}
+
+// Events tells what changed. The channel is closed when the reader was too
+// slow or the node stops; cancel ends the subscription.
+type Events interface {
+	Events() (events <-chan radnode.Event, cancel func())
+}
+
+// Ledger is the balance of everything the node accepted.
+type Ledger interface {
+	Ledger(ctx context.Context) ([]radnode.LedgerRow, error)
+}
+
+// Peers is the list of application entities.
+type Peers interface {
+	Peers(ctx context.Context) ([]radnode.Peer, error)
+	AddPeer(ctx context.Context, peer radnode.Peer) error
+	RemovePeer(ctx context.Context, name string) error
+}
+
+// Echoer asks a peer whether it is there (C-ECHO, PS3.4 annex A) and says how
+// long the whole association took.
+type Echoer interface {
+	Echo(ctx context.Context, peer radnode.Peer) (time.Duration, error)
+}
+
+// Identity says who somebody is.
+type Identity interface {
+	Authenticate(ctx context.Context, name, password string) (radnode.User, error)
+	Token(ctx context.Context, bearer string) (radnode.User, error)
+}
+
+// Sessions keeps browsers signed in.
+type Sessions interface {
+	NewSession(ctx context.Context, user radnode.User) (id, csrf string, err error)
+	Session(ctx context.Context, id string) (user radnode.User, csrf string, err error)
+	EndSession(ctx context.Context, id string) error
+}
+
+// Users is the administration of people. Save adds or changes; an empty
+// password keeps the present one.
+type Users interface {
+	List(ctx context.Context) ([]radnode.User, error)
+	Save(ctx context.Context, user radnode.User, password string) error
+}
+
+// Tokens is the administration of programs' bearer tokens. The token itself
+// is seen once, when it is made.
+type Tokens interface {
+	Tokens(ctx context.Context) ([]auth.Token, error)
+	CreateToken(ctx context.Context, name string, role radnode.Role, secret string) (token string, err error)
+	RevokeToken(ctx context.Context, name string) error
+}
+
+// Models is the registry as the reader sees it.
+type Models interface {
+	Models(ctx context.Context) ([]Model, error)
+}
+
+// Analyzer reads one file at once, without the store. path is a DICOM, PNG or
+// JPEG file.
+type Analyzer interface {
+	Analyze(ctx context.Context, path string, models []string) ([]radnode.Analysis, error)
+}
+
+// Audit records acts and answers what was recorded before a time (zero:
+// now), newest first (PS3.15 A.5).
+type Audit interface {
+	Record(ctx context.Context, e audit.Event) error
+	List(ctx context.Context, before time.Time, limit int) ([]audit.Event, error)
+}
+
+var (
+	_ Identity = (*auth.Accounts)(nil)
+	_ Sessions = (*auth.Accounts)(nil)
+	_ Users    = (*auth.Accounts)(nil)
+	_ Tokens   = (*auth.Accounts)(nil)
+	_ Audit    = (*audit.Trail)(nil)
+)

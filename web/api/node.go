@@ -1,0 +1,158 @@
+package api
+
+import (
+	"net/http"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/audit"
+	"github.com/radnode/radnode/web/middleware"
+)
+
+// GetLedger answers the balance of everything the node accepted.
+func (a *API) GetLedger(c echo.Context) error {
+	rows, err := a.Ledger.Ledger(c.Request().Context())
+	if err != nil {
+		return err
+	}
+	if rows == nil {
+		rows = []radnode.LedgerRow{}
+	}
+	open := slices.ContainsFunc(rows, func(r radnode.LedgerRow) bool { return r.Unaccounted })
+	return sendJSON(c, LedgerList{Rows: rows, Balanced: !open})
+}
+
+// GetModels answers the registry.
+func (a *API) GetModels(c echo.Context) error {
+	models, err := a.Models.Models(c.Request().Context())
+	if err != nil {
+		return err
+	}
+	if models == nil {
+		models = []Model{}
+	}
+	return sendJSON(c, ModelList{Models: models})
+}
+
+// GetPeers answers the application entities the node knows.
+func (a *API) GetPeers(c echo.Context) error {
+	peers, err := a.Peers.Peers(c.Request().Context())
+	if err != nil {
+		return err
+	}
+	if peers == nil {
+		peers = []radnode.Peer{}
+	}
+	return sendJSON(c, PeerList{Peers: peers})
+}
+
+var (
+	peerName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+	// PS3.5 table 6.2-1, AE: 16 characters, no backslash, no control
+	// characters, not only spaces.
+	aeTitle  = regexp.MustCompile(`^[\x21-\x5b\x5d-\x7e]([\x20-\x5b\x5d-\x7e]{0,14}[\x21-\x5b\x5d-\x7e])?$`)
+	hostName = regexp.MustCompile(`^[A-Za-z0-9.:_-]{1,255}$`)
+
+	peerServices   = []string{"store", "query", "retrieve", "commit"}
+	peerDeliveries = []string{"sr", "seg", "sc", "pdf"}
+)
+
+// PostPeer adds a peer.
+func (a *API) PostPeer(c echo.Context) error {
+	var p radnode.Peer
+	if err := readJSON(c, &p); err != nil {
+		return err
+	}
+	switch {
+	case !peerName.MatchString(p.Name):
+		return radnode.Errorf(radnode.Invalid, "add peer", "a peer's name is 1 to 64 letters, digits, dots, dashes")
+	case !aeTitle.MatchString(p.AETitle):
+		return radnode.Errorf(radnode.Invalid, "add peer", "an AE title has 1 to 16 characters without backslash")
+	case !hostName.MatchString(p.Host) || p.Port < 1 || p.Port > 65535:
+		return radnode.Errorf(radnode.Invalid, "add peer", "a peer needs a host and a port from 1 to 65535")
+	case !allOf(p.Allow, peerServices) || !allOf(p.Deliver, peerDeliveries):
+		return radnode.Errorf(radnode.Invalid, "add peer", "allow knows store, query, retrieve, commit; deliver knows sr, seg, sc, pdf")
+	}
+	p.Source = middleware.UserOf(c).Name
+	if err := a.Peers.AddPeer(c.Request().Context(), p); err != nil {
+		return err
+	}
+	if err := a.record(c, audit.Event{Action: audit.PeerChanged, ObjectID: p.Name, Detail: "added"}); err != nil {
+		return err
+	}
+	return c.JSON(http.StatusCreated, p)
+}
+
+func allOf(have, known []string) bool {
+	return !slices.ContainsFunc(have, func(s string) bool { return !slices.Contains(known, s) })
+}
+
+// DeletePeer removes a peer.
+func (a *API) DeletePeer(c echo.Context) error {
+	name, err := idParam(c, "name")
+	if err != nil {
+		return err
+	}
+	if err := a.Peers.RemovePeer(c.Request().Context(), name); err != nil {
+		return err
+	}
+	if err := a.record(c, audit.Event{Action: audit.PeerChanged, ObjectID: name, Detail: "removed"}); err != nil {
+		return err
+	}
+	return c.NoContent(http.StatusNoContent)
+}
+
+// EchoPeer asks a peer whether it is there. A peer that is not is an answer,
+// not an error of this node.
+func (a *API) EchoPeer(c echo.Context) error {
+	name, err := idParam(c, "name")
+	if err != nil {
+		return err
+	}
+	ctx := c.Request().Context()
+	peers, err := a.Peers.Peers(ctx)
+	if err != nil {
+		return err
+	}
+	at := slices.IndexFunc(peers, func(p radnode.Peer) bool { return p.Name == name })
+	if at < 0 {
+		return radnode.Errorf(radnode.NotFound, "echo", "there is no such peer")
+	}
+	took, err := a.Echoer.Echo(ctx, peers[at])
+	result := EchoResult{OK: err == nil, Millis: float64(took) / float64(time.Millisecond)}
+	if err != nil {
+		result.Error = radnode.MessageOf(err)
+	}
+	return c.JSON(http.StatusOK, result)
+}
+
+// GetAudit answers what was recorded, newest first; the reading is recorded
+// as well (PS3.15 A.5.3.2).
+func (a *API) GetAudit(c echo.Context) error {
+	var before time.Time
+	if text := c.QueryParam("before"); text != "" {
+		var err error
+		if before, err = time.Parse(time.RFC3339Nano, text); err != nil {
+			return radnode.Errorf(radnode.Invalid, "read request", "before must be a time as RFC 3339 writes it")
+		}
+	}
+	limit, err := intQuery(c, "limit", 100, 1, audit.MaxRows)
+	if err != nil {
+		return err
+	}
+	if err := a.record(c, audit.Event{Action: audit.AuditRead}); err != nil {
+		return err
+	}
+	events, err := a.Audit.List(c.Request().Context(), before, limit)
+	if err != nil {
+		return err
+	}
+	if events == nil {
+		events = []audit.Event{}
+	}
+	return c.JSON(http.StatusOK, AuditList{Events: events})
+}

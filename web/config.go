@@ -1,0 +1,76 @@
+package web
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"reflect"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/radnode/radnode/web/api"
+)
+
+// Config is what the server needs from the rest of the node. Every interface
+// must be set; New names the ones that are missing.
+type Config struct {
+	Studies    api.Studies
+	Files      api.Files
+	Pixels     api.Pixels // frames.Cache over the pixel workers
+	Reports    api.Reports
+	Signing    api.Signing
+	Deliveries api.Deliveries
+	Events     api.Events
+	Ledger     api.Ledger
+	Peers      api.Peers
+	Echoer     api.Echoer
+	Identity   api.Identity
+	Sessions   api.Sessions
+	Users      api.Users
+	Tokens     api.Tokens
+	Models     api.Models
+	Analyzer   api.Analyzer
+	Audit      api.Audit
+
+	Log      *slog.Logger
+	Registry *prometheus.Registry      // nil: one of its own; the node adds its figures to it
+	Ready    func(*http.Request) error // nil: always ready
+
+	Version           string
+	AETitle           string
+	Notice            string // the site's words on the login page and beside findings
+	SecureCookies     bool   // the site is reached by https only
+	SharedWorkstation bool   // browsers must not keep pixels
+	TempDir           string // for uploads; "" is the system's
+	MaxUpload         int64  // bytes of one file to analyse; 0: 512 MiB
+}
+
+// check names the parts that are missing.
+func (c *Config) check() error {
+	var missing []string
+	v := reflect.ValueOf(c).Elem()
+	for i := range v.NumField() {
+		f := v.Type().Field(i)
+		if f.Type.Kind() == reflect.Interface && v.Field(i).IsNil() {
+			missing = append(missing, f.Name)
+		}
+	}
+	if c.Log == nil {
+		missing = append(missing, "Log")
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("web: the configuration lacks %s", strings.Join(missing, ", "))
+	}
+	if c.MaxUpload < 0 {
+		return errors.New("web: MaxUpload is negative")
+	}
+	if c.MaxUpload == 0 {
+		c.MaxUpload = 512 << 20
+	}
+	if c.Registry == nil {
+		c.Registry = prometheus.NewRegistry()
+	}
+	return nil
+}

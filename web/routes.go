@@ -1,0 +1,96 @@
+package web
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/web/api"
+)
+
+// route is one line of the list: what answers, to whom, and what goes in and
+// out (for openapi.json).
+type route struct {
+	method, path string
+	handle       echo.HandlerFunc
+	roles        []radnode.Role // nil: anybody who is signed in
+	public       bool           // answers without login
+	plain        bool           // not JSON: never compressed
+	summary      string         // "" keeps it out of openapi.json
+	in, out      any
+	bodyLimit    int64
+	readTime     time.Duration
+	writeTime    time.Duration
+}
+
+// Who may do what (public contract, docs/architecture.md).
+var (
+	everyone = []radnode.Role(nil)
+	deciders = []radnode.Role{radnode.Admin, radnode.Radiologist}
+	signers  = []radnode.Role{radnode.Radiologist}
+	movers   = []radnode.Role{radnode.Admin, radnode.Radiologist, radnode.Technologist}
+	admins   = []radnode.Role{radnode.Admin}
+	readers  = []radnode.Role{radnode.Admin, radnode.Radiologist, radnode.Technologist, radnode.Service}
+)
+
+const (
+	get, post, put, patch, del = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete
+
+	v1 = "/api/v1"
+)
+
+// routes is everything that answers.
+func (s *Server) routes() []route {
+	a := s.api
+	return []route{
+		{method: get, path: "/healthz", handle: s.health, public: true, plain: true},
+		{method: get, path: "/readyz", handle: s.ready, public: true, plain: true},
+		{method: get, path: "/metrics", handle: s.metrics(), plain: true},
+
+		{method: post, path: v1 + "/login", handle: a.Login, public: true, summary: "Sign a browser in", in: api.LoginRequest{}, out: api.SessionInfo{}},
+		{method: post, path: v1 + "/logout", handle: a.Logout, summary: "Sign a browser out"},
+		{method: get, path: v1 + "/session", handle: a.Session, summary: "Who is signed in", out: api.SessionInfo{}},
+		{method: get, path: v1 + "/openapi.json", handle: s.describe, summary: "This description"},
+
+		{method: get, path: v1 + "/studies", handle: a.ListStudies, roles: readers, summary: "The worklist: q, from, to, modality, state, sort, limit, offset", out: api.StudyList{}},
+		{method: get, path: v1 + "/studies/:uid", handle: a.GetStudy, roles: readers, summary: "A study with its series, results and reports", out: radnode.Study{}},
+		{method: get, path: v1 + "/series/:uid/manifest", handle: a.GetManifest, roles: readers, summary: "What a viewer needs of a series, as columns; ?study=UID", out: api.Manifest{}},
+		{method: get, path: v1 + "/instances/:uid/frames/:frame", handle: a.GetFrame, roles: readers, plain: true, summary: "The stored values of a frame (1-based), little endian"},
+		{method: get, path: v1 + "/instances/:uid/preview", handle: a.GetPreview, roles: readers, plain: true, summary: "A JPEG of a frame: ?frame=1&w=1024"},
+		{method: get, path: v1 + "/results/:id/stages/:name", handle: a.GetStage, roles: readers, plain: true, summary: "The picture of a pipeline step (PNG)"},
+
+		{method: get, path: v1 + "/reports/:id", handle: a.GetReport, roles: readers, summary: "A report; its ETag goes into If-Match of writes", out: radnode.Report{}},
+		{method: put, path: v1 + "/reports/:id", handle: a.PutReport, roles: deciders, summary: "Set the impression of a draft (If-Match)", in: api.ReportChange{}, out: radnode.Report{}},
+		{method: post, path: v1 + "/reports/:id/findings/:fid/decision", handle: a.PostDecision, roles: deciders, summary: "Accept, reject or undo a finding (If-Match)", in: api.DecisionRequest{}, out: radnode.Report{}},
+		{method: post, path: v1 + "/reports/:id/sign", handle: a.SignReport, roles: signers, summary: "Sign a draft (If-Match); a browser repeats the password", in: api.SignRequest{}, out: radnode.Report{}},
+		{method: post, path: v1 + "/reports/:id/amend", handle: a.AmendReport, roles: deciders, summary: "Open a draft that will replace a signed report", out: radnode.Report{}},
+		{method: get, path: v1 + "/reports/:id/deliveries", handle: a.GetDeliveries, roles: readers, summary: "Where the objects of a report stand", out: api.DeliveryList{}},
+		{method: post, path: v1 + "/deliveries/:id/retry", handle: a.RetryDelivery, roles: movers, summary: "Try a delivery now"},
+
+		{method: get, path: v1 + "/events", handle: a.GetEvents, roles: readers, plain: true, summary: "What changed, as server-sent events"},
+		{method: post, path: v1 + "/analyze", handle: a.PostAnalyze, roles: readers, summary: "Read one DICOM, PNG or JPEG file at once: ?model=ID", out: api.AnalysisList{}, bodyLimit: s.cfg.MaxUpload, readTime: uploadTime, writeTime: 2 * uploadTime},
+		{method: get, path: v1 + "/models", handle: a.GetModels, roles: everyone, summary: "The models", out: api.ModelList{}},
+		{method: get, path: v1 + "/ledger", handle: a.GetLedger, roles: everyone, summary: "The balance of everything accepted", out: api.LedgerList{}},
+
+		{method: get, path: v1 + "/peers", handle: a.GetPeers, roles: movers, summary: "The application entities", out: api.PeerList{}},
+		{method: post, path: v1 + "/peers", handle: a.PostPeer, roles: admins, summary: "Add an application entity", in: radnode.Peer{}, out: radnode.Peer{}},
+		{method: del, path: v1 + "/peers/:name", handle: a.DeletePeer, roles: admins, summary: "Remove an application entity"},
+		{method: post, path: v1 + "/peers/:name/echo", handle: a.EchoPeer, roles: movers, summary: "Ask a peer whether it is there (C-ECHO)", out: api.EchoResult{}},
+		{method: get, path: v1 + "/users", handle: a.GetUsers, roles: admins, summary: "The users", out: api.UserList{}},
+		{method: post, path: v1 + "/users", handle: a.PostUser, roles: admins, summary: "Add a user", in: api.UserRequest{}, out: radnode.User{}},
+		{method: patch, path: v1 + "/users/:name", handle: a.PatchUser, roles: admins, summary: "Change a user's password or turn the user off", in: api.UserChange{}, out: radnode.User{}},
+		{method: get, path: v1 + "/tokens", handle: a.GetTokens, roles: admins, summary: "The tokens of programs", out: api.TokenList{}},
+		{method: post, path: v1 + "/tokens", handle: a.PostToken, roles: admins, summary: "Make a token; it is shown this once", in: api.TokenRequest{}, out: api.NewToken{}},
+		{method: del, path: v1 + "/tokens/:name", handle: a.DeleteToken, roles: admins, summary: "Revoke a token"},
+		{method: get, path: v1 + "/audit", handle: a.GetAudit, roles: admins, summary: "The audit trail, newest first: before, limit", out: api.AuditList{}},
+
+		{method: get, path: "/viewer", handle: a.Viewer},
+		{method: get, path: "/assets/:name", handle: s.asset, public: true, plain: true},
+		{method: get, path: "/", handle: s.index, public: true, plain: true},
+		{method: get, path: "/study/:uid", handle: s.index, public: true, plain: true},
+		{method: get, path: "/models", handle: s.index, public: true, plain: true},
+		{method: get, path: "/node", handle: s.index, public: true, plain: true},
+	}
+}

@@ -1,0 +1,118 @@
+package web
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/radnode/radnode/web/api"
+	"github.com/radnode/radnode/web/middleware"
+	"github.com/radnode/radnode/web/problem"
+	"github.com/radnode/radnode/web/ui"
+)
+
+// Times and sizes of one request. Streams and uploads set their own.
+const (
+	readTime   = 30 * time.Second
+	writeTime  = 2 * time.Minute
+	uploadTime = 10 * time.Minute
+	jsonLimit  = 64 << 10
+)
+
+// Server is the HTTP server of a node.
+type Server struct {
+	echo     *echo.Echo
+	cfg      Config
+	api      *api.API
+	page     *ui.Files
+	openapi  []byte
+	requests *prometheus.HistogramVec
+}
+
+// New makes the server; it listens where the caller lets it.
+func New(cfg Config) (*Server, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	page, err := ui.Load()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{echo: echo.New(), cfg: cfg, page: page, api: &api.API{
+		Studies: cfg.Studies, Files: cfg.Files, Pixels: cfg.Pixels, Reports: cfg.Reports, Signing: cfg.Signing,
+		Deliveries: cfg.Deliveries, Events: cfg.Events, Ledger: cfg.Ledger, Peers: cfg.Peers, Echoer: cfg.Echoer,
+		Identity: cfg.Identity, Sessions: cfg.Sessions, Users: cfg.Users, Tokens: cfg.Tokens, Models: cfg.Models,
+		Analyzer: cfg.Analyzer, Audit: cfg.Audit, Log: cfg.Log, Version: cfg.Version, AETitle: cfg.AETitle,
+		Notice: cfg.Notice, SecureCookies: cfg.SecureCookies, SharedWorkstation: cfg.SharedWorkstation, TempDir: cfg.TempDir,
+	}}
+	s.api.Prepare()
+	s.requests = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "radnode_http_request_seconds", Help: "Time to answer HTTP requests, by route and status.",
+		Buckets: []float64{0.005, 0.02, 0.1, 0.5, 2, 10, 60},
+	}, []string{"method", "route", "status"})
+	if err := cfg.Registry.Register(s.requests); err != nil {
+		return nil, err
+	}
+	if s.openapi, err = openapi(s.routes(), cfg.Version); err != nil {
+		return nil, err
+	}
+	s.wire()
+	return s, nil
+}
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
+
+// wire puts the middleware and the routes together.
+func (s *Server) wire() {
+	s.echo.HideBanner, s.echo.HidePort = true, true
+	s.echo.HTTPErrorHandler = func(err error, c echo.Context) { problem.Write(c, err) }
+	// Nobody is trusted to name another client's address unless a proxy is
+	// configured in front, which then must overwrite these headers itself.
+	s.echo.IPExtractor = echo.ExtractIPDirect()
+	s.echo.Use(
+		middleware.RequestID(),
+		middleware.Log(s.cfg.Log, s.observe),
+		middleware.Recover(s.cfg.Log),
+		middleware.SecurityHeaders(),
+	)
+	signedIn := middleware.Authenticate(s.cfg.Identity, s.cfg.Sessions)
+	for _, r := range s.routes() {
+		chain := []echo.MiddlewareFunc{middleware.Deadlines(orTime(r.readTime, readTime), orTime(r.writeTime, writeTime)), middleware.SameSite()}
+		if !r.public {
+			chain = append(chain, signedIn, middleware.RequireRole(r.roles...), middleware.CSRF())
+		}
+		limit := r.bodyLimit
+		if limit == 0 {
+			limit = jsonLimit
+		}
+		chain = append(chain, middleware.BodyLimit(limit))
+		if !r.plain {
+			chain = append(chain, middleware.GzipJSON())
+		}
+		s.echo.Add(r.method, r.path, r.handle, chain...)
+	}
+}
+
+func orTime(t, fallback time.Duration) time.Duration {
+	if t == 0 {
+		return fallback
+	}
+	return t
+}
+
+func (s *Server) observe(method, route string, status int, took time.Duration) {
+	if _, known := knownMethods[method]; !known {
+		method = "other"
+	}
+	s.requests.WithLabelValues(method, route, strconv.Itoa(status)).Observe(took.Seconds())
+}
+
+// knownMethods keeps strange methods from becoming metric labels.
+var knownMethods = map[string]struct{}{
+	http.MethodGet: {}, http.MethodHead: {}, http.MethodPost: {}, http.MethodPut: {}, http.MethodPatch: {},
+	http.MethodDelete: {}, http.MethodOptions: {},
+}
