@@ -1,0 +1,244 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/dicom"
+	"github.com/radnode/radnode/dicom/sr"
+)
+
+// group is one finding: TID 1410 with its region, else TID 1501 with its image.
+func (b *builder) group(f radnode.ReportFinding) sr.MeasurementItem {
+	code := b.code(f.Finding)
+	g := sr.Group{
+		TrackingID:  fmt.Sprintf("%s %s", f.Model.ID, f.Finding.Label),
+		TrackingUID: TrackingUID(f.SOPInstanceUID, f.Frame, f.Model, f.Finding.Label),
+		Finding:     &code,
+		Algorithm:   b.algorithm(f),
+		Measurements: []sr.Measurement{{Name: sr.CertaintyOfFinding,
+			Number: sr.Number{Value: percent(f.Finding.Probability), Unit: sr.Percent}}},
+	}
+	presence := sr.No
+	if f.Finding.Present {
+		presence = sr.Yes
+	}
+	g.Evaluations = append(g.Evaluations, sr.Evaluation{Name: code, Code: &presence})
+	if t := decisionText(f); t != "" {
+		g.Evaluations = append(g.Evaluations, sr.Evaluation{Name: sr.Comment, Text: t})
+	}
+	image := b.reference(f.SOPInstanceUID, f.Frame)
+	if region := b.region(f); f.Finding.Present && region != nil {
+		g.Evaluations = append(g.Evaluations, sr.Evaluation{Name: sr.Comment,
+			Text: "The region is the half maximum of the class activation map: where the model looked, not the extent of a lesion."})
+		return &sr.PlanarROI{Group: g, Region: &sr.Region{Graphic: sr.Graphic{Type: "POLYLINE", Points: region}, Image: image}}
+	}
+	return &sr.MeasurementGroup{Group: g, Sources: []sr.Reference{image}}
+}
+
+func (b *builder) region(f radnode.ReportFinding) []float64 {
+	s := b.images[f.SOPInstanceUID]
+	rows, _ := s.Int(dicom.Rows)
+	columns, _ := s.Int(dicom.Columns)
+	if rows <= 0 || columns <= 0 {
+		return nil
+	}
+	return Outline(f.Finding.Heatmap, rows, columns)
+}
+
+func decisionText(f radnode.ReportFinding) string {
+	by := ""
+	if f.DecidedBy != "" {
+		by = " by " + f.DecidedBy
+	}
+	reason := ""
+	if f.Reason != "" {
+		reason = ": " + f.Reason
+	}
+	switch f.Decision {
+	case radnode.Accepted:
+		return "Accepted" + by + reason
+	case radnode.Rejected:
+		return "Rejected" + by + reason
+	}
+	return ""
+}
+
+// code is the code of a finding, or a private one made from its label.
+func (b *builder) code(f radnode.Finding) radnode.Concept {
+	if f.Code != nil && f.Code.Value != "" && f.Code.Scheme != "" {
+		c := *f.Code
+		c.Meaning = cmp.Or(c.Meaning, f.Label)
+		return c
+	}
+	return b.privateCode(f.Label)
+}
+
+func (b *builder) privateCode(label string) radnode.Concept {
+	b.private = true
+	meaning := strings.ReplaceAll(strings.ReplaceAll(label, "_", " "), ".", " ")
+	return radnode.Concept{Value: label, Scheme: privateScheme.Designator, Meaning: meaning}
+}
+
+// algorithm is TID 4019 with everything needed to judge and replay a result.
+func (b *builder) algorithm(f radnode.ReportFinding) *sr.Algorithm {
+	return b.algorithmOf(f.Model, "threshold="+number(f.Finding.Threshold))
+}
+
+func (b *builder) algorithmOf(ref radnode.ModelRef, parameters ...string) *sr.Algorithm {
+	family := sr.ArtificialIntelligence
+	a := &sr.Algorithm{Name: ref.ID, Version: cmp.Or(ref.Version, "unknown"), Manufacturer: Manufacturer, Family: &family, Parameters: parameters}
+	a.Parameters = append(a.Parameters, "model="+ref.Digest)
+	for _, m := range b.models {
+		if m.ref != ref || m.provenance == nil {
+			continue
+		}
+		p := m.provenance
+		a.Parameters = append(a.Parameters, fmt.Sprintf("calibrated=%t", p.Calibrated))
+		for _, kv := range [][2]string{{"evaluation", p.Evaluation}, {"pipeline", p.PipelineDigest}, {"runtime", p.Runtime}, {"device", cmp.Or(p.Device, m.device)}} {
+			if kv[1] != "" {
+				a.Parameters = append(a.Parameters, kv[0]+"="+kv[1])
+			}
+		}
+	}
+	return a
+}
+
+// measured are the features that are measurements a reader uses, with their
+// units; texture features stay with the result.
+var measured = map[string]radnode.Concept{"cardiothoracic_ratio": sr.Ratio}
+
+// features is a group for the measurements of one analysis, or nil.
+func (b *builder) features(a radnode.Analysis) sr.MeasurementItem {
+	var ms []sr.Measurement
+	for _, name := range slices.Sorted(maps.Keys(a.Features)) {
+		unit, ok := measured[name]
+		if !ok {
+			continue
+		}
+		ms = append(ms, sr.Measurement{Name: b.privateCode(name), Number: sr.Number{Value: a.Features[name], Unit: unit}})
+	}
+	if ms == nil || b.images[a.SOPInstanceUID] == nil {
+		return nil
+	}
+	return &sr.MeasurementGroup{
+		Group: sr.Group{TrackingID: a.Model.ID + " measurements", TrackingUID: TrackingUID(a.SOPInstanceUID, a.Frame, a.Model, "measurements"),
+			Algorithm: b.algorithmOf(a.Model), Measurements: ms},
+		Sources: []sr.Reference{b.reference(a.SOPInstanceUID, a.Frame)},
+	}
+}
+
+// evaluations are the statements about the whole study: the reader's
+// impression, what was not analysed and why, and that no person has verified
+// the document.
+func (b *builder) evaluations() []sr.Evaluation {
+	var out []sr.Evaluation
+	text := strings.TrimSpace(b.Impression)
+	switch {
+	case b.Observer != nil:
+		by := &sr.Observer{Person: &sr.PersonObserver{Name: b.Observer.Name, Login: b.Observer.Login, Organization: b.Observer.Organization}}
+		if text != "" {
+			out = append(out, sr.Evaluation{Name: sr.Impression, Text: text, By: by})
+		}
+	case text != "":
+		out = append(out, sr.Evaluation{Name: sr.Impression, Text: text})
+	}
+	if b.Observer == nil {
+		out = append(out, sr.Evaluation{Name: sr.Comment, Text: Unverified + ". Findings are the output of algorithms and need review by a physician."})
+	}
+	for _, t := range NotAnalysed(b.Analyses) {
+		out = append(out, sr.Evaluation{Name: sr.Comment, Text: t})
+	}
+	if len(out) == 0 && len(b.findings) == 0 {
+		out = append(out, sr.Evaluation{Name: sr.Comment, Text: "No finding was reported."})
+	}
+	return out
+}
+
+// NotAnalysed says in one sentence each which model did not read which image,
+// and why; equal sentences are told once with the number of images.
+func NotAnalysed(analyses []radnode.Analysis) []string {
+	counts := map[string]int{}
+	var order []string
+	for _, a := range analyses {
+		var why string
+		switch {
+		case a.Error != nil:
+			why = *a.Error
+		case !a.Gate.Accepted:
+			why = cmp.Or(strings.Join(a.Gate.Reasons, "; "), "not accepted")
+		default:
+			continue
+		}
+		s := fmt.Sprintf("%s: not analysed: %s", cmp.Or(a.Model.ID, "all models"), why)
+		if counts[s]++; counts[s] == 1 {
+			order = append(order, s)
+		}
+	}
+	for i, s := range order {
+		if n := counts[s]; n > 1 {
+			order[i] = fmt.Sprintf("%s (%d images)", s, n)
+		}
+	}
+	return order
+}
+
+// library is TID 1600: a group per series, in the order of the images.
+func (b *builder) library() *sr.ImageLibrary {
+	lib := &sr.ImageLibrary{}
+	index := map[radnode.UID]int{}
+	for _, s := range b.Source {
+		series := s.UID(dicom.SeriesInstanceUID)
+		i, ok := index[series]
+		if !ok {
+			i = len(lib.Groups)
+			index[series] = i
+			lib.Groups = append(lib.Groups, sr.LibraryGroup{Common: common(s)})
+		}
+		rows, _ := s.Int(dicom.Rows)
+		columns, _ := s.Int(dicom.Columns)
+		lib.Groups[i].Images = append(lib.Groups[i].Images, sr.LibraryImage{
+			Image: b.reference(s.UID(dicom.SOPInstanceUID), 0), Descriptors: sr.Descriptors{Rows: rows, Columns: columns}})
+	}
+	return lib
+}
+
+// modalities are the codes of CID 29 that images of this product have; another
+// modality is left out of the library rather than coded wrongly.
+var modalities = map[string]string{
+	"CR": "Computed Radiography", "DX": "Digital Radiography", "CT": "Computed Tomography", "MR": "Magnetic Resonance",
+	"MG": "Mammography", "US": "Ultrasound", "NM": "Nuclear Medicine", "PT": "Positron emission tomography", "XA": "X-Ray Angiography",
+	"RF": "Radiofluoroscopy", "OT": "Other Modality", "ES": "Endoscopy", "XC": "External-camera Photography", "SM": "Slide Microscopy",
+}
+
+func common(s *dicom.Dataset) sr.Descriptors {
+	d := sr.Descriptors{StudyDate: validDate(s.Text(dicom.StudyDate)), StudyTime: validTime(s.Text(dicom.StudyTime))}
+	if m := s.Text(dicom.Modality); modalities[m] != "" {
+		d.Modality = &radnode.Concept{Value: m, Scheme: "DCM", Meaning: modalities[m]}
+	}
+	if part := s.Text(dicom.BodyPartExamined); part == "CHEST" || part == "THORAX" {
+		d.TargetRegion = &radnode.Concept{Value: "51185008", Scheme: "SCT", Meaning: "Thorax"}
+	}
+	return d
+}
+
+// validDate returns s where it is a DA value (PS3.5 6.2), else "".
+func validDate(s string) string {
+	if len(s) != 8 || strings.Trim(s, "0123456789") != "" {
+		return ""
+	}
+	return s
+}
+
+// validTime returns s where it is a TM value (PS3.5 6.2), else "".
+func validTime(s string) string {
+	whole, fraction, _ := strings.Cut(s, ".")
+	if n := len(whole); n != 2 && n != 4 && n != 6 || strings.Trim(whole+fraction, "0123456789") != "" || len(fraction) > 6 {
+		return ""
+	}
+	return s
+}

@@ -1,0 +1,45 @@
+package report
+
+import (
+	"time"
+
+	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/dicom"
+	"github.com/radnode/radnode/dicom/sr"
+)
+
+// Input is everything a result object is made of.
+type Input struct {
+	// Source holds the headers of the images that were looked at. The first
+	// one gives patient and study; all must belong to its study.
+	Source []*dicom.Dataset
+	// Analyses holds what each model said about each image, also where it was
+	// not applied: the reader must see what was not read, and why.
+	Analyses []radnode.Analysis
+	// Findings holds the findings with the reader's decisions. Where it is nil
+	// the findings of the Analyses count as undecided.
+	Findings   []radnode.ReportFinding
+	Impression string // the reader's text; may be empty in a draft
+	Language   string // RFC 5646 tag of Impression; "" is "en"
+
+	SOPInstanceUID    radnode.UID
+	SeriesInstanceUID radnode.UID
+	SeriesNumber      int // 0: 9901
+	InstanceNumber    int // 0: 1
+
+	// Observer is who verified the document. Nil makes a draft: UNVERIFIED,
+	// marked "AI, not verified".
+	Observer     *Person
+	Predecessors []sr.Reference // documents that this one replaces
+
+	Now      time.Time // of the content; of the verification where Observer is set
+	Software string    // version of radnode
+	Station  string    // AE title or name of the node
+}
+
+// Person is a reader who signs.
+type Person struct {
+	Name         string // PN: "Family^Given^Middle^Prefix^Suffix"
+	Organization string
+	Login        string // optional
+}

@@ -1,0 +1,281 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/dicom"
+	"github.com/radnode/radnode/dicom/sr"
+)
+
+const op = "write report"
+
+// Manufacturer names who made the software and the bundled models.
+const Manufacturer = "radnode"
+
+// Unverified is the mark of every result that no person has signed.
+const Unverified = "AI, not verified"
+
+// privateScheme is for labels that no standard code says exactly (PS3.16 8.2).
+var privateScheme = sr.CodingScheme{Designator: "99RADNODE", Name: "radnode labels", Organization: Manufacturer}
+
+// SR makes the structured report: Comprehensive 3D SR with TID 1500 (IHE AIR
+// 6.5.3). Without Observer it is a draft, UNVERIFIED and PRELIMINARY; with one
+// it is VERIFIED, holds no rejected finding, and refuses to hold a positive
+// finding that nobody decided about.
+func SR(in Input) (*dicom.Dataset, error) {
+	b, err := newBuilder(in)
+	if err != nil {
+		return nil, err
+	}
+	content, err := b.content()
+	if err != nil {
+		return nil, err
+	}
+	root, err := content.Content()
+	if err != nil {
+		return nil, err
+	}
+	return b.document(root).Dataset()
+}
+
+// builder holds what the parts of one report share.
+type builder struct {
+	Input
+	study    radnode.UID
+	images   map[radnode.UID]*dicom.Dataset
+	models   []model
+	private  bool // a private code was used
+	findings []radnode.ReportFinding
+}
+
+// model is one model version with what its analyses said about it.
+type model struct {
+	ref        radnode.ModelRef
+	provenance *radnode.Provenance
+	device     string
+}
+
+func newBuilder(in Input) (*builder, error) {
+	if len(in.Source) == 0 {
+		return nil, radnode.Errorf(radnode.Invalid, op, "a report needs at least one image")
+	}
+	for _, u := range []radnode.UID{in.SOPInstanceUID, in.SeriesInstanceUID} {
+		if !u.Valid() {
+			return nil, radnode.Errorf(radnode.Invalid, op, "%q is not a valid UID for a report", string(u))
+		}
+	}
+	if in.Now.IsZero() {
+		return nil, radnode.Errorf(radnode.Invalid, op, "a report needs its date and time")
+	}
+	b := &builder{Input: in, study: in.Source[0].UID(dicom.StudyInstanceUID), images: map[radnode.UID]*dicom.Dataset{}}
+	b.Now = b.Now.Truncate(time.Microsecond)
+	b.SeriesNumber = cmp.Or(b.SeriesNumber, 9901)
+	b.InstanceNumber = cmp.Or(b.InstanceNumber, 1)
+	b.Software = cmp.Or(b.Software, "development")
+	b.Language = cmp.Or(b.Language, "en")
+	for _, s := range in.Source {
+		if err := b.addImage(s); err != nil {
+			return nil, err
+		}
+	}
+	b.collectModels()
+	return b, b.chooseFindings()
+}
+
+func (b *builder) addImage(s *dicom.Dataset) error {
+	uid := s.UID(dicom.SOPInstanceUID)
+	if !uid.Valid() || !s.UID(dicom.SOPClassUID).Valid() || !s.UID(dicom.SeriesInstanceUID).Valid() || !s.UID(dicom.StudyInstanceUID).Valid() {
+		return radnode.Errorf(radnode.Invalid, op, "an image lacks a valid study, series, instance or class UID; a report cannot refer to it")
+	}
+	b.images[uid] = s
+	return nil
+}
+
+func (b *builder) collectModels() {
+	seen := map[radnode.ModelRef]int{}
+	for _, a := range b.Analyses {
+		i, ok := seen[a.Model]
+		if !ok && a.Model.ID != "" {
+			i = len(b.models)
+			seen[a.Model] = i
+			b.models = append(b.models, model{ref: a.Model})
+			ok = true
+		}
+		if ok && b.models[i].provenance == nil {
+			b.models[i].provenance, b.models[i].device = a.Provenance, a.Device
+		}
+	}
+	for _, f := range b.Findings {
+		if _, ok := seen[f.Model]; !ok && f.Model.ID != "" {
+			seen[f.Model] = len(b.models)
+			b.models = append(b.models, model{ref: f.Model})
+		}
+	}
+	slices.SortStableFunc(b.models, func(x, y model) int {
+		return cmp.Or(strings.Compare(x.ref.ID, y.ref.ID), strings.Compare(x.ref.Version, y.ref.Version), strings.Compare(x.ref.Digest, y.ref.Digest))
+	})
+}
+
+// chooseFindings takes the reader's findings, or those of the analyses, in an
+// order that does not depend on theirs.
+func (b *builder) chooseFindings() error {
+	all := b.Findings
+	if all == nil {
+		all = Undecided(b.Analyses)
+	}
+	for _, f := range all {
+		if b.images[f.SOPInstanceUID] == nil {
+			return radnode.Errorf(radnode.Invalid, op, "finding %s is on image %s, which is not among the images of the report", f.Finding.Label, f.SOPInstanceUID)
+		}
+		if b.Observer != nil && f.Decision == radnode.Rejected {
+			continue
+		}
+		if b.Observer != nil && f.Finding.Present && f.Finding.Code != nil && f.Decision != radnode.Accepted {
+			return radnode.Errorf(radnode.Conflict, op, "finding %s of model %s has no decision; accept or reject it before signing", f.Finding.Label, f.Model.ID)
+		}
+		b.findings = append(b.findings, f)
+	}
+	slices.SortStableFunc(b.findings, func(x, y radnode.ReportFinding) int {
+		return cmp.Or(compareBool(y.Finding.Present, x.Finding.Present), compareBool(x.Finding.Code == nil, y.Finding.Code == nil),
+			strings.Compare(string(x.SOPInstanceUID), string(y.SOPInstanceUID)), cmp.Compare(x.Frame, y.Frame),
+			strings.Compare(x.Model.ID, y.Model.ID), strings.Compare(x.Finding.Label, y.Finding.Label))
+	})
+	return nil
+}
+
+func compareBool(x, y bool) int {
+	switch {
+	case x == y:
+		return 0
+	case y:
+		return -1
+	}
+	return 1
+}
+
+// Undecided lists the findings of analyses as a reader has not seen them.
+func Undecided(analyses []radnode.Analysis) []radnode.ReportFinding {
+	var out []radnode.ReportFinding
+	for _, a := range analyses {
+		for _, f := range a.Findings {
+			out = append(out, radnode.ReportFinding{SOPInstanceUID: a.SOPInstanceUID, Frame: a.Frame, Model: a.Model, Finding: f, Decision: radnode.Undecided})
+		}
+	}
+	return out
+}
+
+func (b *builder) content() (*sr.MeasurementReport, error) {
+	r := &sr.MeasurementReport{
+		Title:      sr.ImagingMeasurementReport,
+		Language:   sr.Language{Language: sr.LanguageOf(b.Language)},
+		Observers:  []sr.Observer{{Device: b.observer()}},
+		Procedures: []radnode.Concept{procedure(b.Source[0])},
+		Library:    b.library(),
+	}
+	for _, f := range b.findings {
+		r.Groups = append(r.Groups, b.group(f))
+	}
+	for _, a := range b.Analyses {
+		if g := b.features(a); g != nil {
+			r.Groups = append(r.Groups, g)
+		}
+	}
+	r.Evaluations = b.evaluations()
+	return r, nil
+}
+
+// observer is the one device that made the observations: the model where there
+// is one, else the node that ran them all.
+func (b *builder) observer() *sr.DeviceObserver {
+	e := b.device()
+	return &sr.DeviceObserver{UID: e.UID, Name: cmp.Or(b.Station, Manufacturer), Manufacturer: e.Manufacturer, Model: e.Model}
+}
+
+// device is the equipment that wrote the document, in agreement with the
+// observer and one item of the contributing equipment (IHE AIR Table
+// 6.5.3.1-1).
+func (b *builder) device() sr.Equipment {
+	e := sr.Equipment{Manufacturer: Manufacturer, Model: "radnode", Versions: []string{b.Software}, UID: NodeUID(b.Software, b.Station), Station: b.Station,
+		Contribution: "Ran the models and wrote this document"}
+	if len(b.models) == 1 {
+		m := b.equipment(b.models[0])
+		m.Station = b.Station
+		return m
+	}
+	return e
+}
+
+func (b *builder) equipment(m model) sr.Equipment {
+	return sr.Equipment{Manufacturer: Manufacturer, Model: m.ref.ID, Versions: []string{m.ref.Version}, UID: DeviceUID(m.ref),
+		Contribution: "Artificial intelligence algorithm, " + m.ref.Digest}
+}
+
+// procedure is the imaging procedure that is reported (IHE AIR: not the
+// algorithm): the coded one of the study, else what the header tells.
+func procedure(s *dicom.Dataset) radnode.Concept {
+	for _, it := range s.Items(dicom.ProcedureCodeSequence) {
+		c := radnode.Concept{Value: it.Text(dicom.CodeValue), Scheme: it.Text(dicom.CodingSchemeDesignator), Meaning: it.Text(dicom.CodeMeaning)}
+		if c.Value != "" && c.Scheme != "" && c.Meaning != "" && len(c.Value) <= 16 && !strings.HasPrefix(c.Scheme, "99") {
+			return c
+		}
+	}
+	switch part := s.Text(dicom.BodyPartExamined); {
+	case slices.Contains([]string{"CR", "DX"}, s.Text(dicom.Modality)) && (part == "CHEST" || part == "THORAX"):
+		return sr.PlainChestXRay
+	}
+	return sr.ImagingProcedure
+}
+
+// reference names an image, and the frame where there are several.
+func (b *builder) reference(uid radnode.UID, frame int) sr.Reference {
+	s := b.images[uid]
+	r := sr.Reference{StudyInstanceUID: s.UID(dicom.StudyInstanceUID), SeriesInstanceUID: s.UID(dicom.SeriesInstanceUID),
+		SOPClassUID: s.UID(dicom.SOPClassUID), SOPInstanceUID: uid}
+	if n, ok := s.Int(dicom.NumberOfFrames); ok && n > 1 && frame > 0 {
+		r.Frames = []int{frame}
+	}
+	return r
+}
+
+func (b *builder) document(root *sr.Item) *sr.Document {
+	d := &sr.Document{
+		SOPClassUID: dicom.Comprehensive3DSRStorage, SOPInstanceUID: b.SOPInstanceUID, SeriesInstanceUID: b.SeriesInstanceUID,
+		SeriesNumber: b.SeriesNumber, InstanceNumber: b.InstanceNumber, Subject: b.Source[0], Device: b.device(),
+		Complete: true, SeriesDescription: "AI report, " + Unverified, CompletionDescription: Unverified,
+		Predecessors: b.Predecessors, Now: b.Now, Root: root,
+	}
+	if b.Observer != nil {
+		d.Final = true
+		d.SeriesDescription = "AI-assisted report, verified"
+		d.CompletionDescription = "AI-assisted, verified by the observer named"
+		d.Verifications = []sr.Verification{{Name: b.Observer.Name, Organization: cmp.Or(b.Observer.Organization, "not stated"), At: b.Now}}
+	}
+	for _, m := range b.models {
+		d.Equipment = append(d.Equipment, b.equipment(m))
+	}
+	if len(b.models) != 1 {
+		d.Equipment = append(d.Equipment, b.device())
+	}
+	if b.private {
+		d.PrivateSchemes = []sr.CodingScheme{privateScheme}
+	}
+	for _, s := range b.Source {
+		r := b.reference(s.UID(dicom.SOPInstanceUID), 0)
+		if r.StudyInstanceUID == b.study {
+			d.Evidence = append(d.Evidence, r)
+		} else {
+			d.OtherEvidence = append(d.OtherEvidence, r)
+		}
+	}
+	return d
+}
+
+// percent writes a probability as 0 to 100 with one decimal.
+func percent(p float64) float64 { return float64(int(p*1000+0.5)) / 10 }
+
+func number(f float64) string { return fmt.Sprintf("%.4g", f) }

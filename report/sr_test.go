@@ -1,0 +1,162 @@
+package report_test
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/dicom"
+	"github.com/radnode/radnode/dicom/sr"
+	"github.com/radnode/radnode/report"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+var now = time.Date(2026, 3, 4, 10, 20, 30, 123456000, time.FixedZone("", 8*3600))
+
+// film returns the header of a synthetic chest film.
+func film(instance radnode.UID, patient string) *dicom.Dataset {
+	d := dicom.NewDataset()
+	d.SetUID(dicom.SOPClassUID, dicom.DigitalXRayImageStorageForPresentation)
+	d.SetUID(dicom.SOPInstanceUID, instance)
+	d.SetUID(dicom.StudyInstanceUID, "1.2.826.0.1.3680043.8.498.1")
+	d.SetUID(dicom.SeriesInstanceUID, "1.2.826.0.1.3680043.8.498.1.1")
+	d.SetText(dicom.PatientName, patient)
+	d.SetText(dicom.PatientID, "ID-1")
+	d.SetText(dicom.PatientSex, "F")
+	d.SetText(dicom.StudyDate, "20260304")
+	d.SetText(dicom.StudyTime, "101500")
+	d.SetText(dicom.AccessionNumber, "ACC1")
+	d.SetText(dicom.Modality, "DX")
+	d.SetText(dicom.BodyPartExamined, "CHEST")
+	d.SetInts(dicom.Rows, 1000)
+	d.SetInts(dicom.Columns, 800)
+	return d
+}
+
+var pneumonia = radnode.ModelRef{ID: "paediatric-pneumonia", Version: "1.0.0", Digest: "sha256:aa"}
+var quality = radnode.ModelRef{ID: "chest-film-quality", Version: "1.0.0", Digest: "sha256:bb"}
+
+func input() report.Input {
+	heat := &radnode.Heatmap{Rows: 4, Columns: 4, Width: 800, Height: 1000, Max: 3, Values: []byte{0, 0, 0, 0, 0, 255, 200, 0, 0, 130, 90, 0, 0, 0, 0, 0}}
+	reason := "the image could not be decoded"
+	return report.Input{
+		Source: []*dicom.Dataset{film("1.2.3.4.1", "Wang^XiaoDong=王^小東"), film("1.2.3.4.2", "Wang^XiaoDong=王^小東")},
+		Analyses: []radnode.Analysis{
+			{SOPInstanceUID: "1.2.3.4.1", Model: pneumonia, Gate: radnode.Gate{Accepted: true}, Device: "cpu",
+				Provenance: &radnode.Provenance{Evaluation: "test split, n=624, AUC 0.93 [0.91, 0.95]", PipelineDigest: "sha256:cc", Runtime: "1.30.0"},
+				Findings: []radnode.Finding{{Label: "pneumonia", Code: &radnode.Concept{Value: "233604007", Scheme: "SCT", Meaning: "Pneumonia"},
+					Probability: 0.8712, Threshold: 0.5, Present: true, Heatmap: heat}},
+				Features: map[string]float64{"cardiothoracic_ratio": 0.52, "glcm.contrast": 3}},
+			{SOPInstanceUID: "1.2.3.4.1", Model: quality, Gate: radnode.Gate{Accepted: true},
+				Findings: []radnode.Finding{{Label: "chest_film", Probability: 0.99, Threshold: 0.5, Present: true}, {Label: "inverted", Probability: 0.01, Threshold: 0.5}}},
+			{SOPInstanceUID: "1.2.3.4.2", Model: quality, Error: &reason},
+		},
+		SOPInstanceUID: "1.2.3.9.1", SeriesInstanceUID: "1.2.3.9", Now: now, Software: "1.0.0", Station: "RADNODE",
+	}
+}
+
+func signed(t *testing.T) report.Input {
+	in := input()
+	in.Findings = report.Undecided(in.Analyses)
+	for i := range in.Findings {
+		in.Findings[i].Decision = radnode.Accepted
+		in.Findings[i].DecidedBy = "Li Ming"
+	}
+	in.Findings[2].Decision = radnode.Rejected
+	in.Impression = "右下肺炎。 Right lower lobe pneumonia."
+	in.Observer = &report.Person{Name: "Li^Ming=李^明", Organization: "Radiology", Login: "li"}
+	in.Predecessors = []sr.Reference{{StudyInstanceUID: "1.2.826.0.1.3680043.8.498.1", SeriesInstanceUID: "1.2.3.9", SOPClassUID: dicom.Comprehensive3DSRStorage, SOPInstanceUID: "1.2.3.9.0"}}
+	return in
+}
+
+func mustSR(t *testing.T, in report.Input) *dicom.Dataset {
+	t.Helper()
+	ds, err := report.SR(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ds
+}
+
+func mustFile(t *testing.T, ds *dicom.Dataset) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "sr.dcm")
+	var b bytes.Buffer
+	if err := dicom.WriteFile(&b, ds, dicom.ExplicitVRLittleEndian); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestReportsKeepTheirContentTree(t *testing.T) {
+	for name, in := range map[string]report.Input{"draft": input(), "signed": signed(t)} {
+		t.Run(name, func(t *testing.T) {
+			doc, err := sr.Parse(mustSR(t, in))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := doc.Root.Tree()
+			golden := filepath.Join("testdata", name+".txt")
+			if *update {
+				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(string(want), got); d != "" {
+				t.Errorf("content tree (-want +got):\n%s", d)
+			}
+		})
+	}
+}
+
+func TestReportsPassTheValidators(t *testing.T) {
+	for name, in := range map[string]report.Input{"draft": input(), "signed": signed(t)} {
+		t.Run(name, func(t *testing.T) { validate(t, mustFile(t, mustSR(t, in))) })
+	}
+}
+
+// validate runs dciodvfy and dsrdump over the file at path.
+func validate(t *testing.T, path string) {
+	t.Helper()
+	if _, err := exec.LookPath("dciodvfy"); err != nil {
+		t.Skip("dciodvfy is not installed (Debian: dicom3tools)")
+	}
+	out, err := exec.Command("dciodvfy", path).CombinedOutput()
+	for _, l := range strings.Split(string(out), "\n") {
+		if strings.HasPrefix(l, "Error") {
+			t.Errorf("dciodvfy: %s", l)
+		}
+		t.Log(l)
+	}
+	if err != nil {
+		t.Errorf("dciodvfy: %v", err)
+	}
+	if _, err := exec.LookPath("dsrdump"); err != nil {
+		t.Skip("dsrdump is not installed (Debian: dcmtk)")
+	}
+	out, err = exec.Command("dsrdump", "+Pt", "+Pc", path).CombinedOutput()
+	if err != nil || bytes.Contains(out, []byte("\nE: ")) || bytes.HasPrefix(out, []byte("E: ")) {
+		t.Errorf("dsrdump: %v\n%s", err, out)
+	}
+	for _, l := range strings.Split(string(out), "\n") {
+		if strings.HasPrefix(l, "W:") && !strings.Contains(l, "VR checker does not support") {
+			t.Errorf("dsrdump: %s", l)
+		}
+	}
+}
