@@ -10,7 +10,10 @@ import (
 )
 
 // sender brings documents to peers over DIMSE.
-type sender struct{ callingAE string }
+type sender struct {
+	callingAE string
+	proofs    *proofs
+}
 
 var _ workflow.Sender = sender{}
 

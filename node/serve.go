@@ -1,0 +1,318 @@
+package node
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/audit"
+	"github.com/radnode/radnode/auth"
+	"github.com/radnode/radnode/dimse"
+	"github.com/radnode/radnode/web"
+	"github.com/radnode/radnode/web/frames"
+	"github.com/radnode/radnode/worker"
+	"github.com/radnode/radnode/workflow"
+)
+
+// ServeOptions say how `radnode serve` talks to the person who started it.
+type ServeOptions struct {
+	Demo string    // file to send through the own DICOM port when the store is empty
+	Out  io.Writer // where the address, the first login and "radnode ready" are printed
+	Log  *slog.Logger
+}
+
+const (
+	// frameCache is how many bytes of decoded frames are kept for viewers.
+	frameCache = 2 << 30
+	// stopTime is how long requests under way may take when the node stops.
+	stopTime = 20 * time.Second
+	// demoTime is how long the demonstration study may take.
+	demoTime = 5 * time.Minute
+)
+
+// node is a running node.
+type node struct {
+	config Config
+	log    *slog.Logger
+	desk   *Desk
+	pool   *worker.Pool
+	models *registry
+	proofs *proofs
+	dicom  *dimse.Server
+	http   *http.Server
+}
+
+// Serve runs a node until ctx ends.
+func Serve(ctx context.Context, c Config, o ServeOptions) (err error) {
+	if o.Demo != "" {
+		c.AllowLoopback = true
+	}
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	n, err := open(work, c, o.Log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, n.close()) }()
+	if err := n.seed(ctx, o.Out); err != nil {
+		return err
+	}
+	dicomPort, httpPort, err := n.listen()
+	if err != nil {
+		return err
+	}
+	running, ctx := errgroup.WithContext(ctx)
+	running.Go(func() error { return n.dicom.Serve(work, dicomPort) })
+	running.Go(func() error { return ignoreClosed(n.http.Serve(httpPort)) })
+	running.Go(func() error { return n.work(ctx, work) })
+	running.Go(func() error {
+		<-ctx.Done()
+		return n.stop()
+	})
+	running.Go(func() error {
+		fmt.Fprintf(o.Out, "viewer: http://%s/\n", httpPort.Addr())
+		if o.Demo != "" {
+			if err := n.demonstrate(ctx, dicomPort.Addr().String(), o.Demo); err != nil {
+				return err
+			}
+		}
+		if ctx.Err() == nil {
+			fmt.Fprintf(o.Out, "radnode ready: DICOM %s@%s, HTTP http://%s/\n", c.AETitle, dicomPort.Addr(), httpPort.Addr())
+		}
+		return nil
+	})
+	return running.Wait()
+}
+
+// open opens the parts in the order in which they need each other.
+func open(ctx context.Context, c Config, log *slog.Logger) (*node, error) {
+	n := &node{config: c, log: log, proofs: &proofs{}}
+	var err error
+	if n.pool, err = c.startPool(ctx, log); err != nil {
+		return nil, err
+	}
+	n.models = &registry{pool: n.pool}
+	flow := workflow.Options{
+		Analyzer: reader{n.pool}, Author: author{c.AETitle, c.Organisation}, Sender: sender{c.AETitle, n.proofs},
+		AE: c.AETitle, Urgency: n.models.Urgency, Quiet: c.Quiet, AnalysisWorkers: c.Workers,
+	}
+	if n.desk, err = openDesk(ctx, c, flow, true, log); err != nil {
+		return nil, errors.Join(err, n.pool.Close())
+	}
+	if err = n.openDICOM(); err == nil {
+		err = n.openWeb()
+	}
+	if err != nil {
+		return nil, errors.Join(err, n.close())
+	}
+	return n, nil
+}
+
+func (n *node) openDICOM() error {
+	r := &receiver{peers: n.desk.Peers, trail: n.desk.trail, allowLoopback: n.config.AllowLoopback, log: n.log,
+		ingest: func(ctx context.Context, req *dimse.StoreRequest, data io.Reader) error {
+			source := workflow.Source{Name: req.CallingAE, Remote: req.Host()}
+			return n.desk.flow.Ingest(ctx, source, req.TransferSyntaxUID, req.AffectedSOPClassUID, req.AffectedSOPInstanceUID, data)
+		}}
+	var err error
+	n.dicom, err = dimse.NewServer(dimse.ServerConfig{
+		AETitle: n.config.AETitle, Store: r, Reports: n.proofs, Authorize: r.authorize,
+		Limits: dimse.Limits{Associations: n.config.Associations}, Log: n.log,
+	})
+	return err
+}
+
+func (n *node) openWeb() error {
+	pixels, err := frames.Open(filepath.Join(n.config.Data, "frames"), frameCache, decoder{n.pool})
+	if err != nil {
+		return radnode.Errorf(radnode.NoResources, "open frame cache", "%w", err)
+	}
+	flow, d := n.desk.flow, n.desk
+	server, err := web.New(web.Config{
+		Studies: flow, Files: flow, Pixels: pixels, Reports: flow, Signing: flow, Deliveries: flow, Events: flow,
+		Ledger: flow, Peers: flow, Echoer: n, Identity: d.accounts, Sessions: d.accounts, Users: d.accounts,
+		Tokens: d.accounts, Models: n.models, Analyzer: asker{n.pool}, Audit: d.trail,
+		Log: n.log, Registry: n.metrics(), Ready: n.ready, Version: Version, AETitle: n.config.AETitle,
+	})
+	if err != nil {
+		return err
+	}
+	n.http = &http.Server{Handler: server, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+		ErrorLog: slog.NewLogLogger(n.log.Handler(), slog.LevelDebug)}
+	return nil
+}
+
+// Echo verifies a peer for the viewer's page of peers.
+func (n *node) Echo(ctx context.Context, peer radnode.Peer) (time.Duration, error) {
+	return targetOf(peer, n.config.AETitle).Echo(ctx)
+}
+
+// ready reports whether the node can take an image in.
+func (n *node) ready(r *http.Request) error {
+	if err := n.desk.store.Reader().PingContext(r.Context()); err != nil {
+		return radnode.Errorf(radnode.Unavailable, "ready", "the index does not answer: %w", err)
+	}
+	return n.desk.store.CheckSpace()
+}
+
+func (n *node) listen() (dicomPort, httpPort net.Listener, err error) {
+	if dicomPort, err = net.Listen("tcp", n.config.DICOM); err != nil {
+		return nil, nil, radnode.Errorf(radnode.Unavailable, "listen", "DICOM port %s: %w; is another node running? choose another with --dicom", n.config.DICOM, err)
+	}
+	if httpPort, err = net.Listen("tcp", n.config.HTTP); err != nil {
+		return nil, nil, errors.Join(radnode.Errorf(radnode.Unavailable, "listen", "HTTP port %s: %w; choose another with --http", n.config.HTTP, err), dicomPort.Close())
+	}
+	return dicomPort, httpPort, nil
+}
+
+// work sweeps what a crash left behind and sets the queue to work once the
+// models are known, whose urgencies order the worklist. Images are taken in
+// meanwhile.
+func (n *node) work(ctx, life context.Context) error {
+	swept, err := n.desk.store.Sweep(ctx)
+	if err != nil && ctx.Err() == nil {
+		return err
+	}
+	if swept.Partial+swept.Quarantined+swept.Runs > 0 {
+		n.log.Warn("swept what a crash left behind", "cut off", swept.Partial, "without row", swept.Quarantined, "unfiled analyses", swept.Runs)
+	}
+	if err := n.models.load(ctx); err != nil && ctx.Err() == nil {
+		n.log.Error("models cannot be listed; studies wait until a pixel worker starts", "error", err)
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	return n.desk.flow.Start(life)
+}
+
+// stop ends the edges first, then the jobs, so that what was accepted is
+// filed.
+func (n *node) stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopTime)
+	defer cancel()
+	var both errgroup.Group
+	both.Go(func() error { return ignoreDeadline(n.dicom.Shutdown(ctx)) })
+	both.Go(func() error {
+		// Event streams never end by themselves.
+		soon, cancel := context.WithTimeout(ctx, 2*time.Second)
+		defer cancel()
+		if err := n.http.Shutdown(soon); err != nil {
+			return n.http.Close()
+		}
+		return nil
+	})
+	err := both.Wait()
+	n.desk.flow.Stop()
+	return errors.Join(err, n.record(audit.NodeStopped))
+}
+
+func (n *node) close() error {
+	err := n.pool.Close()
+	return errors.Join(err, n.desk.Close())
+}
+
+func (n *node) record(action audit.Action) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	return n.desk.trail.Record(ctx, audit.Event{Action: action, Actor: n.config.AETitle, Remote: "local", Detail: "version " + Version})
+}
+
+// seed brings in what the configuration names and, on the first start, an
+// account to log in with.
+func (n *node) seed(ctx context.Context, out io.Writer) error {
+	if err := n.record(audit.NodeStarted); err != nil {
+		return err
+	}
+	peers, err := n.config.peerSeeds()
+	if err != nil {
+		return err
+	}
+	for _, peer := range peers {
+		if err := n.desk.flow.AddPeer(ctx, peer); err != nil {
+			return err
+		}
+	}
+	tokens, err := n.config.tokenSeeds()
+	if err != nil {
+		return err
+	}
+	for _, token := range tokens {
+		if _, err := n.desk.accounts.CreateToken(ctx, token.name, token.role, token.secret); err != nil {
+			return err
+		}
+	}
+	return n.firstLogin(ctx, out)
+}
+
+func (n *node) firstLogin(ctx context.Context, out io.Writer) error {
+	users, err := n.desk.accounts.List(ctx)
+	if err != nil || len(users) > 0 {
+		return err
+	}
+	password := n.config.AdminPassword
+	if password == "" {
+		password = auth.NewPassword()
+		fmt.Fprintf(out, "first login: admin, password %s\n", password)
+	}
+	return n.desk.accounts.Save(ctx, radnode.User{Name: "admin", FullName: "Administrator", Role: radnode.Admin}, password)
+}
+
+// demonstrate sends a file through our own DICOM port and waits until its
+// study has a draft report or the reason why not.
+func (n *node) demonstrate(ctx context.Context, address, file string) error {
+	ctx, cancel := context.WithTimeout(ctx, demoTime)
+	defer cancel()
+	if _, total, err := n.desk.flow.Worklist(ctx, radnode.StudyFilter{Limit: 1}); err != nil || total > 0 {
+		return err
+	}
+	events, unsubscribe := n.desk.flow.Events()
+	defer unsubscribe()
+	var failure error
+	target := Target{CalledAE: n.config.AETitle, Address: address, CallingAE: "DEMO"}
+	err := target.Send(ctx, []string{file}, func(s Sent) { failure = s.Error })
+	if err := errors.Join(err, failure); err != nil {
+		return radnode.Errorf(radnode.CodeOf(err), "demonstration", "the film could not be sent: %w", err)
+	}
+	for {
+		list, _, err := n.desk.flow.Worklist(ctx, radnode.StudyFilter{Limit: 1})
+		if err != nil {
+			return err
+		}
+		if len(list) > 0 && list[0].State != radnode.Arriving && list[0].State != radnode.Analysing {
+			return nil
+		}
+		select {
+		case _, open := <-events:
+			if !open {
+				return radnode.Errorf(radnode.Internal, "demonstration", "the event stream ended")
+			}
+		case <-ctx.Done():
+			return radnode.Errorf(radnode.Unavailable, "demonstration", "the film was not read in time; `radnode doctor` says what is wrong")
+		}
+	}
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// ignoreDeadline accepts that the time for an orderly end ran out: whatever
+// was not acknowledged will be sent again.
+func ignoreDeadline(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil
+	}
+	return err
+}
