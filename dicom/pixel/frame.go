@@ -70,7 +70,7 @@ func (im *Image) DecodeStored(ctx context.Context, n int, dst *Frame) error {
 		return radnode.Errorf(radnode.Canceled, opDecode, "stopped by the caller: %w", err)
 	}
 	if im.codec == nil {
-		return im.decodeNative(n, dst)
+		return im.readNative(n, dst, false)
 	}
 	return im.decodeCoded(ctx, n, dst)
 }

@@ -45,45 +45,56 @@ func (im *Image) checkNative() error {
 	return nil
 }
 
-// decodeNative reads native frame n.
-func (im *Image) decodeNative(n int, dst *Frame) error {
-	if err := im.readNative(n, dst); err != nil {
-		return err
-	}
-	if !im.Float {
-		maskSamples(dst.Pix, dst.BitsAllocated, im.BitsStored, im.HighBit, im.Signed)
-	}
-	return nil
-}
-
-// readNative reads the samples of native frame n with all their bits.
-func (im *Image) readNative(n int, dst *Frame) error {
+// readNative reads native frame n; raw leaves all bits of the samples as they
+// are.
+func (im *Image) readNative(n int, dst *Frame, raw bool) error {
 	dst.prepare(im)
 	first := int64(n) * im.nativeBits()
 	swap := im.swapUnit()
 	direct := im.BitsAllocated == dst.BitsAllocated && (im.Samples == 1 || im.Planar == 0) && !im.subsampled()
-	if direct && (swap <= im.BitsAllocated/8) {
-		if err := im.readAt(dst.Pix, im.data.Offset+first/8); err != nil {
-			return err
-		}
-		swapBytes(dst.Pix, swap)
-	} else {
-		// Whole units of the byte order, so that a frame may begin inside one.
-		from, to := first/8, (first+im.nativeBits()+7)/8
-		from -= from % int64(swap)
-		to = min(to+(int64(swap)-to%int64(swap))%int64(swap), im.data.Length)
-		dst.scratch = grow(dst.scratch, int(to-from))
-		if err := im.readAt(dst.scratch, im.data.Offset+from); err != nil {
-			return err
-		}
-		swapBytes(dst.scratch, swap)
-		c := im.coded()
-		unpack(dst.Pix, dst.scratch, int(first-8*from), c)
-		if c.subsampled() {
-			dst.Photometric = im.Photometric
-		}
+	if direct && swap <= im.BitsAllocated/8 {
+		return im.readDirect(dst.Pix, im.data.Offset+first/8, swap, raw)
+	}
+	// Whole units of the byte order, so that a frame may begin inside one.
+	from, to := first/8, (first+im.nativeBits()+7)/8
+	from -= from % int64(swap)
+	to = min(to+(int64(swap)-to%int64(swap))%int64(swap), im.data.Length)
+	dst.scratch = grow(dst.scratch, int(to-from))
+	if err := im.readAt(dst.scratch, im.data.Offset+from); err != nil {
+		return err
+	}
+	swapBytes(dst.scratch, swap)
+	unpack(dst.Pix, dst.scratch, int(first-8*from), im.coded())
+	if !raw {
+		im.mask(dst.Pix)
 	}
 	return nil
+}
+
+// piece is read and finished while it is in the processor's cache.
+const piece = 256 << 10
+
+// readDirect reads samples that lie in the file as they do in a frame.
+func (im *Image) readDirect(dst []byte, off int64, swap int, raw bool) error {
+	for len(dst) > 0 {
+		p := dst[:min(piece, len(dst))]
+		if err := im.readAt(p, off); err != nil {
+			return err
+		}
+		swapBytes(p, swap)
+		if !raw {
+			im.mask(p)
+		}
+		dst, off = dst[len(p):], off+int64(len(p))
+	}
+	return nil
+}
+
+// mask brings native samples to stored values.
+func (im *Image) mask(b []byte) {
+	if !im.Float {
+		maskSamples(b, im.width(), im.BitsStored, im.HighBit, im.Signed)
+	}
 }
 
 // swapUnit is the number of bytes whose order the transfer syntax turns
@@ -228,6 +239,9 @@ func maskSamples(b []byte, width, stored, high int, signed bool) {
 		sign = lanes << (stored - 1)
 	}
 	fill := uint64(1)<<width - 1<<stored // the bits above the sign
+	if shift == 0 && !signed && clean(b, mask) {
+		return
+	}
 	one := func(v uint64) uint64 {
 		v = v >> shift & mask
 		return v | v&sign>>(stored-1)*fill
@@ -242,4 +256,25 @@ func maskSamples(b []byte, width, stored, high int, signed bool) {
 		binary.LittleEndian.PutUint64(w[:], one(binary.LittleEndian.Uint64(w[:])))
 		copy(b, w[:])
 	}
+}
+
+// clean reports whether b has no bit outside mask, as most objects do: reading
+// is cheaper than writing.
+func clean(b []byte, mask uint64) bool {
+	le := binary.LittleEndian
+	var seen uint64
+	for len(b) >= 64 {
+		p := b[:64:64]
+		seen |= le.Uint64(p) | le.Uint64(p[8:]) | le.Uint64(p[16:]) | le.Uint64(p[24:]) |
+			le.Uint64(p[32:]) | le.Uint64(p[40:]) | le.Uint64(p[48:]) | le.Uint64(p[56:])
+		b = b[64:]
+	}
+	var w [8]byte
+	for len(b) > 0 {
+		clear(w[:])
+		n := copy(w[:], b)
+		seen |= le.Uint64(w[:])
+		b = b[n:]
+	}
+	return seen&^mask == 0
 }

@@ -109,7 +109,7 @@ func (im *Image) embedded(ctx context.Context, o Overlay, n int, dst []byte) err
 		return radnode.Errorf(radnode.Canceled, opOverlay, "stopped by the caller: %w", err)
 	}
 	var fr Frame
-	if err := im.readNative(n, &fr); err != nil {
+	if err := im.readNative(n, &fr, true); err != nil {
 		return err
 	}
 	bytes := fr.BitsAllocated / 8
