@@ -1,6 +1,8 @@
 package preprocess
 
 import (
+	"unsafe"
+
 	"gocv.io/x/gocv"
 
 	"github.com/radnode/radnode"
@@ -166,6 +168,14 @@ func (b *buffer) bytes8() ([]byte, error) {
 		return nil, radnode.Errorf(radnode.Internal, "preprocess", "the samples of a Mat are not 8-bit and continuous")
 	}
 	return p, nil
+}
+
+func (b *buffer) ints32() ([]int32, error) {
+	p, err := b.mat.DataPtrUint8()
+	if err != nil || matDepth(b.kind) != gocv.MatTypeCV32S || len(p) != 4*b.rows*b.columns {
+		return nil, radnode.Errorf(radnode.Internal, "preprocess", "the samples of a Mat are not integers and continuous")
+	}
+	return unsafe.Slice((*int32)(unsafe.Pointer(&p[0])), len(p)/4), nil
 }
 
 func (b *buffer) floats32() ([]float32, error) {

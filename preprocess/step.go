@@ -67,8 +67,8 @@ func (f flow) withMask(name string) flow {
 
 // Table returns every step, in the order of the documentation.
 func Table() []Step {
-	return slices.Concat(greySteps, contrastSteps, geometrySteps, filterSteps,
-		morphologySteps, segmentSteps, edgeSteps, featureSteps, outputSteps)
+	return slices.Concat(greySteps, contrastSteps, geometrySteps, filterSteps, stainSteps,
+		morphologySteps, maskSteps, segmentSteps, regionSteps, anatomySteps, edgeSteps, houghSteps, featureSteps, outputSteps)
 }
 
 // byName indexes the table; built once, since steps refer to each other

@@ -1,35 +1,76 @@
 package preprocess
 
-import "gocv.io/x/gocv"
+import (
+	"fmt"
+	"runtime"
+	"slices"
+
+	"gocv.io/x/gocv"
+
+	"github.com/radnode/radnode"
+)
 
 var segmentSteps = []Step{
 	{
 		Name: "threshold", Group: "segmentation",
-		Doc: "Marks pixels above a value: fixed, or Otsu's, computed over the image or a mask. A constant image is all background under otsu.",
+		Doc: "Marks pixels above a value: fixed; Otsu's, computed over the image or a mask; or adaptive, the mean or Gaussian mean of a block less offset. A constant image is all background under otsu.",
 		Params: []Param{
-			{Name: "mode", Kind: Choice, Default: "otsu", Choices: []string{"fixed", "otsu"}, Doc: "where the value comes from"},
+			{Name: "mode", Kind: Choice, Default: "otsu", Choices: []string{"fixed", "otsu", "adaptive_mean", "adaptive_gaussian"}, Doc: "where the value comes from"},
 			{Name: "value", Kind: Number, Default: 127., Min: -1e6, Max: 1e6, Doc: "value for mode fixed"},
+			{Name: "block", Kind: Integer, Default: 51, Min: 3, Max: 999, Odd: true, Unit: "pixels", Doc: "side of the block for the adaptive modes"},
+			{Name: "offset", Kind: Number, Default: 0., Min: -255, Max: 255, Doc: "taken from the mean for the adaptive modes"},
 			{Name: "invert", Kind: Boolean, Default: false, Doc: "mark pixels at or below the value instead"},
 			withinParam,
 		},
 		output: toMask,
 		flow: func(a args, in flow) (flow, error) {
-			if a.text("mode") == "otsu" {
-				return needGrey8(a, in)
+			if a.text("mode") == "fixed" {
+				return needGrey(a, in)
 			}
-			return needGrey(a, in)
+			return needGrey8(a, in)
 		},
 		build: func(a args) (action, error) {
 			return func(r *run) error { return thresholdImage(r, a) }, nil
 		},
 	},
+	{
+		Name: "multi_otsu", Group: "segmentation",
+		Doc: "Splits the grey values into classes that differ most (Liao 2001) and marks those of the list keep; 0 is the darkest. An image of fewer values than classes is refused.",
+		Params: []Param{
+			{Name: "classes", Kind: Integer, Default: 3, Min: 2, Max: 4, Doc: "number of classes"},
+			{Name: "keep", Kind: Numbers, Default: []float64{0}, Min: 0, Max: 3, Doc: "classes to mark"},
+			withinParam,
+		},
+		output: toMask, flow: needGrey8,
+		build: func(a args) (action, error) {
+			if slices.Max(a.floats("keep")) >= float64(a.int("classes")) {
+				return nil, fmt.Errorf("parameter \"keep\" is %v: give classes from 0 to %d", a.floats("keep"), a.int("classes")-1)
+			}
+			return func(r *run) error { return multiOtsuImage(r, a) }, nil
+		},
+	},
+	{
+		Name: "kmeans", Group: "segmentation",
+		Doc: "Groups pixels by value into clusters (k-means++ from a fixed seed, up to 20 rounds, best of 3) and marks those of the list keep; 0 is the darkest.",
+		Params: []Param{
+			{Name: "clusters", Kind: Integer, Default: 3, Min: 2, Max: 16, Doc: "number of clusters"},
+			{Name: "keep", Kind: Numbers, Default: []float64{0}, Min: 0, Max: 15, Doc: "clusters to mark"},
+		},
+		output: toMask, flow: stay,
+		build: func(a args) (action, error) {
+			if slices.Max(a.floats("keep")) >= float64(a.int("clusters")) {
+				return nil, fmt.Errorf("parameter \"keep\" is %v: give clusters from 0 to %d", a.floats("keep"), a.int("clusters")-1)
+			}
+			return func(r *run) error { return kmeansImage(r, a) }, nil
+		},
+	},
 }
 
 func thresholdImage(r *run, a args) error {
-	otsu := a.text("mode") == "otsu"
-	get := r.grey
-	if otsu {
-		get = r.grey8
+	mode := a.text("mode")
+	get := r.grey8
+	if mode == "fixed" {
+		get = r.grey
 	}
 	b, err := get()
 	if err != nil {
@@ -40,8 +81,11 @@ func thresholdImage(r *run, a args) error {
 		return err
 	}
 	defer r.w.release(m)
+	if mode == "adaptive_mean" || mode == "adaptive_gaussian" {
+		return r.markAdaptive(b, a, m)
+	}
 	value := a.float("value")
-	if otsu {
+	if mode == "otsu" {
 		pix, err := b.bytes8()
 		if err != nil {
 			return err
@@ -50,6 +94,26 @@ func thresholdImage(r *run, a args) error {
 	}
 	r.setValue("threshold", value)
 	return r.markAbove(b, value, a.bool("invert"), m)
+}
+
+func (r *run) markAdaptive(b *buffer, a args, m *buffer) error {
+	out, err := r.like(b, gocv.MatTypeCV8U)
+	if err != nil {
+		return err
+	}
+	method, kind := gocv.AdaptiveThresholdMean, gocv.ThresholdBinary
+	if a.text("mode") == "adaptive_gaussian" {
+		method = gocv.AdaptiveThresholdGaussian
+	}
+	if a.bool("invert") {
+		kind = gocv.ThresholdBinaryInv
+	}
+	gocv.AdaptiveThreshold(b.mat, &out.mat, 255, method, kind, a.int("block"), float32(a.float("offset")))
+	if m != nil {
+		gocv.BitwiseAnd(out.mat, m.mat, &out.mat)
+	}
+	r.replace(out, byte8)
+	return nil
 }
 
 // markAbove makes the mask of the pixels above value, inside m if it is given.
@@ -78,43 +142,126 @@ func (r *run) markAbove(b *buffer, value float64, invert bool, m *buffer) error 
 	return nil
 }
 
-// histogram8 counts the values where inside is not zero; nil: everywhere.
-func histogram8(pix, inside []byte) [256]int {
-	var counts [256]int
-	for i, v := range pix {
-		if inside == nil || inside[i] != 0 {
-			counts[v]++
+func multiOtsuImage(r *run, a args) error {
+	b, err := r.grey8()
+	if err != nil {
+		return err
+	}
+	m, inside, err := r.optionalMask(a)
+	if err != nil {
+		return err
+	}
+	defer r.w.release(m)
+	in, err := b.bytes8()
+	if err != nil {
+		return err
+	}
+	thresholds, err := multiOtsu(histogram8(in, inside), a.int("classes"))
+	if err != nil {
+		return err
+	}
+	var table [256]byte
+	for v := range table {
+		class := 0
+		for _, t := range thresholds {
+			if v > t {
+				class++
+			}
+		}
+		if slices.Contains(a.floats("keep"), float64(class)) {
+			table[v] = 255
 		}
 	}
-	return counts
+	for i, t := range thresholds {
+		r.setValue(fmt.Sprintf("threshold_%d", i+1), float64(t))
+	}
+	out, err := r.like(b, gocv.MatTypeCV8U)
+	if err != nil {
+		return err
+	}
+	pix, err := out.bytes8()
+	if err != nil {
+		return err
+	}
+	for i, v := range in {
+		pix[i] = table[v]
+		if inside != nil && inside[i] == 0 {
+			pix[i] = 0
+		}
+	}
+	r.replace(out, byte8)
+	return nil
 }
 
-// otsuThreshold is the level that separates two classes best, values up to
-// it in the lower one; the first of equals. It follows OpenCV's arithmetic.
-func otsuThreshold(counts [256]int) int {
-	total, mu := 0, 0.
-	for i, c := range counts {
-		total += c
-		mu += float64(i) * float64(c)
+// kmeansImage clusters with OpenCV. Its generator belongs to the thread, so
+// the seed and the call share one.
+func kmeansImage(r *run, a args) error {
+	b, err := r.pixels()
+	if err != nil {
+		return err
 	}
-	unit := 1 / float64(total)
-	mu *= unit
-	mu1, q1, best := 0., 0., 0.
-	level := 0
-	const epsilon = 1.1920928955078125e-07 // FLT_EPSILON
-	for i, c := range counts {
-		p := float64(c) * unit
-		mu1 *= q1
-		q1 += p
-		q2 := 1 - q1
-		if min(q1, q2) < epsilon || max(q1, q2) > 1-epsilon {
-			continue
-		}
-		mu1 = (mu1 + float64(i)*p) / q1
-		mu2 := (mu - q1*mu1) / q2
-		if sigma := q1 * q2 * (mu1 - mu2) * (mu1 - mu2); sigma > best {
-			best, level = sigma, i
+	k, n, channels := a.int("clusters"), b.rows*b.columns, matChannels(b.kind)
+	if n < k {
+		return radnode.Errorf(radnode.Invalid, "preprocess", "an image of %d pixels has no %d clusters", n, k)
+	}
+	in, err := samples(r.w, b)
+	if err != nil {
+		return err
+	}
+	data := gocv.NewMatWithSize(n, channels, gocv.MatTypeCV32F)
+	defer data.Close()
+	values, err := data.DataPtrFloat32()
+	if err != nil {
+		return err
+	}
+	copy(values, in)
+	labels, centers := gocv.NewMat(), gocv.NewMat()
+	defer labels.Close()
+	defer centers.Close()
+	runtime.LockOSThread()
+	gocv.SetRNGSeed(1)
+	gocv.KMeans(data, k, &labels, gocv.NewTermCriteria(gocv.Count|gocv.EPS, 20, 0.5), 3, gocv.KMeansPPCenters, &centers)
+	runtime.UnlockOSThread()
+	return r.markClusters(b, a, labels, centers)
+}
+
+func (r *run) markClusters(b *buffer, a args, labels, centers gocv.Mat) error {
+	k, channels := a.int("clusters"), matChannels(b.kind)
+	order := make([]int, k)
+	level := make([]float64, k)
+	for i := range k {
+		order[i] = i
+		for c := range channels {
+			level[i] += float64(centers.GetFloatAt(i, c)) / float64(channels)
 		}
 	}
-	return level
+	slices.SortStableFunc(order, func(x, y int) int {
+		switch {
+		case level[x] < level[y]:
+			return -1
+		case level[x] > level[y]:
+			return 1
+		}
+		return 0
+	})
+	table := make([]byte, k)
+	for rank, cluster := range order {
+		r.setValue(fmt.Sprintf("center_%d", rank), level[cluster])
+		if slices.Contains(a.floats("keep"), float64(rank)) {
+			table[cluster] = 255
+		}
+	}
+	out, err := r.like(b, gocv.MatTypeCV8U)
+	if err != nil {
+		return err
+	}
+	pix, err := out.bytes8()
+	if err != nil {
+		return err
+	}
+	for i := range pix {
+		pix[i] = table[labels.GetIntAt(i, 0)]
+	}
+	r.replace(out, byte8)
+	return nil
 }
