@@ -17,6 +17,7 @@ var builtin = table(
 		Name:     "rle",
 		Syntaxes: []radnode.UID{RLELossless},
 		Decode:   decodeRLE,
+		Encode:   encodeRLE,
 		Starts:   startsRLE,
 		Ratio:    512, // 64 a PackBits run, 8 more for packed bits
 	},
