@@ -84,11 +84,7 @@ func (x *session) run(ctx context.Context) {
 	defer x.cancel(nil)
 	stop := context.AfterFunc(ctx, x.stop)
 	defer stop()
-	defer func() {
-		if err := x.assoc.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-			x.server.log.Debug("dicom: close", "error", err)
-		}
-	}()
+	defer x.close()
 	a, ok := x.establish(ctx)
 	if !ok {
 		return
@@ -110,6 +106,21 @@ func (x *session) run(ctx context.Context) {
 		}
 	}
 	x.ended(context.WithoutCancel(ctx), a, cause)
+}
+
+// shutdownPatience is how long a peer may take to close the transport when the
+// server stops.
+const shutdownPatience = 500 * time.Millisecond
+
+// close ends the association and its transport.
+func (x *session) close() {
+	end := x.assoc.Close
+	if x.server.stopping() {
+		end = func() error { return x.assoc.CloseWithin(shutdownPatience) }
+	}
+	if err := end(); err != nil && !errors.Is(err, net.ErrClosed) {
+		x.server.log.Debug("dicom: close", "error", err)
+	}
 }
 
 // wait waits until at most n operations are under way.

@@ -235,6 +235,17 @@ func (a *Association) Close() error {
 	return a.conn.Close()
 }
 
+// CloseWithin is Close with less patience than ARTIM.
+func (a *Association) CloseWithin(limit time.Duration) error {
+	a.mu.Lock()
+	a.cfg.ARTIM = min(a.cfg.ARTIM, limit)
+	if end := time.Now().Add(limit); end.Before(a.artim) {
+		a.artim = end
+	}
+	a.mu.Unlock()
+	return a.Close()
+}
+
 // CloseNow closes the transport without another word; a peer that gets no
 // slot does not get the time of a lingering close either.
 func (a *Association) CloseNow() error {
