@@ -8,9 +8,11 @@ import (
 	"github.com/radnode/radnode/node"
 )
 
-// peerFlags are the flags of every command that calls a DICOM peer.
+// peerFlags are the flags of every command that calls a DICOM peer. The
+// calling AE title is not the node's own: what comes from that is taken for
+// the node's results and not analysed.
 func peerFlags(f *flag.FlagSet) (callingAE *string, timeout *time.Duration, asJSON *bool) {
-	return f.String("ae", "RADNODE", "calling AE `title`"),
+	return f.String("ae", "RADNODESCU", "calling AE `title`"),
 		f.Duration("timeout", 10*time.Minute, "longest time for the whole command"),
 		f.Bool("json", false, "print JSON objects, one on a line")
 }
