@@ -191,11 +191,15 @@ func (d *Dataset) SetFragments(t Tag, fragments ...[]byte) {
 }
 
 // Copy takes the elements tags from src as they are there, absent ones left
-// out; text becomes UTF-8.
+// out; text becomes UTF-8, padded as the standard says.
 func (d *Dataset) Copy(src *Dataset, tags ...Tag) {
 	for _, t := range tags {
 		if e, ok := src.Get(t); ok {
-			d.Set(src.cloneElement(e, d))
+			c := src.cloneElement(e, d)
+			if e.VR.isText() {
+				c.Value = padText(strings.Join(src.Texts(t), `\`), e.VR)
+			}
+			d.Set(c)
 		}
 	}
 }

@@ -216,7 +216,7 @@ var modalities = map[string]string{
 }
 
 func common(s *dicom.Dataset) sr.Descriptors {
-	d := sr.Descriptors{StudyDate: validDate(s.Text(dicom.StudyDate)), StudyTime: validTime(s.Text(dicom.StudyTime))}
+	d := sr.Descriptors{StudyDate: valid(dicom.DA, s.Text(dicom.StudyDate)), StudyTime: valid(dicom.TM, s.Text(dicom.StudyTime))}
 	if m := s.Text(dicom.Modality); modalities[m] != "" {
 		d.Modality = &radnode.Concept{Value: m, Scheme: "DCM", Meaning: modalities[m]}
 	}
@@ -226,18 +226,9 @@ func common(s *dicom.Dataset) sr.Descriptors {
 	return d
 }
 
-// validDate returns s where it is a DA value (PS3.5 6.2), else "".
-func validDate(s string) string {
-	if len(s) != 8 || strings.Trim(s, "0123456789") != "" {
-		return ""
-	}
-	return s
-}
-
-// validTime returns s where it is a TM value (PS3.5 6.2), else "".
-func validTime(s string) string {
-	whole, fraction, _ := strings.Cut(s, ".")
-	if n := len(whole); n != 2 && n != 4 && n != 6 || strings.Trim(whole+fraction, "0123456789") != "" || len(fraction) > 6 {
+// valid returns s where it is a value of vr, else "".
+func valid(vr dicom.VR, s string) string {
+	if dicom.ValueProblem(vr, s) != "" {
 		return ""
 	}
 	return s

@@ -220,7 +220,7 @@ func (b *builder) equipment(m model) sr.Equipment {
 func procedure(s *dicom.Dataset) radnode.Concept {
 	for _, it := range s.Items(dicom.ProcedureCodeSequence) {
 		c := radnode.Concept{Value: it.Text(dicom.CodeValue), Scheme: it.Text(dicom.CodingSchemeDesignator), Meaning: it.Text(dicom.CodeMeaning)}
-		if c.Value != "" && c.Scheme != "" && c.Meaning != "" && len(c.Value) <= 16 && !strings.HasPrefix(c.Scheme, "99") {
+		if c.Value != "" && c.Meaning != "" && len(c.Value) <= 16 && len(c.Meaning) <= 64 && sr.KnownScheme(c.Scheme) {
 			return c
 		}
 	}

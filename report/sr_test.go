@@ -160,3 +160,55 @@ func validate(t *testing.T, path string) {
 		}
 	}
 }
+
+// shared returns the files of a folder of the shared samples.
+func shared(t *testing.T, pattern string) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("..", "..", "shared", "dicom", pattern))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) == 0 {
+		t.Skip("the shared sample files are not here")
+	}
+	return files
+}
+
+func TestReportsOnRealImagesPassTheValidators(t *testing.T) {
+	pattern := "ch*/*.dcm" // chest, charset
+	if os.Getenv("RADNODE_TEST_ALL") != "" {
+		pattern = "*/*.dcm"
+	}
+	for _, path := range shared(t, pattern) {
+		f, err := dicom.ReadFile(path, dicom.Limits{})
+		if err != nil || f.PixelData == nil {
+			continue
+		}
+		if root := string(f.Dataset.UID(dicom.StudyInstanceUID)); !strings.HasPrefix(root, "1.") && !strings.HasPrefix(root, "2.") {
+			continue // dciodvfy refuses the UIDs of the image itself
+		}
+		if m := f.Dataset.Text(dicom.Modality); m == "RTDOSE" || m == "SEG" {
+			continue // dsrdump does not know them as images
+		}
+		t.Run(filepath.Base(path), func(t *testing.T) {
+			in := input()
+			in.Source = []*dicom.Dataset{f.Dataset}
+			for i := range in.Analyses {
+				in.Analyses[i].SOPInstanceUID = f.Dataset.UID(dicom.SOPInstanceUID)
+			}
+			ds, err := report.SR(in)
+			if radnode.CodeOf(err) == radnode.Invalid {
+				t.Skip(err)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, tag := range []dicom.Tag{dicom.PatientName, dicom.PatientID, dicom.StudyInstanceUID, dicom.AccessionNumber} {
+				if got, want := ds.Text(tag), f.Dataset.Text(tag); got != want {
+					t.Errorf("%s: got %q, want %q", tag.Keyword(), got, want)
+				}
+			}
+			validate(t, mustFile(t, ds))
+		})
+	}
+}

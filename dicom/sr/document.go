@@ -101,17 +101,67 @@ func (d *Document) Dataset() (*dicom.Dataset, error) {
 func (d *Document) subject(ds *dicom.Dataset) {
 	ds.SetText(dicom.SpecificCharacterSet, "ISO_IR 192")
 	ds.Copy(d.Subject, subjectTags...)
+	for _, t := range subjectTags {
+		if e, ok := ds.Get(t); ok && !slices.Contains(identity, t) && !sound(ds, e) {
+			// A malformed date or code must not spoil the report.
+			ds.Remove(t)
+		}
+	}
+	if !slices.Contains([]string{"M", "F", "O"}, ds.Text(dicom.PatientSex)) {
+		ds.Remove(dicom.PatientSex)
+	}
+	if ds.Text(dicom.PatientIdentityRemoved) == "YES" && !ds.Has(dicom.DeidentificationMethod) && !ds.Has(dicom.DeidentificationMethodCodeSequence) {
+		ds.SetText(dicom.DeidentificationMethod, "not stated in the source images") // type 1C (PS3.3 C.7.1.1)
+	}
 	for _, t := range subjectType2 {
 		if !ds.Has(t) {
 			ds.SetText(t)
 		}
 	}
-	for _, t := range []dicom.Tag{dicom.IssuerOfPatientIDQualifiersSequence, dicom.OtherPatientIDsSequence, dicom.IssuerOfAccessionNumberSequence,
-		dicom.ProcedureCodeSequence, dicom.PatientSpeciesCodeSequence, dicom.BreedRegistrationSequence, dicom.PatientBreedCodeSequence, dicom.DeidentificationMethodCodeSequence} {
-		if ds.Has(t) && len(ds.Items(t)) == 0 {
-			ds.Remove(t)
+}
+
+// sound reports whether e has the form the standard demands, so that it can be
+// copied into a document.
+func sound(ds *dicom.Dataset, e *dicom.Element) bool {
+	entry, ok := dicom.Lookup(e.Tag)
+	if !ok || string(e.VR) != entry.VR || e.Skipped > 0 {
+		return false
+	}
+	if e.VR == dicom.SQ {
+		for _, it := range e.Items {
+			if !soundItem(it) {
+				return false
+			}
+		}
+		return len(e.Items) > 0
+	}
+	texts := ds.Texts(e.Tag)
+	if entry.VM == "1" && len(texts) > 1 {
+		return false
+	}
+	for _, v := range texts {
+		if dicom.ValueProblem(e.VR, v) != "" {
+			return false
 		}
 	}
+	return true
+}
+
+func soundItem(it *dicom.Dataset) bool {
+	if it.Len() == 0 {
+		return false
+	}
+	if it.Has(dicom.CodeMeaning) || it.Has(dicom.CodeValue) {
+		if c := conceptFrom(it); c.Value == "" || c.Meaning == "" || !KnownScheme(c.Scheme) {
+			return false
+		}
+	}
+	for _, e := range it.Elements() {
+		if !sound(it, e) {
+			return false
+		}
+	}
+	return true
 }
 
 func (d *Document) series(ds *dicom.Dataset) {
@@ -231,12 +281,23 @@ func requests(subject *dicom.Dataset) []*dicom.Dataset {
 	attributes := subject.Item(dicom.RequestAttributesSequence)
 	r.SetUID(dicom.StudyInstanceUID, subject.UID(dicom.StudyInstanceUID))
 	r.SetItems(dicom.ReferencedStudySequence)
-	r.Copy(subject, dicom.AccessionNumber, dicom.IssuerOfAccessionNumberSequence)
+	r.Copy(subject, dicom.AccessionNumber)
 	r.SetText(dicom.PlacerOrderNumberImagingServiceRequest, subject.Text(dicom.PlacerOrderNumberImagingServiceRequest))
 	r.SetText(dicom.FillerOrderNumberImagingServiceRequest, subject.Text(dicom.FillerOrderNumberImagingServiceRequest))
-	r.SetText(dicom.RequestedProcedureID, attributes.Text(dicom.RequestedProcedureID))
-	r.SetText(dicom.RequestedProcedureDescription, attributes.Text(dicom.RequestedProcedureDescription))
-	r.SetItems(dicom.RequestedProcedureCodeSequence, attributes.Items(dicom.RequestedProcedureCodeSequence)...)
+	for _, t := range []dicom.Tag{dicom.RequestedProcedureID, dicom.RequestedProcedureDescription} {
+		v := attributes.Text(t)
+		if dicom.ValueProblem(dicom.LO, v) != "" || t == dicom.RequestedProcedureID && dicom.ValueProblem(dicom.SH, v) != "" {
+			v = ""
+		}
+		r.SetText(t, v)
+	}
+	var codes []*dicom.Dataset
+	for _, it := range attributes.Items(dicom.RequestedProcedureCodeSequence) {
+		if soundItem(it) {
+			codes = append(codes, it)
+		}
+	}
+	r.SetItems(dicom.RequestedProcedureCodeSequence, codes...)
 	return []*dicom.Dataset{r}
 }
 
