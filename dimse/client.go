@@ -376,7 +376,7 @@ func (c *Client) fulfil(ctx context.Context, r *request, rsp *Command) error {
 		return c.store.Store(ctx, req, r.data)
 	case r.cmd.Field == NEventReportRQ && c.reports != nil:
 		rsp.EventTypeID = r.cmd.EventTypeID
-		d, err := readIdentifier(r.data, r.context)
+		d, err := readIdentifier(r.data, r.context, maxIdentifier)
 		if err != nil {
 			return err
 		}
@@ -387,13 +387,6 @@ func (c *Client) fulfil(ctx context.Context, r *request, rsp *Command) error {
 
 // maxIdentifier limits the data sets of responses and reports in memory.
 const maxIdentifier = 16 << 20
-
-func readIdentifier(data *ul.Stream, pc *ul.Context) (*dicom.Dataset, error) {
-	if data == nil {
-		return nil, errNoDataSet
-	}
-	return dicom.ReadHeader(io.LimitReader(data, maxIdentifier), radnode.UID(pc.TransferSyntax), identifierLimits(maxIdentifier))
-}
 
 // call sends a request and waits for its only response. A data set that comes
 // with the response is dropped.

@@ -1,6 +1,7 @@
 package dimse
 
 import (
+	"bufio"
 	"bytes"
 	"cmp"
 	"context"
@@ -376,14 +377,25 @@ func (x *session) identifier(r *request) (*dicom.Dataset, error, error) {
 		return nil, errNoDataSet, nil
 	}
 	limit := x.server.cfg.Limits.Identifier
-	d, err := dicom.ReadHeader(io.LimitReader(r.data, limit), radnode.UID(r.context.TransferSyntax), identifierLimits(limit))
+	d, err := readIdentifier(r.data, r.context, limit)
 	return d, err, x.finish(r)
 }
 
-// identifierLimits bound the parsing of a data set of at most size bytes; it
-// is read whole.
-func identifierLimits(size int64) dicom.Limits {
-	return dicom.Limits{HeaderBytes: size, ValueBytes: size, Elements: 1 << 17, Items: 1 << 16, Depth: 16, Until: 0xFFFFFFFE}
+// buffered recycles the readers of identifiers.
+var buffered = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 4096) }}
+
+// readIdentifier reads a data set of at most limit bytes into memory, whole.
+func readIdentifier(data *ul.Stream, pc *ul.Context, limit int64) (*dicom.Dataset, error) {
+	if data == nil {
+		return nil, errNoDataSet
+	}
+	r, _ := buffered.Get().(*bufio.Reader)
+	defer buffered.Put(r)
+	r.Reset(io.LimitReader(data, limit))
+	defer r.Reset(nil)
+	return dicom.ReadHeader(r, radnode.UID(pc.TransferSyntax), dicom.Limits{
+		HeaderBytes: limit, ValueBytes: limit, Elements: 1 << 17, Items: 1 << 16, Depth: 16, Until: 0xFFFFFFFE,
+	})
 }
 
 // finish reads what a handler left of the data set. An error ends the
