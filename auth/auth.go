@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/crypto/argon2"
@@ -124,8 +125,9 @@ func (a *Accounts) List(ctx context.Context) ([]radnode.User, error) {
 }
 
 // absent is hashed against when there is no such account, so that the time
-// of the answer does not tell which names exist.
-var absent = hash("no such account")
+// of the answer does not tell which names exist. It is made when first needed:
+// hashing takes time and memory by design.
+var absent = sync.OnceValue(func() string { return hash("no such account") })
 
 var errLogin = radnode.Errorf(radnode.Unauthorized, "log in", "name or password is wrong")
 
@@ -137,7 +139,7 @@ func (a *Accounts) Authenticate(ctx context.Context, name, password string) (rad
 	err := a.read.QueryRowContext(ctx, `SELECT name, full_name, role, disabled, password FROM accounts WHERE name = $1`, name).
 		Scan(&u.Name, &u.FullName, &u.Role, &disabled, &stored)
 	if errors.Is(err, sql.ErrNoRows) {
-		matches(absent, password)
+		matches(absent(), password)
 		return radnode.User{}, errLogin
 	}
 	if err != nil {
