@@ -3,7 +3,16 @@ package ul
 import (
 	"context"
 	"net"
+	"testing"
+	"time"
 )
+
+// RecheckTLS sets how often certificate files are looked at, for one test.
+func RecheckTLS(t *testing.T, d time.Duration) {
+	old := recheck
+	recheck = d
+	t.Cleanup(func() { recheck = old })
+}
 
 // At makes an association that already is in a state.
 func At(conn net.Conn, state State, acceptor bool, rq *AssociateRQ, cfg Config) *Association {

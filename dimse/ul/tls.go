@@ -24,8 +24,8 @@ type TLSFiles struct {
 	ServerName string
 }
 
-// recheck is how often the files are looked at for a change.
-const recheck = 5 * time.Second
+// recheck is how often the files are looked at for a change. Tests shorten it.
+var recheck = 5 * time.Second
 
 // keyPair is a certificate that is read again when its files change, so that a
 // renewed one counts without a restart.
