@@ -3,9 +3,9 @@
 // together.
 //
 // A job is a kind and a key (a study, a delivery) and exists at most once.
-// Asking for it again while it waits moves its time; asking for it while it
-// runs makes it run once more afterwards, because the running one may not have
-// seen what was new. A handler may be started again after a crash with the
+// Asking for it again while it waits changes nothing unless it is wanted
+// earlier; asking for it while it runs makes it run once more afterwards,
+// because the running one may not have seen what was new. A handler may be started again after a crash with the
 // work already done: handlers are idempotent. A job that is done has no row;
 // what came of it stands with the study or delivery it was for.
 //
@@ -65,15 +65,16 @@ type Job struct {
 }
 
 // Enqueue asks for a job at a time, as part of a transaction. Wake the queue
-// after the commit. A job that is asked for again and again is put off no
-// longer than patience after it was first asked for.
-func Enqueue(ctx context.Context, tx Tx, kind, key string, at time.Time, patience time.Duration) error {
+// after the commit. A job that waits already is brought forward if it is due
+// later, and otherwise left alone without a write: what it will find when it
+// runs includes this transaction.
+func Enqueue(ctx context.Context, tx Tx, kind, key string, at time.Time) error {
 	now := time.Now().UnixMicro()
 	_, err := tx.ExecContext(ctx, `INSERT INTO jobs (kind, job_key, state, run_at, generation, attempts, error, owner, created_at, updated_at)
   VALUES ($1, $2, 'queued', $3, 1, 0, '', '', $4, $5) ON CONFLICT (kind, job_key) DO UPDATE SET
-  run_at = CASE WHEN excluded.run_at < jobs.created_at + $6 THEN excluded.run_at ELSE jobs.created_at + $7 END,
-  generation = jobs.generation + 1, attempts = 0, updated_at = excluded.updated_at`, kind, key, at.UnixMicro(), now, now,
-		patience.Microseconds(), patience.Microseconds())
+  run_at = CASE WHEN excluded.run_at < jobs.run_at THEN excluded.run_at ELSE jobs.run_at END,
+  generation = jobs.generation + 1, attempts = 0, updated_at = excluded.updated_at
+  WHERE jobs.state = 'running' OR jobs.attempts > 0 OR excluded.run_at < jobs.run_at`, kind, key, at.UnixMicro(), now, now)
 	return err
 }
 

@@ -86,10 +86,10 @@ func (s *Store) NewRun() (run, dir string, err error) {
 	return run, dir, nil
 }
 
-// RunPath is the folder of an analysis run. Runs of about 36 hours share a
+// RunPath is the folder of an analysis run. Runs of about three days share a
 // parent, so that no folder grows without bound.
 func (s *Store) RunPath(run string) string {
-	return filepath.Join(s.stageRoot(), run[:5], run)
+	return filepath.Join(s.stageRoot(), run[:4], run)
 }
 
 // DropRun removes the stage pictures of a run that was not filed.

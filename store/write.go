@@ -27,8 +27,10 @@ type Tx struct {
 
 // Write runs fn inside a transaction shared with whatever else is being
 // written, and returns after the commit is on disk. When fn returns an error
-// nothing of it is kept and Write returns that error; fn may then run no
-// further. fn must not wait for another Write and must not use the network.
+// nothing of it is kept and Write returns that error. fn may be called again
+// when another write of the transaction failed, so it changes nothing outside
+// that a second call does not set anew. fn must not wait for another Write and
+// must not use the network.
 //
 // Write does not return early when ctx ends once fn has begun: the caller
 // always learns whether its rows are there.
@@ -181,60 +183,63 @@ func (s *Store) commit(batch []*write) {
 	}
 }
 
+// transact runs the writes of a batch in one transaction. When one of them
+// fails, the transaction starts anew without it: a savepoint for each would
+// cost every write two statements to spare a rare one a second run.
 func (s *Store) transact(batch []*write) (after []func(), err error) {
+	for {
+		failed := false
+		after, failed, err = s.attempt(batch)
+		if !failed || err != nil {
+			return after, err
+		}
+	}
+}
+
+// attempt runs the writes that have not failed. failed: one of them did now,
+// and nothing is kept. An error spoils the whole batch.
+func (s *Store) attempt(batch []*write) (after []func(), failed bool, err error) {
 	// The batch belongs to several callers: no single one's context ends it.
 	ctx := context.Background()
 	tx, err := s.write.BeginTx(ctx, nil)
 	if err != nil {
-		return nil, databaseError("begin", err)
+		return nil, false, databaseError("begin", err)
 	}
-	defer func() {
-		if err != nil {
-			_ = tx.Rollback() // err is the cause; SQLite may have rolled back already
-		}
-	}()
 	t := &Tx{s: s, tx: tx, stmts: map[string]*sql.Stmt{}, touches: map[radnode.UID]*Touch{}, atEnd: map[string]bool{}}
-	for _, r := range batch {
-		if err := t.run(ctx, r, len(batch) == 1); err != nil {
-			return nil, err
-		}
-	}
-	if err := t.finish(ctx); err != nil {
-		return nil, err
+	failed, err = t.runAll(ctx, batch)
+	if failed || err != nil {
+		_ = tx.Rollback() // SQLite may have done so already
+		return nil, failed, err
 	}
 	s.trace("store.commit")
 	if err := tx.Commit(); err != nil {
-		return nil, databaseError("commit", err)
+		return nil, false, databaseError("commit", err)
 	}
-	return t.after, nil
+	return t.after, false, nil
 }
 
-// run runs one write inside a savepoint. An error it returns spoils the whole
-// transaction; an error of the write itself stays with the write.
-func (t *Tx) run(ctx context.Context, r *write, alone bool) error {
-	if r.err = r.ctx.Err(); r.err != nil {
+func (t *Tx) runAll(ctx context.Context, batch []*write) (failed bool, err error) {
+	for _, r := range batch {
+		if r.err != nil {
+			continue // failed before
+		}
+		if r.err = r.ctx.Err(); r.err == nil {
+			r.err = r.fn(ctx, t)
+		}
+		if r.err == nil {
+			continue
+		}
 		r.err = databaseError("write", r.err)
-		return nil
-	}
-	kept := len(t.after)
-	if alone {
-		if r.err = databaseError("write", r.fn(ctx, t)); r.err != nil {
-			return r.err
+		if spoils[radnode.CodeOf(r.err)] {
+			return true, r.err
 		}
-		return nil
+		return true, nil
 	}
-	if _, err := t.ExecContext(ctx, "SAVEPOINT one_write"); err != nil {
-		return databaseError("write", err)
-	}
-	if r.err = databaseError("write", r.fn(ctx, t)); r.err != nil {
-		t.after = t.after[:kept]
-		if _, err := t.ExecContext(ctx, "ROLLBACK TO one_write"); err != nil {
-			return databaseError("write", err)
-		}
-	}
-	_, err := t.ExecContext(ctx, "RELEASE one_write")
-	return databaseError("write", err)
+	return false, t.finish(ctx)
 }
+
+// spoils are the errors that the next write of the batch would meet too.
+var spoils = map[radnode.Code]bool{radnode.NoResources: true, radnode.Unavailable: true}
 
 // finish runs what the batch gathered: first the studies, then AtEnd.
 func (t *Tx) finish(ctx context.Context) error {

@@ -233,7 +233,7 @@ func (w *Workflow) RetryDelivery(ctx context.Context, user radnode.User, id stri
 		if err := tx.SetDelivery(ctx, &d); err != nil {
 			return err
 		}
-		if err := jobs.Enqueue(ctx, tx, deliverJob, d.ID, at, 0); err != nil {
+		if err := jobs.Enqueue(ctx, tx, deliverJob, d.ID, at); err != nil {
 			return err
 		}
 		err = audit.Record(ctx, tx, audit.Event{Action: audit.DeliveryRetried, Actor: user.Name, StudyUID: d.Study, ObjectID: d.ID, Detail: d.Peer})

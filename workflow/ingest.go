@@ -157,7 +157,7 @@ func (w *Workflow) wanted(ctx context.Context, tx *store.Tx, touch *store.Touch,
 	if touch.Waiting == 0 && !touch.New {
 		return nil
 	}
-	return jobs.Enqueue(ctx, tx, analyzeJob, string(touch.Study), at, w.Patience)
+	return jobs.Enqueue(ctx, tx, analyzeJob, string(touch.Study), at)
 }
 
 // changed tells the browsers that a study changed.

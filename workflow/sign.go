@@ -3,7 +3,6 @@ package workflow
 import (
 	"context"
 	"slices"
-	"time"
 
 	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/audit"
@@ -141,7 +140,7 @@ func (w *Workflow) order(ctx context.Context, tx *store.Tx, r *store.ReportRow) 
 		if err := tx.AddDelivery(ctx, &d); err != nil {
 			return err
 		}
-		if err := jobs.Enqueue(ctx, tx, deliverJob, d.ID, at, time.Duration(0)); err != nil {
+		if err := jobs.Enqueue(ctx, tx, deliverJob, d.ID, at); err != nil {
 			return err
 		}
 	}

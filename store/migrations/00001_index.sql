@@ -27,10 +27,8 @@ CREATE TABLE studies (
   last_received_at BIGINT NOT NULL,
   version BIGINT NOT NULL
 );
-CREATE INDEX studies_received ON studies (last_received_at);
 CREATE INDEX studies_patient ON studies (patient_id);
 CREATE INDEX studies_date ON studies (study_date);
-CREATE INDEX studies_state ON studies (state);
 
 CREATE TABLE study_warnings (
   study_uid TEXT NOT NULL REFERENCES studies (study_uid) DEFERRABLE INITIALLY DEFERRED,
