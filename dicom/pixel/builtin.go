@@ -9,6 +9,7 @@ import (
 
 	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/dicom/pixel/jpeg"
+	"github.com/radnode/radnode/dicom/pixel/jpegls"
 )
 
 // builtin are the codecs written in Go, by transfer syntax (PS3.5 section 10).
@@ -31,6 +32,13 @@ var builtin = table(
 		Decode: decodeJPEG,
 		Starts: startsJPEG,
 		Ends:   endsEOI,
+	},
+	Codec{
+		Name:     "jpegls",
+		Syntaxes: []radnode.UID{JPEGLSLossless, JPEGLSNearLossless},
+		Decode:   decodeJPEGLS,
+		Starts:   startsJPEG,
+		Ends:     endsEOI,
 	},
 	Codec{
 		Name:     "uncompressed",
@@ -90,6 +98,20 @@ func decodeJPEG(ctx context.Context, src []byte, want Coded, dst []byte) (Decode
 	return Decoded{Bits: res.Precision, RGB: rgb}, nil
 }
 
+// decodeJPEGLS decodes lossless and near-lossless JPEG-LS.
+func decodeJPEGLS(ctx context.Context, src []byte, want Coded, dst []byte) (Decoded, error) {
+	h, err := jpegls.Decode(ctx, src, jpegls.Options{
+		Width: want.Width,
+		Check: func(h jpegls.Header) error {
+			return want.Check("JPEG-LS", h.Rows, h.Columns, h.Components)
+		},
+	}, dst)
+	if err != nil {
+		return Decoded{}, err
+	}
+	return Decoded{Bits: h.Precision}, nil
+}
+
 // Check compares the size in a codestream with the header.
 func (c Coded) Check(coding string, rows, columns, samples int) error {
 	if rows != c.Rows || columns != c.Columns || samples != c.Samples {
@@ -109,12 +131,8 @@ func endsEOI(tail []byte) bool {
 	return bytes.HasSuffix(tail, []byte{0xff, 0xd9})
 }
 
-// StartsJPEG and EndsEOI are the frame limits of the JPEG family, for codecs
-// in other folders.
-var (
-	StartsJPEG = startsJPEG
-	EndsEOI    = endsEOI
-)
+// EndsEOI is Codec.Ends of the whole JPEG family, for codecs in other folders.
+var EndsEOI = endsEOI
 
 // decodeUncompressed takes a frame that is native inside its fragment.
 func decodeUncompressed(_ context.Context, src []byte, want Coded, dst []byte) (Decoded, error) {

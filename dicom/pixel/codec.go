@@ -36,7 +36,7 @@ type Decoded struct {
 type Codec struct {
 	Name     string        // for provenance: "openjpeg 2.5.0"
 	Syntaxes []radnode.UID // what it decodes
-	// Decode fills dst, which has exactly Coded.Size bytes: row by row, colour
+	// Decode (nil: encodes only) fills dst, which has exactly Coded.Size bytes: row by row, colour
 	// by pixel, little endian. src may have trailing padding.
 	Decode func(ctx context.Context, src []byte, want Coded, dst []byte) (Decoded, error)
 	// Encode appends the codestream of the frame src (as Decode gives it) to
@@ -52,39 +52,64 @@ type Codec struct {
 	Ratio int64
 }
 
+// registered are the codecs that were added to the built-in ones.
 var registered = struct {
 	sync.RWMutex
-	byUID map[radnode.UID]*Codec
-}{byUID: map[radnode.UID]*Codec{}}
+	decoders, encoders map[radnode.UID]*Codec
+}{decoders: map[radnode.UID]*Codec{}, encoders: map[radnode.UID]*Codec{}}
 
-// Register adds a codec for its transfer syntaxes. The pixel worker calls it
-// at its start for the codecs that need C. Registering a syntax twice is an
-// error, so that no two codecs compete silently.
+// Register adds a codec for its transfer syntaxes: what it decodes, what it
+// encodes, or both. The pixel worker calls it at its start for the codecs that
+// need C. Registering the same work for a syntax twice is an error, so that no
+// two codecs compete silently.
 func Register(c Codec) error {
 	registered.Lock()
 	defer registered.Unlock()
 	for _, ts := range c.Syntaxes {
-		if old, ok := lookup(ts); ok {
+		if old, ok := decoder(ts); ok && c.Decode != nil {
 			return radnode.Errorf(radnode.Conflict, "register codec", "transfer syntax %s is already decoded by %s", ts, old.Name)
+		}
+		if old, ok := encoder(ts); ok && c.Encode != nil {
+			return radnode.Errorf(radnode.Conflict, "register codec", "transfer syntax %s is already encoded by %s", ts, old.Name)
 		}
 	}
 	for _, ts := range c.Syntaxes {
-		registered.byUID[ts] = &c
+		if c.Decode != nil {
+			registered.decoders[ts] = &c
+		}
+		if c.Encode != nil {
+			registered.encoders[ts] = &c
+		}
 	}
 	return nil
 }
 
-// CodecFor returns the codec of an encapsulated transfer syntax.
+// CodecFor returns the codec that decodes an encapsulated transfer syntax.
 func CodecFor(ts radnode.UID) (*Codec, bool) {
 	registered.RLock()
 	defer registered.RUnlock()
-	return lookup(ts)
+	return decoder(ts)
 }
 
-func lookup(ts radnode.UID) (*Codec, bool) {
+// EncoderFor returns the codec that encodes a transfer syntax.
+func EncoderFor(ts radnode.UID) (*Codec, bool) {
+	registered.RLock()
+	defer registered.RUnlock()
+	return encoder(ts)
+}
+
+func decoder(ts radnode.UID) (*Codec, bool) {
 	if c, ok := builtin[ts]; ok {
 		return c, true
 	}
-	c, ok := registered.byUID[ts]
+	c, ok := registered.decoders[ts]
+	return c, ok
+}
+
+func encoder(ts radnode.UID) (*Codec, bool) {
+	if c, ok := builtin[ts]; ok && c.Encode != nil {
+		return c, true
+	}
+	c, ok := registered.encoders[ts]
 	return c, ok
 }

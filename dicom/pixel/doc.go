@@ -27,11 +27,11 @@
 // # Codecs
 //
 // One table, keyed by transfer syntax, says who decodes what. This package
-// brings the codecs written in Go: native, deflated frames, RLE, JPEG
-// baseline, extended, progressive and lossless. The C codecs live in the
-// folders openjpeg (JPEG 2000, HTJ2K) and charls (JPEG-LS); the pixel worker
-// calls Register for each of them, and only there. A syntax without codec is
-// refused by Open with code Unsupported.
+// brings the codecs written in Go: native, deflated frames, RLE, JPEG baseline,
+// extended, progressive and lossless (folder jpeg), JPEG-LS (folder jpegls).
+// The C codecs live in the folders openjpeg (JPEG 2000, HTJ2K) and charls
+// (encodes JPEG-LS); the pixel worker calls Register for each of them, and only
+// there. A syntax without codec is refused by Open with code Unsupported.
 //
 // Every size is computed in 64 bits and meets a limit of Limits before memory
 // is asked for, and a codestream whose dimensions differ from the header is

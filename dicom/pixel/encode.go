@@ -17,8 +17,8 @@ const opEncode = "encode frame"
 // for objects that a receiver wants in another encoding. RLE is always there;
 // JPEG 2000 and JPEG-LS where their codecs are registered.
 func Encode(ctx context.Context, ts radnode.UID, f *Frame, dst []byte) ([]byte, error) {
-	c, ok := CodecFor(ts)
-	if !ok || c.Encode == nil {
+	c, ok := EncoderFor(ts)
+	if !ok {
 		return nil, radnode.Errorf(radnode.Unsupported, opEncode, "transfer syntax %s is not written here", ts)
 	}
 	if f.Float || len(f.Pix) != f.Rows*f.Columns*f.Samples*f.BitsAllocated/8 || len(f.Pix) == 0 {

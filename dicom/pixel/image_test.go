@@ -222,7 +222,7 @@ func TestSyntaxesWithoutCodecAreNamed(t *testing.T) {
 // TestEncodedFramesDecodeToTheSame is the round trip of every encoder.
 func TestEncodedFramesDecodeToTheSame(t *testing.T) {
 	for _, ts := range []radnode.UID{pixel.RLELossless, pixel.JPEGLSLossless, pixel.JPEG2000Lossless} {
-		if _, ok := pixel.CodecFor(ts); !ok {
+		if _, ok := pixel.EncoderFor(ts); !ok {
 			t.Logf("%s: codec is not in this build", ts)
 			continue
 		}
