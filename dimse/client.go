@@ -74,8 +74,8 @@ type Client struct {
 	info      *Association
 	messageID uint16
 	buf       bytes.Buffer
-	store     Storer         // takes the objects of a C-GET
-	reports   ReportReceiver // takes storage commitment reports
+	store     Storer       // takes the objects of a C-GET
+	reports   reportKeeper // storage commitment reports not yet asked for
 }
 
 // Dial opens an association and proposes the contexts. A refusal is an error
@@ -374,13 +374,13 @@ func (c *Client) fulfil(ctx context.Context, r *request, rsp *Command) error {
 			return err
 		}
 		return c.store.Store(ctx, req, r.data)
-	case r.cmd.Field == NEventReportRQ && c.reports != nil:
+	case r.cmd.Field == NEventReportRQ:
 		rsp.EventTypeID = r.cmd.EventTypeID
 		d, err := readIdentifier(r.data, r.context, maxIdentifier)
 		if err != nil {
 			return err
 		}
-		return takeReport(ctx, r, d, c.reports)
+		return takeReport(ctx, r, d, &c.reports)
 	}
 	return &StatusError{Status: StatusUnrecognizedOperation}
 }

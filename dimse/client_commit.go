@@ -54,11 +54,38 @@ func (c *Client) outcome(rsp *Command, err error) error {
 // errReported ends the waiting for a report.
 var errReported = errors.New("report received")
 
-// reportFunc is a ReportReceiver that keeps the report.
-type reportFunc func(*CommitReport)
+// maxReports limits the reports that are kept until someone asks for them.
+const maxReports = 64
 
-func (f reportFunc) CommitReport(_ context.Context, _ *Association, r *CommitReport) error {
-	f(r)
+// CommitReport keeps a report that comes on this association, which may be
+// before the request has been answered.
+func (c *reportKeeper) CommitReport(_ context.Context, _ *Association, r *CommitReport) error {
+	if len(c.reports) == maxReports {
+		return radnode.Errorf(radnode.NoResources, "N-EVENT-REPORT", "%d reports wait already", maxReports)
+	}
+	c.reports = append(c.reports, r)
+	if c.arrived != nil {
+		c.arrived()
+	}
+	return nil
+}
+
+// reportKeeper is the ReportReceiver of a Client.
+type reportKeeper struct {
+	reports []*CommitReport
+	arrived func() // told of each report; nil: nobody waits
+}
+
+var _ ReportReceiver = (*reportKeeper)(nil)
+
+// take removes and returns the report of a transaction, nil if it is not here.
+func (c *reportKeeper) take(transaction radnode.UID) *CommitReport {
+	for i, r := range c.reports {
+		if r.TransactionUID == transaction {
+			c.reports = append(c.reports[:i], c.reports[i+1:]...)
+			return r
+		}
+	}
 	return nil
 }
 
@@ -67,27 +94,32 @@ func (f reportFunc) CommitReport(_ context.Context, _ *Association, r *CommitRep
 // association still stands; the report may come on another one.
 func (c *Client) AwaitReport(ctx context.Context, transaction radnode.UID) (*CommitReport, error) {
 	const op = "N-EVENT-REPORT"
-	var report *CommitReport
-	c.reports = reportFunc(func(r *CommitReport) {
-		if r.TransactionUID == transaction {
-			report = r
-			c.assoc.Interrupt(errReported)
-		}
+	c.reports.arrived = func() { c.assoc.Interrupt(errReported) }
+	interrupted := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(interrupted)
+		c.assoc.Interrupt(context.Cause(ctx))
 	})
 	defer func() {
-		c.reports = nil
+		if !stop() {
+			<-interrupted // it must not come after the association is free again
+		}
+		c.reports.arrived = nil
 		c.assoc.Interrupt(nil)
 	}()
-	stop := context.AfterFunc(ctx, func() { c.assoc.Interrupt(context.Cause(ctx)) })
-	defer stop()
-	_, _, err := c.receive(ctx, nil)
-	if report != nil {
-		return report, nil
+	for {
+		if report := c.reports.take(transaction); report != nil {
+			return report, nil
+		}
+		_, _, err := c.receive(ctx, nil)
+		if ctx.Err() != nil {
+			return nil, radnode.Errorf(radnode.Canceled, op, "%w", context.Cause(ctx))
+		}
+		if !errors.Is(err, errReported) {
+			return nil, radnode.Errorf(radnode.Unavailable, op, "no report on this association: %w", err)
+		}
+		c.assoc.Interrupt(nil)
 	}
-	if ctx.Err() != nil {
-		return nil, radnode.Errorf(radnode.Canceled, op, "%w", context.Cause(ctx))
-	}
-	return nil, radnode.Errorf(radnode.Unavailable, op, "no report on this association: %w", err)
 }
 
 // ReportCommitment reports on a storage commitment request over an association

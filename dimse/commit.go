@@ -68,8 +68,11 @@ func (x *session) action(ctx context.Context, r *request) error {
 	if err != nil {
 		return err
 	}
+	// The report waits for the response: a requestor does not expect it before.
+	answered := make(chan struct{})
+	defer close(answered)
 	if fault == nil {
-		fault = x.guard(r, func() error { return x.commit(ctx, r, d) })
+		fault = x.guard(r, func() error { return x.commit(ctx, r, d, answered) })
 	}
 	rsp := r.response()
 	rsp.ActionTypeID = r.cmd.ActionTypeID
@@ -77,7 +80,7 @@ func (x *session) action(ctx context.Context, r *request) error {
 	return x.respond(r, rsp)
 }
 
-func (x *session) commit(ctx context.Context, r *request, d *dicom.Dataset) error {
+func (x *session) commit(ctx context.Context, r *request, d *dicom.Dataset, answered <-chan struct{}) error {
 	handler := x.server.cfg.Commit
 	switch {
 	case handler == nil || radnode.UID(r.context.AbstractSyntax) != StorageCommitmentPushModel:
@@ -100,17 +103,27 @@ func (x *session) commit(ctx context.Context, r *request, d *dicom.Dataset) erro
 		}
 	}
 	req.Report = func(ctx context.Context, report *CommitReport) error {
-		rq, data, err := report.encode(radnode.UID(r.context.TransferSyntax))
-		if err != nil {
-			return err
+		select {
+		case <-answered:
+			return x.report(ctx, r, report)
+		case <-ctx.Done():
+			return radnode.Errorf(radnode.Canceled, "N-EVENT-REPORT", "%w", context.Cause(ctx))
 		}
-		rsp, err := x.call(ctx, r.context.ID, rq, data)
-		if err != nil {
-			return radnode.Errorf(radnode.Unavailable, "N-EVENT-REPORT", "%w", err)
-		}
-		return newResponse(rsp).Err()
 	}
 	return handler.Commit(ctx, req)
+}
+
+// report sends a report on the association of its request.
+func (x *session) report(ctx context.Context, r *request, report *CommitReport) error {
+	rq, data, err := report.encode(radnode.UID(r.context.TransferSyntax))
+	if err != nil {
+		return err
+	}
+	rsp, err := x.call(ctx, r.context.ID, rq, data)
+	if err != nil {
+		return radnode.Errorf(radnode.Unavailable, "N-EVENT-REPORT", "%w", err)
+	}
+	return newResponse(rsp).Err()
 }
 
 // eventReport answers N-EVENT-REPORT: reports on storage commitment.

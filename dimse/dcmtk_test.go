@@ -66,14 +66,38 @@ func TestStorescuDeliversEveryByte(t *testing.T) {
 		switch {
 		case !ok:
 			t.Errorf("%s did not arrive", filepath.Base(path))
-		case store.last.TransferSyntaxUID != want.syntax:
-			t.Errorf("%s arrived as %s, want %s", filepath.Base(path), store.last.TransferSyntaxUID, want.syntax)
+		case store.request().TransferSyntaxUID != want.syntax:
+			t.Errorf("%s arrived as %s, want %s", filepath.Base(path), store.request().TransferSyntaxUID, want.syntax)
 		case len(got) == 0:
 			t.Errorf("%s arrived empty", filepath.Base(path))
 		}
 	}
 	if sent < 4 {
 		t.Errorf("only %d transfer syntaxes were tried", sent)
+	}
+}
+
+func TestDcmsendDeliversFilesOfManyKinds(t *testing.T) {
+	dcmsend := tool(t, "dcmsend")
+	store := &memoryStore{}
+	address, _ := startServer(t, dimse.ServerConfig{Store: store})
+	host, port, _ := net.SplitHostPort(address)
+	var files []string
+	for _, path := range append(sharedFiles(t, "nonimage/*.dcm"), sharedFiles(t, "series/*/*.dcm")...) {
+		s := readSample(t, path)
+		if _, known := dicom.LookupSOPClass(s.class); !known || strings.HasPrefix(string(s.class), "1.2.840.10008.1.3.10") {
+			continue // a DICOMDIR is no composite instance
+		}
+		files = append(files, path)
+	}
+	out, err := run(t, dcmsend, append([]string{"-v", "--no-halt", "-aec", "RADNODE", host, port}, files...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// dcmsend leaves out what it does not know itself.
+	came := store.count()
+	if came < 20 || !strings.Contains(out, fmt.Sprintf("with status SUCCESS  : %d", came)) {
+		t.Errorf("%d of %d files came:\n%s", came, len(files), out)
 	}
 }
 
@@ -156,6 +180,8 @@ func TestFindscuGetsEveryMatch(t *testing.T) {
 func TestGetscuAndMovescuRetrieveAStudy(t *testing.T) {
 	getscu, movescu := tool(t, "getscu"), tool(t, "movescu")
 	a := newArchive(t, 1, 12, 40_000)
+	back := freePort(t)
+	a.destinations["MOVESCU"] = dimse.Destination{Address: "127.0.0.1:" + back, Client: dimse.ClientConfig{CallingAE: "RADNODE", CalledAE: "MOVESCU"}}
 	address, _ := startServer(t, a.config())
 	host, port, _ := net.SplitHostPort(address)
 	count := func(dir string) int {
@@ -170,8 +196,6 @@ func TestGetscuAndMovescuRetrieveAStudy(t *testing.T) {
 		t.Errorf("getscu got %d instances: %v\n%s", count(dir), err, out)
 	}
 	dir = t.TempDir()
-	back := freePort(t)
-	a.destinations["MOVESCU"] = dimse.Destination{Address: "127.0.0.1:" + back, Client: dimse.ClientConfig{CallingAE: "RADNODE", CalledAE: "MOVESCU"}}
 	if out, err := run(t, movescu, append([]string{"-v", "-S", "+P", back, "-od", dir, "-aec", "RADNODE", host, port}, study("1.2.826.1.1")...)...); err != nil || count(dir) != 12 {
 		t.Errorf("movescu got %d instances: %v\n%s", count(dir), err, out)
 	}

@@ -1,6 +1,9 @@
 package dimse
 
-import "github.com/radnode/radnode"
+import (
+	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/dimse/ul"
+)
 
 // EncodeCommand encodes a command set.
 func EncodeCommand(c *Command) []byte {
@@ -28,3 +31,6 @@ func CodeStatuses(each func(code radnode.Code, statuses [4]Status)) {
 
 // Comment fits a text into an error comment.
 func Comment(s string) string { return comment(s) }
+
+// AnswerOf returns the user information of the peer's answer.
+func AnswerOf(c *Client) *ul.UserInformation { return c.assoc.Peer() }

@@ -46,6 +46,19 @@ func (m *memoryStore) object(uid radnode.UID) ([]byte, bool) {
 	return b, ok
 }
 
+func (m *memoryStore) count() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.objects)
+}
+
+// request returns the last request.
+func (m *memoryStore) request() *dimse.StoreRequest {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.last
+}
+
 // storeFunc makes a Storer of a function.
 type storeFunc func(context.Context, *dimse.StoreRequest, io.Reader) error
 

@@ -101,7 +101,7 @@ func TestTLSServerAndClientAuthenticateEachOther(t *testing.T) {
 	if got, _ := store.object("1.2.3"); !bytes.Equal(got, want) {
 		t.Errorf("%d bytes came", len(got))
 	}
-	if store.last.TLS == nil || store.last.TLS.PeerCertificates[0].Subject.CommonName != "client" {
+	if state := store.request().TLS; state == nil || state.PeerCertificates[0].Subject.CommonName != "client" {
 		t.Error("the handler does not see the client's certificate")
 	}
 	if err := c.Release(context.Background()); err != nil {
