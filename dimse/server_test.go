@@ -22,6 +22,7 @@ type memoryStore struct {
 	mu      sync.Mutex
 	objects map[radnode.UID][]byte
 	last    *dimse.StoreRequest
+	calls   int
 }
 
 func (m *memoryStore) Store(_ context.Context, req *dimse.StoreRequest, data io.Reader) error {
@@ -36,6 +37,7 @@ func (m *memoryStore) Store(_ context.Context, req *dimse.StoreRequest, data io.
 	}
 	m.objects[req.AffectedSOPInstanceUID] = b.Bytes()
 	m.last = req
+	m.calls++
 	return nil
 }
 
@@ -49,7 +51,7 @@ func (m *memoryStore) object(uid radnode.UID) ([]byte, bool) {
 func (m *memoryStore) count() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return len(m.objects)
+	return m.calls
 }
 
 // request returns the last request.
