@@ -37,6 +37,14 @@ func fakeWorker(args []string) int {
 	case len(args) > 0 && args[0] == "prints":
 		fmt.Println("Hello, I am a library that prints a banner.")
 	}
+	if len(args) > 0 && strings.HasPrefix(args[0], "loads") {
+		if err := worker.Loading(os.Stdout, "good@1.0.0"); err != nil {
+			return 1
+		}
+		if err := loadBad(args); err != nil {
+			return 1
+		}
+	}
 	err := worker.Serve(os.Stdin, os.Stdout, hello, fakeHandler)
 	if err != nil {
 		return 1
@@ -44,18 +52,39 @@ func fakeWorker(args []string) int {
 	return 0
 }
 
+// loadBad loads a model that ends or holds up the process, unless it is to be
+// left out.
+func loadBad(args []string) error {
+	if strings.Contains(strings.Join(args, " "), "--skip bad@2.0.0=") {
+		return nil
+	}
+	if err := worker.Loading(os.Stdout, "bad@2.0.0"); err != nil {
+		return err
+	}
+	if args[0] == "loads-hanging" {
+		time.Sleep(time.Hour)
+	}
+	return syscall.Kill(os.Getpid(), syscall.SIGKILL)
+}
+
 func fakeHandler(ctx context.Context, op string, body json.RawMessage) (any, error) {
 	var r worker.AnalyzeRequest
 	if err := json.Unmarshal(body, &r); err != nil {
 		return nil, err
 	}
-	what, mark, _ := strings.Cut(r.Path, ":")
+	what, mark, _ := strings.Cut(strings.TrimPrefix(r.Path, "/fake/"), ":")
 	if mark != "" { // misbehave only the first time
 		if _, err := os.Stat(mark); err == nil {
 			what = "well"
 		} else if err := os.WriteFile(mark, nil, 0o600); err != nil {
 			return nil, err
 		}
+	}
+	if what == "bad-model" && r.Without["bad@2.0.0"] == "" {
+		if err := worker.Doing(ctx, worker.DoingModel+"bad@2.0.0"); err != nil {
+			return nil, err
+		}
+		what = "killed"
 	}
 	return misbehave(ctx, what)
 }

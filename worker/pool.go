@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/radnode/radnode"
@@ -22,7 +23,7 @@ type Config struct {
 	Timeouts    Timeouts
 	ModelsDir   string   // model packages beside the bundled ones; "" for none
 	Providers   []string // execution providers in the order they are tried
-	Threads     int      // of one process; 0: it decides
+	Threads     int      // of one process; 0: the processors shared out among the processes
 	Library     string   // ONNX Runtime; "": it looks beside itself
 	Log         *slog.Logger
 }
@@ -66,9 +67,7 @@ func (c *Config) arguments() []string {
 	add("--models", c.ModelsDir)
 	add("--providers", strings.Join(c.Providers, ","))
 	add("--onnxruntime", c.Library)
-	if c.Threads > 0 {
-		add("--threads", strconv.Itoa(c.Threads))
-	}
+	add("--threads", strconv.Itoa(c.Threads))
 	return args
 }
 
@@ -80,8 +79,11 @@ type Pool struct {
 	closed chan struct{}
 
 	urgent, normal chan *call
+	slots          []*slot
+	reloading      chan struct{} // holds a token while Reload is at work
 
 	mu      sync.Mutex
+	skips   map[string]string // models left out: "id@version" and how they ended a worker
 	waiting int
 	healthy int
 	failing int           // slots whose last start failed
@@ -108,7 +110,15 @@ type call struct {
 	body    json.RawMessage
 	timeout time.Duration
 	done    chan answer
+	taken   atomic.Bool
+
+	// without changes the request so that it leaves out a part that ended two
+	// processes, for the reason given; false: it cannot. nil: never.
+	without func(part, reason string) bool
 }
+
+// claim makes sure that one slot serves the call.
+func (c *call) claim() bool { return c.taken.CompareAndSwap(false, true) }
 
 type answer struct {
 	body json.RawMessage
@@ -125,6 +135,14 @@ func Start(ctx context.Context, cfg Config) (*Pool, error) {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	cfg.Processes = max(cfg.Processes, 1)
+	if cfg.Threads < 1 {
+		cfg.Threads = max(1, runtime.NumCPU()/cfg.Processes)
+	}
+	for _, path := range []*string{&cfg.ModelsDir, &cfg.Library} {
+		if err := absolute(path); err != nil {
+			return nil, err
+		}
+	}
 	if cfg.MemoryLimit == 0 {
 		cfg.MemoryLimit = DefaultMemoryLimit
 	}
@@ -136,9 +154,11 @@ func Start(ctx context.Context, cfg Config) (*Pool, error) {
 	p := &Pool{
 		cfg: cfg, cancel: cancel, closed: make(chan struct{}),
 		urgent: make(chan *call), normal: make(chan *call), down: make(chan struct{}),
+		reloading: make(chan struct{}, 1), skips: map[string]string{},
 	}
 	for range cfg.Processes {
-		s := &slot{pool: p}
+		s := &slot{pool: p, renew: make(chan chan error)}
+		p.slots = append(p.slots, s)
 		p.wg.Go(func() {
 			// The kernel kills a child when the thread that started it ends
 			// (prctl(2), PR_SET_PDEATHSIG), so the slot keeps its thread.
@@ -175,6 +195,65 @@ func (p *Pool) Stats() Stats {
 func (p *Pool) Ready(ctx context.Context) error {
 	_, err := p.Models(ctx)
 	return err
+}
+
+// Reload gives every slot a fresh process, one after the other, so that models
+// that were added, replaced or retired take effect. Requests under way are
+// finished on the old processes, and a slot keeps its old process where no
+// fresh one comes up. Models that were left out because they ended a worker
+// get another chance.
+func (p *Pool) Reload(ctx context.Context) ([]ModelStatus, error) {
+	const op = "reload models"
+	select {
+	case p.reloading <- struct{}{}:
+		defer func() { <-p.reloading }()
+	case <-ctx.Done():
+		return nil, radnode.Errorf(radnode.Canceled, op, "%w", ctx.Err())
+	}
+	p.mu.Lock()
+	clear(p.skips)
+	p.mu.Unlock()
+	for _, s := range p.slots {
+		done := make(chan error, 1)
+		select {
+		case s.renew <- done:
+		case <-ctx.Done():
+			return nil, radnode.Errorf(radnode.Canceled, op, "%w", ctx.Err())
+		case <-p.closed:
+			return nil, radnode.Errorf(radnode.Unavailable, op, "the node is stopping")
+		}
+		select {
+		case err := <-done:
+			if err != nil {
+				return nil, err
+			}
+		case <-ctx.Done():
+			return nil, radnode.Errorf(radnode.Canceled, op, "%w", ctx.Err())
+		}
+	}
+	return p.Models(ctx)
+}
+
+// skip leaves a model out from now on; false if it was left out already.
+func (p *Pool) skip(model, how string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if _, ok := p.skips[model]; ok {
+		return false
+	}
+	p.skips[model] = how
+	return true
+}
+
+// skipped are the arguments that tell a worker which models to leave out.
+func (p *Pool) skipped() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var args []string
+	for model, how := range p.skips {
+		args = append(args, "--skip", model+"="+how)
+	}
+	return args
 }
 
 // do hands a request to a process and waits for its answer.

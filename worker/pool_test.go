@@ -67,7 +67,7 @@ func children(t *testing.T) []string {
 }
 
 func analyze(p *worker.Pool, path string) ([]radnode.Analysis, error) {
-	return p.Analyze(context.Background(), worker.AnalyzeRequest{Path: path})
+	return p.Analyze(context.Background(), worker.AnalyzeRequest{Path: "/fake/" + path})
 }
 
 func TestARequestIsAnswered(t *testing.T) {
@@ -147,7 +147,7 @@ func TestACancelledRequestEndsAndTheWorkerLivesOn(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
-	_, err := p.Analyze(ctx, worker.AnalyzeRequest{Path: "slow"})
+	_, err := p.Analyze(ctx, worker.AnalyzeRequest{Path: "/fake/slow"})
 	if radnode.CodeOf(err) != radnode.Canceled {
 		t.Errorf("got %v", err)
 	}
@@ -164,7 +164,7 @@ func TestAWorkerThatIgnoresCancellationIsKilled(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
 	start := time.Now()
-	_, err := p.Analyze(ctx, worker.AnalyzeRequest{Path: "hang"})
+	_, err := p.Analyze(ctx, worker.AnalyzeRequest{Path: "/fake/hang"})
 	if radnode.CodeOf(err) != radnode.Canceled || time.Since(start) > 5*time.Second {
 		t.Errorf("got %v after %v", err, time.Since(start))
 	}
@@ -211,6 +211,65 @@ func TestWhyAWorkerCannotStartIsSaid(t *testing.T) {
 				t.Errorf("got %v, want %q", err, tt.want)
 			}
 		})
+	}
+}
+
+func TestAModelThatEndsTheWorkerWhileItIsLoadedIsLeftOut(t *testing.T) {
+	for _, mode := range []string{"loads-killing", "loads-hanging"} {
+		t.Run(mode, func(t *testing.T) {
+			p := mustStart(t, 2, mode, func(c *worker.Config) { c.Timeouts.Start = 500 * time.Millisecond })
+			if got, err := analyze(p, "well"); err != nil || got[0].File != "well" {
+				t.Errorf("got %+v, %v", got, err)
+			}
+		})
+	}
+}
+
+func TestAModelThatEndsTheWorkerTwiceIsLeftOutOfTheRequest(t *testing.T) {
+	p := mustStart(t, 1, "normal")
+	got, err := analyze(p, "bad-model")
+	if err != nil || got[0].File != "bad-model" {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if s := p.Stats(); s.Deaths != 2 || s.Poison != 0 {
+		t.Errorf("stats %+v", s)
+	}
+}
+
+func TestReloadGivesFreshProcessesAndLosesNothing(t *testing.T) {
+	p := mustStart(t, 2, "normal")
+	var wg sync.WaitGroup
+	stop := make(chan struct{})
+	var mu sync.Mutex
+	pids := map[int]bool{}
+	for range 4 {
+		wg.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				got, err := analyze(p, "pid")
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				mu.Lock()
+				pids[got[0].Frame] = true
+				mu.Unlock()
+			}
+		})
+	}
+	for range 3 {
+		if _, err := p.Reload(context.Background()); err != nil {
+			t.Error(err)
+		}
+	}
+	close(stop)
+	wg.Wait()
+	if s := p.Stats(); s.Started != 8 || s.Deaths != 0 || s.Processes != 2 {
+		t.Errorf("stats %+v", s)
 	}
 }
 
@@ -267,12 +326,12 @@ func TestAFullQueueRefuses(t *testing.T) {
 	defer cancel()
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	wg.Go(func() { _, _ = p.Analyze(ctx, worker.AnalyzeRequest{Path: "slow"}) }) // ends with cancel
+	wg.Go(func() { _, _ = p.Analyze(ctx, worker.AnalyzeRequest{Path: "/fake/slow"}) }) // ends with cancel
 	for p.Stats().Requests < 1 || p.Stats().Waiting > 0 {
 		time.Sleep(time.Millisecond)
 	}
 	for range 2 {
-		wg.Go(func() { _, _ = p.Analyze(ctx, worker.AnalyzeRequest{Path: "slow"}) }) // ends with cancel
+		wg.Go(func() { _, _ = p.Analyze(ctx, worker.AnalyzeRequest{Path: "/fake/slow"}) }) // ends with cancel
 	}
 	for p.Stats().Waiting < 2 {
 		time.Sleep(time.Millisecond)
@@ -293,7 +352,7 @@ func TestUrgentRequestsGoFirst(t *testing.T) {
 	var wg sync.WaitGroup
 	ask := func(name string, urgent bool) {
 		wg.Go(func() {
-			_, err := p.Analyze(context.Background(), worker.AnalyzeRequest{Path: "pid", Urgent: urgent})
+			_, err := p.Analyze(context.Background(), worker.AnalyzeRequest{Path: "/fake/pid", Urgent: urgent})
 			if err != nil {
 				t.Error(err)
 			}

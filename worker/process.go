@@ -33,15 +33,17 @@ type process struct {
 	memory  int64         // limit in bytes, 0: none
 	lastID  uint64
 
-	mu     sync.Mutex
-	reason string // why we killed it, or how it ended
+	mu      sync.Mutex
+	reason  string // why we killed it, or how it ended
+	loading string // the model it loads
+	doing   string // the part of a request it works on
 }
 
 // launch starts a child and waits for its hello.
-func launch(ctx context.Context, cfg *Config) (*process, error) {
+func launch(ctx context.Context, cfg *Config, skip []string) (*process, error) {
 	const op = "start pixel worker"
 	p := &process{replies: make(chan response), exited: make(chan struct{}), memory: cfg.MemoryLimit}
-	args := cfg.arguments()
+	args := append(cfg.arguments(), skip...)
 	p.cmd = exec.Command(args[0], args[1:]...)
 	p.cmd.Env = environment(os.Environ(), cfg.MemoryLimit)
 	p.cmd.Dir = "/"
@@ -52,22 +54,10 @@ func launch(ctx context.Context, cfg *Config) (*process, error) {
 	if err != nil {
 		return nil, radnode.Errorf(radnode.Unavailable, op, "%s does not start: %w", args[0], err)
 	}
-	hello := make(chan Hello, 1)
+	hello := make(chan Hello)
 	go p.read(out, hello)
-	timer := time.NewTimer(cfg.Timeouts.Start)
-	defer timer.Stop()
-	select {
-	case p.hello = <-hello:
-	case <-p.exited:
-		return nil, radnode.Errorf(radnode.Unavailable, op, "it ended before it was ready (%s); last words: %q", p.why(), stderr.last())
-	case <-timer.C:
-		p.kill("not ready within " + cfg.Timeouts.Start.String())
-		<-p.exited
-		return nil, radnode.Errorf(radnode.Unavailable, op, "it was %s", p.why())
-	case <-ctx.Done():
-		p.kill("cancelled")
-		<-p.exited
-		return nil, radnode.Errorf(radnode.Canceled, op, "%w", ctx.Err())
+	if err := p.greet(ctx, hello, cfg.Timeouts.Start, stderr); err != nil {
+		return nil, err
 	}
 	if p.hello.Error != "" || p.hello.Protocol != Protocol {
 		p.stop()
@@ -77,6 +67,45 @@ func launch(ctx context.Context, cfg *Config) (*process, error) {
 		return nil, radnode.Errorf(radnode.Unavailable, op, "%s", p.hello.Error)
 	}
 	return p, nil
+}
+
+// startFailure is the error of a process that did not come up.
+type startFailure struct {
+	err     *radnode.Error
+	how     string
+	loading string // the model it was loading, "" if none
+}
+
+func (e *startFailure) Error() string { return e.err.Error() }
+
+func (e *startFailure) Unwrap() error { return e.err }
+
+// greet waits for the hello; each model that is loaded gets the full time.
+func (p *process) greet(ctx context.Context, hello <-chan Hello, timeout time.Duration, stderr *childLog) error {
+	const op = "start pixel worker"
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
+	for {
+		select {
+		case h := <-hello:
+			if h.Loading == "" || h.Protocol != Protocol {
+				p.hello = h
+				return nil
+			}
+			p.loading = h.Loading
+			timer.Reset(timeout)
+		case <-p.exited:
+			return &startFailure{radnode.Errorf(radnode.Unavailable, op, "it ended before it was ready (%s); last words: %q", p.why(), stderr.last()), p.why(), p.loading}
+		case <-timer.C:
+			p.kill("killed because it was not ready within " + timeout.String())
+			<-p.exited
+			return &startFailure{radnode.Errorf(radnode.Unavailable, op, "it was %s", p.why()), p.why(), p.loading}
+		case <-ctx.Done():
+			p.kill("cancelled")
+			<-p.exited
+			return radnode.Errorf(radnode.Canceled, op, "%w", ctx.Err())
+		}
+	}
 }
 
 // start connects the pipes, starts the child and limits it.
@@ -110,21 +139,7 @@ func (p *process) read(out *os.File, hello chan<- Hello) {
 	defer close(p.exited)
 	defer p.in.Close()
 	defer out.Close()
-	var h Hello
-	err := readMessage(out, &h)
-	if err == nil {
-		hello <- h
-	}
-	for err == nil {
-		var r response
-		if err = readMessage(out, &r); err == nil {
-			select {
-			case p.replies <- r:
-			case <-time.After(cancelGrace):
-				err = fmt.Errorf("%w: an answer nobody asked for", errGarbage)
-			}
-		}
-	}
+	err := p.pass(out, hello)
 	if errors.Is(err, errGarbage) {
 		p.kill("killed because it wrote " + errGarbage.Error())
 	}
@@ -134,6 +149,38 @@ func (p *process) read(out *os.File, hello chan<- Hello) {
 	go func() { defer close(ended); p.wait() }()
 	<-ended
 	timer.Stop()
+}
+
+// pass hands over hellos and answers until the output ends.
+func (p *process) pass(out *os.File, hello chan<- Hello) error {
+	for ready := false; !ready; {
+		var h Hello
+		if err := readMessage(out, &h); err != nil {
+			return err
+		}
+		ready = h.Loading == ""
+		select {
+		case hello <- h:
+		case <-time.After(cancelGrace): // nobody waits any more: it is being killed
+		}
+	}
+	for {
+		var r response
+		if err := readMessage(out, &r); err != nil {
+			return err
+		}
+		if r.Doing != "" {
+			p.mu.Lock()
+			p.doing = r.Doing
+			p.mu.Unlock()
+			continue
+		}
+		select {
+		case p.replies <- r:
+		case <-time.After(cancelGrace):
+			return fmt.Errorf("%w: an answer nobody asked for", errGarbage)
+		}
+	}
 }
 
 func (p *process) wait() {
@@ -160,6 +207,13 @@ func (p *process) why() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.reason
+}
+
+// busyWith is the part of the request that was worked on last.
+func (p *process) busyWith() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.doing
 }
 
 // kill ends the process and everything it may have started.
@@ -195,6 +249,9 @@ var errDied = errors.New("the pixel worker ended")
 func (p *process) call(ctx context.Context, op string, body json.RawMessage, timeout time.Duration) (json.RawMessage, error) {
 	p.lastID++
 	id := p.lastID
+	p.mu.Lock()
+	p.doing = ""
+	p.mu.Unlock()
 	if err := p.send(request{ID: id, Op: op, Body: body}); err != nil {
 		return nil, err
 	}

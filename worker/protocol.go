@@ -30,8 +30,11 @@ const (
 	opCancel = "cancel" // stop the request under way; it is still answered
 )
 
-// Hello is the first message of a worker.
+// Hello is the first message of a worker. While it loads its models it sends
+// one with Loading set for each, so that a model that ends the process or
+// never comes up is known.
 type Hello struct {
+	Loading  string `json:"loading,omitempty"` // "id@version" of the model that is loaded next
 	Protocol int    `json:"protocol"`
 	Software string `json:"software"`        // version of the worker program
 	Runtime  string `json:"runtime"`         // version of the inference runtime
@@ -44,8 +47,11 @@ type request struct {
 	Body json.RawMessage `json:"body,omitempty"`
 }
 
+// response is the answer to a request, or, with Doing set, a word about what
+// the worker does now.
 type response struct {
 	ID    uint64          `json:"id"`
+	Doing string          `json:"doing,omitempty"`
 	Error *wireError      `json:"error,omitempty"`
 	Body  json.RawMessage `json:"body,omitempty"`
 }

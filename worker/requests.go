@@ -9,9 +9,13 @@ import (
 type AnalyzeRequest struct {
 	Path   string   `json:"path"`
 	OutDir string   `json:"out_dir,omitempty"` // for the pictures of the stages; "" for none
-	Models []string `json:"models,omitempty"`  // ids; nil for all
+	Models []string `json:"models,omitempty"`  // "id" for its newest version or "id@version"; nil for all ids
 	Stages bool     `json:"stages,omitempty"`  // keep a picture of each step
 	Urgent bool     `json:"-"`                 // served before requests that are not
+
+	// Without names models ("id@version") that are not run, with the reason.
+	// The pool fills it when a model ends two processes on this file.
+	Without map[string]string `json:"without,omitempty"`
 }
 
 // FrameRequest asks for the stored values of one frame.

@@ -18,6 +18,24 @@ const endGrace = 2 * time.Second
 // did not stop: the process should end at once.
 var ErrAbandoned = errors.New("the node went away in the middle of a request")
 
+// Loading tells the node which model ("id@version") is loaded next. It is
+// called before Serve.
+func Loading(out io.Writer, model string) error {
+	return writeMessage(out, Hello{Protocol: Protocol, Loading: model})
+}
+
+type doingKey struct{}
+
+// Doing tells the node which part of a request is worked on, so that the part
+// is known if the process ends in it. A handler calls it with its context.
+func Doing(ctx context.Context, what string) error {
+	tell, ok := ctx.Value(doingKey{}).(func(string) error)
+	if !ok {
+		return nil
+	}
+	return tell(what)
+}
+
 // Serve answers the requests on in until it closes. It is the main loop of a
 // worker process.
 func Serve(in io.Reader, out io.Writer, hello Hello, handle Handler) error {
@@ -65,7 +83,10 @@ type serving struct {
 
 // one answers one request while it listens for its cancellation.
 func (s *serving) one(r request) error {
-	ctx, cancel := context.WithCancel(context.Background())
+	// The answer is written only after the handler returned, so the two never
+	// write at once.
+	tell := func(what string) error { return writeMessage(s.out, response{ID: r.ID, Doing: what}) }
+	ctx, cancel := context.WithCancel(context.WithValue(context.Background(), doingKey{}, tell))
 	defer cancel()
 	done := make(chan response, 1)
 	go func() { done <- s.answer(ctx, r) }()

@@ -3,6 +3,9 @@ package worker
 import (
 	"context"
 	"encoding/json"
+	"maps"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/radnode/radnode"
@@ -11,42 +14,106 @@ import (
 // Analyze reads one file with every model that fits. One analysis comes back
 // for each model and image, also for those a gate refused.
 func (p *Pool) Analyze(ctx context.Context, r AnalyzeRequest) ([]radnode.Analysis, error) {
-	return exchange[[]radnode.Analysis](ctx, p, r.Urgent, OpAnalyze, r, p.cfg.Timeouts.Analyze)
+	if err := absolute(&r.Path, &r.OutDir); err != nil {
+		return nil, err
+	}
+	c, err := newCall(ctx, OpAnalyze, r, p.cfg.Timeouts.Analyze)
+	if err != nil {
+		return nil, err
+	}
+	c.without = func(part, reason string) bool {
+		model, ok := strings.CutPrefix(part, DoingModel)
+		if _, known := r.Without[model]; !ok || known {
+			return false
+		}
+		without := map[string]string{model: reason}
+		maps.Copy(without, r.Without)
+		r.Without = without
+		body, err := json.Marshal(r)
+		if err != nil {
+			return false
+		}
+		c.body = body
+		return true
+	}
+	return exchange[[]radnode.Analysis](ctx, p, r.Urgent, c)
 }
+
+// DoingModel begins the word of a worker that it runs a model: the rest is
+// "id@version".
+const DoingModel = "model "
 
 // Frame writes the stored values of one frame to a file.
 func (p *Pool) Frame(ctx context.Context, r FrameRequest) (FrameInfo, error) {
-	return exchange[FrameInfo](ctx, p, true, OpFrame, r, p.cfg.Timeouts.Frame) // somebody looks at a screen
+	if err := absolute(&r.Path, &r.Out); err != nil {
+		return FrameInfo{}, err
+	}
+	return ask[FrameInfo](ctx, p, OpFrame, r, p.cfg.Timeouts.Frame)
 }
 
 // Render writes a picture of one frame to a file.
 func (p *Pool) Render(ctx context.Context, r RenderRequest) (RenderInfo, error) {
-	return exchange[RenderInfo](ctx, p, true, OpRender, r, p.cfg.Timeouts.Frame)
+	if err := absolute(&r.Path, &r.Out); err != nil {
+		return RenderInfo{}, err
+	}
+	return ask[RenderInfo](ctx, p, OpRender, r, p.cfg.Timeouts.Frame)
 }
 
 // Describe says how the stored values of an image are to be shown.
 func (p *Pool) Describe(ctx context.Context, path string) (Description, error) {
-	return exchange[Description](ctx, p, true, OpDescribe, DescribeRequest{path}, p.cfg.Timeouts.Frame)
+	if err := absolute(&path); err != nil {
+		return Description{}, err
+	}
+	return ask[Description](ctx, p, OpDescribe, DescribeRequest{path}, p.cfg.Timeouts.Frame)
 }
 
 // Models lists the models as a process has them.
 func (p *Pool) Models(ctx context.Context) ([]ModelStatus, error) {
-	return exchange[[]ModelStatus](ctx, p, true, OpModels, struct{}{}, p.cfg.Timeouts.Registry)
+	return ask[[]ModelStatus](ctx, p, OpModels, struct{}{}, p.cfg.Timeouts.Registry)
 }
 
-// exchange sends a request and reads its answer.
-func exchange[Answer any](ctx context.Context, p *Pool, urgent bool, op string, body any, timeout time.Duration) (Answer, error) {
-	var out Answer
+// absolute completes paths: a worker does not run in the folder of the node.
+func absolute(paths ...*string) error {
+	for _, p := range paths {
+		if *p == "" {
+			continue
+		}
+		full, err := filepath.Abs(*p)
+		if err != nil {
+			return radnode.Errorf(radnode.Internal, "pixel worker", "a path cannot be completed: %w", err)
+		}
+		*p = full
+	}
+	return nil
+}
+
+func newCall(ctx context.Context, op string, body any, timeout time.Duration) (*call, error) {
 	raw, err := json.Marshal(body)
 	if err != nil {
-		return out, radnode.Errorf(radnode.Internal, op, "%w", err)
+		return nil, radnode.Errorf(radnode.Internal, op, "%w", err)
 	}
-	answer, err := p.do(ctx, urgent, &call{ctx: ctx, op: op, body: raw, timeout: timeout, done: make(chan answer, 1)})
+	return &call{ctx: ctx, op: op, body: raw, timeout: timeout, done: make(chan answer, 1)}, nil
+}
+
+// ask sends a request for which somebody waits at a screen.
+func ask[Answer any](ctx context.Context, p *Pool, op string, body any, timeout time.Duration) (Answer, error) {
+	c, err := newCall(ctx, op, body, timeout)
+	if err != nil {
+		var none Answer
+		return none, err
+	}
+	return exchange[Answer](ctx, p, true, c)
+}
+
+// exchange hands over a call and reads its answer.
+func exchange[Answer any](ctx context.Context, p *Pool, urgent bool, c *call) (Answer, error) {
+	var out Answer
+	answer, err := p.do(ctx, urgent, c)
 	if err != nil {
 		return out, err
 	}
 	if err := json.Unmarshal(answer, &out); err != nil {
-		return out, radnode.Errorf(radnode.Internal, op, "the answer of the pixel worker cannot be read: %w", err)
+		return out, radnode.Errorf(radnode.Internal, c.op, "the answer of the pixel worker cannot be read: %w", err)
 	}
 	return out, nil
 }

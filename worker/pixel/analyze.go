@@ -36,7 +36,7 @@ func (s *server) analyze(ctx context.Context, r worker.AnalyzeRequest) ([]radnod
 	if s.registry == nil {
 		return nil, s.noRuntime
 	}
-	wanted, err := s.registry.choose(r.Models)
+	wanted, refused, err := s.registry.choose(r.Models)
 	if err != nil {
 		return nil, err
 	}
@@ -54,35 +54,13 @@ func (s *server) analyze(ctx context.Context, r worker.AnalyzeRequest) ([]radnod
 	if err := a.run(ctx, wanted); err != nil {
 		return nil, err
 	}
-	for _, refused := range s.registry.refused {
-		if len(r.Models) == 0 || slices.Contains(r.Models, refused.Model.ID) {
-			a.add(refused)
-		}
+	for _, one := range refused {
+		a.add(one)
 	}
 	if len(a.out) == 0 {
 		a.add(radnode.Analysis{Gate: radnode.Gate{Reasons: []string{"not analysed: no model is installed"}}})
 	}
 	return a.out, nil
-}
-
-// choose returns the models asked for; nil asks for all.
-func (r *registry) choose(ids []string) ([]*classifier, error) {
-	if len(ids) == 0 {
-		return r.ready, nil
-	}
-	var out []*classifier
-	for _, id := range ids {
-		known := slices.ContainsFunc(r.refused, func(a radnode.Analysis) bool { return a.Model.ID == id })
-		for _, c := range r.ready {
-			if c.manifest.ID == id {
-				out, known = append(out, c), true
-			}
-		}
-		if !known {
-			return nil, radnode.Errorf(radnode.NotFound, "analyze", "there is no model %q", id)
-		}
-	}
-	return out, nil
 }
 
 // failure is the answer for a file that is not sound.
@@ -153,7 +131,7 @@ func (a *analysis) frame(ctx context.Context, n int, wanted []*classifier) error
 	withValues := slices.ContainsFunc(a.registry.ready, func(c *classifier) bool { return c.withValues })
 	err := a.src.decode(ctx, n, a.fr, withValues)
 	decode := millis(start)
-	f := &frameReading{analysis: a, index: n, number: a.number(n), decode: decode, done: map[string]*radnode.Analysis{}}
+	f := &frameReading{analysis: a, index: n, number: a.number(n), decode: decode, done: map[*classifier]*radnode.Analysis{}}
 	for _, c := range wanted {
 		if err != nil {
 			if ctx.Err() != nil {
@@ -196,21 +174,20 @@ type frameReading struct {
 	index  int
 	number int
 	decode float64
-	done   map[string]*radnode.Analysis // by model id
+	done   map[*classifier]*radnode.Analysis
 }
 
 // read gives what model c has to say about the frame, after the models whose
 // findings are its conditions.
 func (f *frameReading) read(ctx context.Context, c *classifier) (*radnode.Analysis, error) {
-	if one, ok := f.done[c.manifest.ID]; ok {
+	if one, ok := f.done[c]; ok {
 		return one, nil
 	}
 	for _, condition := range c.manifest.Gate.Findings {
-		for _, other := range f.registry.ready {
-			if other.manifest.ID == condition.Model { // the order of the registry has no circles
-				if _, err := f.read(ctx, other); err != nil {
-					return nil, err
-				}
+		// The order of the registry has no circles.
+		if other := f.registry.newest[condition.Model]; other != nil {
+			if _, err := f.read(ctx, other); err != nil {
+				return nil, err
 			}
 		}
 	}
@@ -218,11 +195,14 @@ func (f *frameReading) read(ctx context.Context, c *classifier) (*radnode.Analys
 		Frame: f.number, Model: c.ref(), Device: c.model.Device(),
 		Gate: declared(&f.facts, &c.manifest.Gate), Timings: radnode.Timings{Decode: f.decode},
 	}
-	f.done[c.manifest.ID] = one
+	f.done[c] = one
+	if how, ok := f.request.Without[name(c.manifest)]; ok {
+		one.Gate = radnode.Gate{Reasons: []string{"not analysed: the model ended the pixel worker twice on this image (" + how + ")"}}
+	}
 	if !one.Gate.Accepted {
 		return one, nil
 	}
-	if refused := learned(&c.manifest.Gate, func(id string) *radnode.Analysis { return f.done[id] }); len(refused) > 0 {
+	if refused := learned(&c.manifest.Gate, func(id string) *radnode.Analysis { return f.done[f.registry.newest[id]] }); len(refused) > 0 {
 		one.Gate = radnode.Gate{Reasons: refused}
 		return one, nil
 	}
@@ -241,6 +221,9 @@ func (f *frameReading) read(ctx context.Context, c *classifier) (*radnode.Analys
 
 // classify prepares the tensor, runs the model and fills in its findings.
 func (f *frameReading) classify(ctx context.Context, c *classifier, one *radnode.Analysis) error {
+	if err := worker.Doing(ctx, worker.DoingModel+name(c.manifest)); err != nil {
+		return err
+	}
 	start := time.Now()
 	pictures := &stageFiles{dir: f.request.OutDir, prefix: fmt.Sprintf("%s_%s_f%d_", c.manifest.ID, c.manifest.Version, f.index+1)}
 	opts := preprocess.RunOptions{}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path"
 	"slices"
@@ -29,37 +30,50 @@ type classifier struct {
 func (c *classifier) close() {
 	c.pipeline.Close()
 	if err := c.model.Close(); err != nil {
-		slog.Error("retire model", "model", c.manifest.ID, "error", err)
+		slog.Error("retire model", "model", name(c.manifest), "error", err)
 	}
 }
 
-func (c *classifier) ref() radnode.ModelRef {
-	return radnode.ModelRef{ID: c.manifest.ID, Version: c.manifest.Version, Digest: c.manifest.Digest}
+func (c *classifier) ref() radnode.ModelRef { return reference(c.manifest) }
+
+func reference(m *models.Manifest) radnode.ModelRef {
+	return radnode.ModelRef{ID: m.ID, Version: m.Version, Digest: m.Digest}
 }
 
-// registry holds the models of this process, in the order they must run: each
-// after those whose findings are its conditions.
+// name is how a version of a model is asked for and spoken of.
+func name(m *models.Manifest) string { return m.ID + "@" + m.Version }
+
+// registry holds the models of this process. It never changes: models that
+// are added, replaced or retired come with a fresh process.
 type registry struct {
 	runtime  *inference.Runtime
-	ready    []*classifier
-	refused  []radnode.Analysis // one refusal for each model that is installed but cannot be used
+	ready    []*classifier          // every version, each after those whose findings are its conditions
+	newest   map[string]*classifier // by id
+	refused  map[string]radnode.Analysis
 	statuses []worker.ModelStatus
 }
 
-// loadRegistry loads every bundled model and those of folder dir ("" for
-// none). A model that cannot be used is listed with its reason; the newest
-// version of each model reads images.
-func loadRegistry(ctx context.Context, rt *inference.Runtime, dir string) (*registry, error) {
-	r := &registry{runtime: rt}
+// loading says where models come from and which are left out.
+type loading struct {
+	folder string            // "" for the bundled models alone
+	skip   map[string]string // "id@version" and why
+	tell   func(model string) error
+}
+
+// loadRegistry loads every version of the bundled models and of those in the
+// folder. A model that cannot be used is listed with its reason.
+func loadRegistry(ctx context.Context, rt *inference.Runtime, from loading) (*registry, error) {
+	r := &registry{runtime: rt, newest: map[string]*classifier{}, refused: map[string]radnode.Analysis{}}
 	sources := []fs.FS{models.Bundled}
-	if dir != "" {
-		if st, err := os.Stat(dir); err != nil || !st.IsDir() {
-			return nil, radnode.Errorf(radnode.Invalid, "load models", "the models folder %s cannot be read: %w", dir, errors.Join(err, notDir(st)))
+	if from.folder != "" {
+		if st, err := os.Stat(from.folder); err != nil || !st.IsDir() {
+			return nil, radnode.Errorf(radnode.Invalid, "load models", "the models folder %s cannot be read: %w", from.folder, errors.Join(err, notDir(st)))
 		}
-		sources = append(sources, os.DirFS(dir))
+		sources = append(sources, os.DirFS(from.folder))
 	}
 	packages := map[*models.Manifest]packaged{}
-	newest := map[string]*models.Manifest{}
+	var manifests []*models.Manifest
+	seen := map[string]*models.Manifest{}
 	for _, fsys := range sources {
 		found, errs := models.LoadAll(fsys)
 		for _, err := range errs {
@@ -67,30 +81,44 @@ func loadRegistry(ctx context.Context, rt *inference.Runtime, dir string) (*regi
 		}
 		for _, p := range found {
 			m := p.Manifest
-			packages[m] = packaged{p, fsys}
-			if old := newest[m.ID]; old == nil || models.CompareVersions(m.Version, old.Version) >= 0 {
-				newest[m.ID] = m
+			if old := seen[name(m)]; old != nil {
+				if old.Digest != m.Digest {
+					r.refuse(nil, fmt.Errorf("%s: the model %s is there already with another digest; give it another version", m.File(), name(m)))
+				}
+				continue
 			}
+			seen[name(m)], packages[m] = m, packaged{p, fsys}
+			manifests = append(manifests, m)
 		}
 	}
-	manifests := make([]*models.Manifest, 0, len(newest))
-	for _, m := range newest {
-		manifests = append(manifests, m)
-	}
-	slices.SortFunc(manifests, func(a, b *models.Manifest) int { return compareIDs(a.ID, b.ID) })
 	ordered, errs := models.Order(manifests)
 	for _, err := range errs {
 		r.refuse(nil, err)
 	}
 	for _, m := range ordered {
-		if err := r.load(ctx, packages[m]); err != nil {
-			if ctx.Err() != nil {
-				return nil, err
-			}
-			r.refuse(m, err)
+		if err := r.add(ctx, packages[m], from); err != nil {
+			return nil, err
 		}
 	}
 	return r, nil
+}
+
+// add loads one model, or lists why it cannot be used.
+func (r *registry) add(ctx context.Context, p packaged, from loading) error {
+	m := p.Manifest
+	if how, ok := from.skip[name(m)]; ok {
+		r.refuse(m, fmt.Errorf("%s: it ended the pixel worker while it was loaded: %s", m.File(), how))
+		return nil
+	}
+	if err := from.tell(name(m)); err != nil {
+		return err
+	}
+	err := r.load(ctx, p)
+	if err != nil && ctx.Err() == nil {
+		r.refuse(m, err)
+		return nil
+	}
+	return err
 }
 
 type packaged struct {
@@ -103,16 +131,6 @@ func notDir(st fs.FileInfo) error {
 		return errors.New("it is not a folder")
 	}
 	return nil
-}
-
-func compareIDs(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // load compiles the pipeline and warms the session of one model.
@@ -132,10 +150,14 @@ func (r *registry) load(ctx context.Context, p packaged) error {
 		pipeline.Close()
 		return err
 	}
-	r.ready = append(r.ready, &classifier{
+	c := &classifier{
 		manifest: m, model: model, pipeline: pipeline,
 		withValues: asksForValues(m.Pipeline), tensor: make([]float32, m.Input.Size()),
-	})
+	}
+	r.ready = append(r.ready, c)
+	if old := r.newest[m.ID]; old == nil || models.CompareVersions(m.Version, old.manifest.Version) > 0 {
+		r.newest[m.ID] = c
+	}
 	r.statuses = append(r.statuses, worker.ModelStatus{
 		ID: m.ID, Version: m.Version, State: worker.ModelReady, Device: model.Device(),
 		Fallbacks: append([]string{}, model.Fallbacks()...), LoadMillis: float64(model.LoadTime().Microseconds()) / 1e3,
@@ -150,10 +172,10 @@ func (r *registry) refuse(m *models.Manifest, err error) {
 	status := worker.ModelStatus{State: worker.ModelRefused, Reason: err.Error(), Fallbacks: []string{}, Manifest: m}
 	if m != nil {
 		status.ID, status.Version = m.ID, m.Version
-		r.refused = append(r.refused, radnode.Analysis{
-			Model: radnode.ModelRef{ID: m.ID, Version: m.Version, Digest: m.Digest},
+		r.refused[name(m)] = radnode.Analysis{
+			Model: reference(m),
 			Gate:  radnode.Gate{Reasons: []string{"not analysed: the model cannot be used: " + err.Error()}},
-		})
+		}
 	}
 	r.statuses = append(r.statuses, status)
 }
@@ -162,6 +184,34 @@ func (r *registry) close() {
 	for _, c := range r.ready {
 		c.close()
 	}
+}
+
+// choose returns the models asked for, in the order they must run, and the
+// refusals of those that cannot be used. nil asks for the newest version of
+// each.
+func (r *registry) choose(asked []string) ([]*classifier, []radnode.Analysis, error) {
+	var run []*classifier
+	var refused []radnode.Analysis
+	for _, c := range r.ready {
+		isNewest := r.newest[c.manifest.ID] == c
+		if len(asked) == 0 && isNewest || slices.Contains(asked, name(c.manifest)) || isNewest && slices.Contains(asked, c.manifest.ID) {
+			run = append(run, c)
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(r.refused)) {
+		a := r.refused[key]
+		if len(asked) == 0 || slices.Contains(asked, key) || slices.Contains(asked, a.Model.ID) {
+			refused = append(refused, a)
+		}
+	}
+	for _, one := range asked {
+		is := func(m radnode.ModelRef) bool { return m.ID == one || m.ID+"@"+m.Version == one }
+		if !slices.ContainsFunc(run, func(c *classifier) bool { return is(c.ref()) }) &&
+			!slices.ContainsFunc(refused, func(a radnode.Analysis) bool { return is(a.Model) }) {
+			return nil, nil, radnode.Errorf(radnode.NotFound, "analyze", "there is no model %q", one)
+		}
+	}
+	return run, refused, nil
 }
 
 // asksForValues reports whether a step works on modality values.

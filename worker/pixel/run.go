@@ -37,6 +37,7 @@ func Run(args []string, software string) int {
 		fmt.Fprintln(os.Stderr, "radnode-pixel:", err)
 		return 2
 	}
+	opts.tell = func(model string) error { return worker.Loading(out, model) }
 	s, hello, closeAll := start(opts, software)
 	defer closeAll()
 	err = worker.Serve(in, out, hello, s.handle)
@@ -51,9 +52,10 @@ func Run(args []string, software string) int {
 }
 
 type settings struct {
-	library, models string
-	providers       []string
-	threads         int
+	library   string
+	providers []string
+	threads   int
+	loading
 }
 
 func parse(args []string) (settings, error) {
@@ -66,10 +68,16 @@ func parse(args []string) (settings, error) {
 	folder := flags.String("models", "", "folder of model packages beside the bundled ones")
 	providers := flags.String("providers", "", "execution providers in the order they are tried, e.g. cuda,cpu; known: "+strings.Join(inference.Providers(), ","))
 	threads := flags.Int("threads", 0, "threads of one inference run; 0: one for each processor")
+	skip := map[string]string{}
+	flags.Func("skip", "leave out a model: id@version=reason; may be given often", func(v string) error {
+		model, reason, _ := strings.Cut(v, "=")
+		skip[model] = reason
+		return nil
+	})
 	if err := flags.Parse(args); err != nil {
 		return settings{}, err
 	}
-	s := settings{library: *library, models: *folder, threads: *threads}
+	s := settings{library: *library, threads: *threads, loading: loading{folder: *folder, skip: skip}}
 	if *providers != "" {
 		s.providers = strings.Split(*providers, ",")
 	}
@@ -129,7 +137,7 @@ func start(opts settings, software string) (*server, worker.Hello, func()) {
 			slog.Error("close runtime", "error", err)
 		}
 	}
-	s.registry, err = loadRegistry(context.Background(), rt, opts.models)
+	s.registry, err = loadRegistry(context.Background(), rt, opts.loading)
 	if err != nil {
 		hello.Error = err.Error()
 		return s, hello, closeRuntime
