@@ -1,6 +1,9 @@
 package preprocess
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // lungSide is the side of the square that lung fields are found in.
 const lungSide = 256
@@ -55,20 +58,70 @@ func findLungs(pix []byte) chestShape {
 	return c
 }
 
-// outsideAir marks what is nearly black and connected to the edge of the film.
+// outsideAir marks the air around the body: what is connected to the edge of
+// the film over pixels up to the highest value at which it does not yet enter
+// the fields. Gaps of the body wall narrower than a few pixels do not count.
 func outsideAir(pix []byte) []byte {
-	inner := make([]byte, 0, lungSide*lungSide/4)
-	for y := lungSide / 4; y < lungSide*3/4; y++ {
-		inner = append(inner, pix[y*lungSide+lungSide/4:y*lungSide+lungSide*3/4]...)
-	}
-	low, mid := percentiles8(inner, 5, 50)
-	limit := min(low*0.6, mid*0.3)
-	out := make([]byte, len(pix))
+	wall := thickened(pix, 2)
 	var seeds []int
 	for i := range lungSide {
 		seeds = append(seeds, i, i*lungSide, i*lungSide+lungSide-1)
 	}
-	flood(out, lungSide, lungSide, 4, seeds, func(i int) bool { return float64(pix[i]) <= limit })
+	reached := func(limit int) []byte {
+		out := make([]byte, len(pix))
+		flood(out, lungSide, lungSide, 4, seeds, func(i int) bool { return int(wall[i]) <= limit })
+		return out
+	}
+	low, high := -1, 255 // reached(low) stays outside, reached(high) does not
+	for high-low > 1 {
+		mid := (low + high) / 2
+		if entersFields(reached(mid)) {
+			high = mid
+		} else {
+			low = mid
+		}
+	}
+	return dilated(reducedToOne(reached(low)), 3)
+}
+
+// entersFields says whether air covers a twentieth of the expected cores.
+func entersFields(air []byte) bool {
+	core, inside := 0, 0
+	for y := range lungSide {
+		for x := range lungSide {
+			if firstGuess[0].distance(x, y) < 0.8 || firstGuess[1].distance(x, y) < 0.8 {
+				core++
+				if air[y*lungSide+x] != 0 {
+					inside++
+				}
+			}
+		}
+	}
+	return inside*20 > core
+}
+
+func reducedToOne(mask []byte) []byte {
+	for i, v := range mask {
+		mask[i] = min(v, 1)
+	}
+	return mask
+}
+
+// thickened is the largest value in a square around each pixel.
+func thickened(pix []byte, radius int) []byte {
+	across, out := make([]byte, len(pix)), make([]byte, len(pix))
+	for i := range pix {
+		y, x := i/lungSide, i%lungSide
+		for nx := max(0, x-radius); nx <= min(lungSide-1, x+radius); nx++ {
+			across[i] = max(across[i], pix[y*lungSide+nx])
+		}
+	}
+	for i := range pix {
+		y, x := i/lungSide, i%lungSide
+		for ny := max(0, y-radius); ny <= min(lungSide-1, y+radius); ny++ {
+			out[i] = max(out[i], across[ny*lungSide+x])
+		}
+	}
 	return out
 }
 
@@ -78,23 +131,28 @@ const reach = 1.45 // how far beyond the expected rim a field may go
 // surroundings of the expected place into dark and bright, in one piece,
 // smooth and without holes.
 func darkRegion(pix, air []byte, e ellipse, side int) []byte {
-	var counts [256]int
 	near := make([]byte, len(pix))
+	var rows [lungSide][256]int
+	var all [256]int
 	for y := range lungSide {
 		for x := range lungSide {
 			i := y*lungSide + x
 			wrongHalf := side == 0 && x > lungSide*54/100 || side == 1 && x < lungSide*46/100
 			if !wrongHalf && air[i] == 0 && e.distance(x, y) < reach {
 				near[i] = 1
-				counts[pix[i]]++
+				rows[y][pix[i]]++
+				all[pix[i]]++
 			}
 		}
 	}
-	limit := byte(otsuThreshold(counts))
 	dark := make([]byte, len(pix))
-	for i := range dark {
-		if near[i] != 0 && pix[i] <= limit {
-			dark[i] = 1
+	global := otsuThreshold(all)
+	for y := range lungSide {
+		limit := byte(rowThreshold(&rows, y, global))
+		for i := y * lungSide; i < (y+1)*lungSide; i++ {
+			if near[i] != 0 && pix[i] <= limit {
+				dark[i] = 1
+			}
 		}
 	}
 	region := piece(opened(dark, 3), e)
@@ -102,31 +160,70 @@ func darkRegion(pix, air []byte, e ellipse, side int) []byte {
 	return opened(region, 5)
 }
 
+// rowThreshold separates the rows around y, whose exposure differs from the
+// apex to the base, held near the value for the whole field.
+func rowThreshold(rows *[lungSide][256]int, y, global int) int {
+	const around = lungSide / 8
+	var counts [256]int
+	n := 0
+	for k := max(0, y-around); k <= min(lungSide-1, y+around); k++ {
+		for v, c := range rows[k] {
+			counts[v] += c
+			n += c
+		}
+	}
+	if n == 0 {
+		return global
+	}
+	return max(global*8/10, min(global*rowSlack/100, (otsuThreshold(counts)+global)/2))
+}
+
+const rowSlack = 125
+
 // piece keeps the connected part with most pixels inside the expected rim.
 func piece(mask []byte, e ellipse) []byte {
-	best, bestScore := make([]byte, len(mask)), 0.
+	best, bestScore := []int(nil), 0
 	seen := make([]byte, len(mask))
 	for i, v := range mask {
 		if v == 0 || seen[i] != 0 {
 			continue
 		}
-		part := make([]byte, len(mask))
-		flood(part, lungSide, lungSide, 4, []int{i}, func(j int) bool { return mask[j] != 0 })
-		score := 0.
-		for j, p := range part {
-			if p != 0 {
-				seen[j] = 1
-				part[j] = 1
-				if e.distance(j%lungSide, j/lungSide) < 1 {
-					score++
-				}
+		part := reach4(mask, seen, i)
+		score := 0
+		for _, j := range part {
+			if e.distance(j%lungSide, j/lungSide) < 1 {
+				score++
 			}
 		}
 		if score > bestScore {
 			best, bestScore = part, score
 		}
 	}
-	return best
+	out := make([]byte, len(mask))
+	for _, j := range best {
+		out[j] = 1
+	}
+	return out
+}
+
+// reach4 lists the pixels of a mask connected to pixel i and marks them seen.
+func reach4(mask, seen []byte, i int) []int {
+	part := []int{i}
+	seen[i] = 1
+	for k := 0; k < len(part); k++ {
+		y, x := part[k]/lungSide, part[k]%lungSide
+		for _, d := range [4][2]int{{0, 1}, {1, 0}, {0, -1}, {-1, 0}} {
+			ny, nx := y+d[0], x+d[1]
+			if ny < 0 || ny >= lungSide || nx < 0 || nx >= lungSide {
+				continue
+			}
+			if j := ny*lungSide + nx; mask[j] != 0 && seen[j] == 0 {
+				seen[j] = 1
+				part = append(part, j)
+			}
+		}
+	}
+	return part
 }
 
 // fit returns the ellipse with the moments of a region.
@@ -222,6 +319,7 @@ func (c *chestShape) widths() {
 		}
 	}
 	c.midline = median(gap)
+	dome := rightDome(c.fields[0])
 	var reachRight, reachLeft []float64
 	for y := top; y <= bottom; y++ {
 		first, inner0 := rowEnds(c.fields[0], y)
@@ -229,8 +327,10 @@ func (c *chestShape) widths() {
 		if first < 0 || last < 0 {
 			continue
 		}
-		c.thorax = max(c.thorax, float64(last-first+1))
-		if y >= middle && y <= bottom-(bottom-top)*5/100 {
+		if y <= dome+lungSide/20 {
+			c.thorax = max(c.thorax, float64(last-first+1))
+		}
+		if y >= middle && y <= dome {
 			reachRight = append(reachRight, c.midline-float64(inner0))
 			reachLeft = append(reachLeft, float64(inner1)-c.midline)
 		}
@@ -242,13 +342,31 @@ func (c *chestShape) widths() {
 	c.heartRight, c.heartLeft = highest(reachRight), highest(reachLeft)
 }
 
-// highest is the 95th percentile: one ragged row does not count.
-func highest(values []float64) float64 {
-	sorted := append([]float64(nil), values...)
-	for i := 1; i < len(sorted); i++ {
-		for j := i; j > 0 && sorted[j] < sorted[j-1]; j-- {
-			sorted[j], sorted[j-1] = sorted[j-1], sorted[j]
+// rightDome is the row where the patient's right diaphragm stands highest
+// under the middle of the field. Below it the inner rim of a field is the
+// diaphragm's, no longer the heart's; the left dome stands about as high, but
+// the heart hides it.
+func rightDome(field []byte) int {
+	first, last := lungSide, 0
+	var bottom [lungSide]int
+	for i, v := range field {
+		if v != 0 {
+			x := i % lungSide
+			first, last = min(first, x), max(last, x)
+			bottom[x] = i / lungSide
 		}
 	}
+	var rows []float64
+	for x := first + (last-first)*30/100; x <= first+(last-first)*80/100; x++ {
+		rows = append(rows, float64(bottom[x]))
+	}
+	slices.Sort(rows)
+	return int(rows[len(rows)/5])
+}
+
+// highest is the 95th percentile: one ragged row does not count.
+func highest(values []float64) float64 {
+	sorted := slices.Clone(values)
+	slices.Sort(sorted)
 	return max(0, sorted[(len(sorted)-1)*95/100])
 }

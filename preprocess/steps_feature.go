@@ -24,6 +24,9 @@ var featureSteps = []Step{{
 		{Name: "lbp_points", Kind: Integer, Default: 8, Min: 2, Max: 16, Doc: "points of the binary pattern"},
 		{Name: "lbp_radius", Kind: Number, Default: 1., Min: 0.5, Max: 64, Unit: "pixels", Doc: "radius of the binary pattern"},
 		{Name: "lbp_method", Kind: Choice, Default: "uniform", Choices: []string{"uniform", "nri_uniform", "ror", "default"}, Doc: "code of the binary pattern"},
+		{Name: "gabor_wavelengths", Kind: Numbers, Default: []float64{8, 16, 32}, Min: 4, Max: 512, Unit: "pixels", Doc: "waves of the Gabor bank, at 0, 45, 90 and 135 degrees"},
+		{Name: "hog_cells", Kind: Integer, Default: 4, Min: 1, Max: 16, Doc: "cells a side of the oriented gradients"},
+		{Name: "wavelet", Kind: Choice, Default: "haar", Choices: []string{"haar", "db2"}, Doc: "wavelet, over three levels"},
 	},
 	output: toResults,
 	flow: func(a args, in flow) (flow, error) {
@@ -52,7 +55,7 @@ type family struct {
 }
 
 // familyNames is the order in which families are computed.
-var familyNames = []string{"firstorder", "histogram", "glcm", "glrlm", "glszm", "ngtdm", "ngldm", "lbp"}
+var familyNames = []string{"firstorder", "histogram", "glcm", "glrlm", "glszm", "ngtdm", "ngldm", "lbp", "shape", "gabor", "hog", "wavelet", "edges", "colour"}
 
 var families = map[string]family{
 	"firstorder": {compute: func(g *region) ([]radiomics.Feature, error) { return radiomics.FirstOrder(g.distribution), nil }},
@@ -63,6 +66,12 @@ var families = map[string]family{
 	"ngtdm":      {compute: func(g *region) ([]radiomics.Feature, error) { return g.tones().ngtdm, nil }},
 	"ngldm":      {compute: func(g *region) ([]radiomics.Feature, error) { return g.tones().ngldm, nil }},
 	"lbp":        {byte8: true, compute: (*region).lbp},
+	"shape":      {compute: (*region).shape},
+	"gabor":      {byte8: true, compute: (*region).gabor},
+	"hog":        {compute: (*region).hog},
+	"wavelet":    {compute: (*region).wavelet},
+	"edges":      {byte8: true, compute: (*region).edges},
+	"colour":     {byte8: true, compute: (*region).colour},
 }
 
 // region is what the families of one features step work on.
@@ -82,6 +91,9 @@ type toneFeatures struct{ ngtdm, ngldm []radiomics.Feature }
 
 func buildFeatures(a args) (action, error) {
 	names := a.texts("families")
+	if slices.Contains(names, "shape") && !a.has("mask") {
+		return nil, fmt.Errorf("family shape measures a mask: give the parameter \"mask\"")
+	}
 	if slices.Contains(names, "lbp") {
 		if _, err := radiomics.NewLBP(a.int("lbp_points"), a.float("lbp_radius"), radiomics.LBPMethod(a.text("lbp_method"))); err != nil {
 			return nil, err
