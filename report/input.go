@@ -22,6 +22,7 @@ type Input struct {
 	Impression string // the reader's text; may be empty in a draft
 	Language   string // RFC 5646 tag of Impression; "" is "en"
 
+	Class             radnode.UID // one of Ladder; "" is Comprehensive 3D SR
 	SOPInstanceUID    radnode.UID
 	SeriesInstanceUID radnode.UID
 	SeriesNumber      int // 0: 9901

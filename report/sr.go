@@ -20,11 +20,15 @@ const Manufacturer = "radnode"
 // Unverified is the mark of every result that no person has signed.
 const Unverified = "AI, not verified"
 
+// Ladder lists the classes a report can be written in, the best first: where a
+// peer refuses one, the next is sent, with a SOP instance UID of its own.
+var Ladder = []radnode.UID{dicom.Comprehensive3DSRStorage, dicom.ComprehensiveSRStorage, dicom.EnhancedSRStorage, dicom.BasicTextSRStorage}
+
 // privateScheme is for labels that no standard code says exactly (PS3.16 8.2).
 var privateScheme = sr.CodingScheme{Designator: "99RADNODE", Name: "radnode labels", Organization: Manufacturer}
 
 // SR makes the structured report: Comprehensive 3D SR with TID 1500 (IHE AIR
-// 6.5.3). Without Observer it is a draft, UNVERIFIED and PRELIMINARY; with one
+// 6.5.3), or the smaller class that in.Class names. Without Observer it is a draft, UNVERIFIED and PRELIMINARY; with one
 // it is VERIFIED, holds no rejected finding, and refuses to hold a positive
 // finding that nobody decided about.
 func SR(in Input) (*dicom.Dataset, error) {
@@ -32,15 +36,16 @@ func SR(in Input) (*dicom.Dataset, error) {
 	if err != nil {
 		return nil, err
 	}
-	content, err := b.content()
+	var root *sr.Item
+	if b.Class == dicom.BasicTextSRStorage {
+		root, err = b.basicText()
+	} else {
+		root, err = b.content().Content()
+	}
 	if err != nil {
 		return nil, err
 	}
-	root, err := content.Content()
-	if err != nil {
-		return nil, err
-	}
-	return b.document(root).Dataset()
+	return b.document(b.Class, root).Dataset()
 }
 
 // builder holds what the parts of one report share.
@@ -73,11 +78,16 @@ func newBuilder(in Input) (*builder, error) {
 		return nil, radnode.Errorf(radnode.Invalid, op, "a report needs its date and time")
 	}
 	b := &builder{Input: in, study: in.Source[0].UID(dicom.StudyInstanceUID), images: map[radnode.UID]*dicom.Dataset{}}
+	b.Class = cmp.Or(b.Class, dicom.Comprehensive3DSRStorage)
+	if !slices.Contains(Ladder, b.Class) {
+		return nil, radnode.Errorf(radnode.Unsupported, op, "%s is no class a report can be written in", b.Class)
+	}
 	b.Now = b.Now.Truncate(time.Microsecond)
 	b.SeriesNumber = cmp.Or(b.SeriesNumber, 9901)
 	b.InstanceNumber = cmp.Or(b.InstanceNumber, 1)
 	b.Software = cmp.Or(b.Software, "development")
 	b.Language = cmp.Or(b.Language, "en")
+	b.Source = nil
 	for _, s := range in.Source {
 		if err := b.addImage(s); err != nil {
 			return nil, err
@@ -92,7 +102,10 @@ func (b *builder) addImage(s *dicom.Dataset) error {
 	if !uid.Valid() || !s.UID(dicom.SOPClassUID).Valid() || !s.UID(dicom.SeriesInstanceUID).Valid() || !s.UID(dicom.StudyInstanceUID).Valid() {
 		return radnode.Errorf(radnode.Invalid, op, "an image lacks a valid study, series, instance or class UID; a report cannot refer to it")
 	}
-	b.images[uid] = s
+	if b.images[uid] == nil {
+		b.images[uid] = s
+		b.Source = append(b.Source, s)
+	}
 	return nil
 }
 
@@ -169,7 +182,7 @@ func Undecided(analyses []radnode.Analysis) []radnode.ReportFinding {
 	return out
 }
 
-func (b *builder) content() (*sr.MeasurementReport, error) {
+func (b *builder) content() *sr.MeasurementReport {
 	r := &sr.MeasurementReport{
 		Title:      sr.ImagingMeasurementReport,
 		Language:   sr.Language{Language: sr.LanguageOf(b.Language)},
@@ -186,7 +199,15 @@ func (b *builder) content() (*sr.MeasurementReport, error) {
 		}
 	}
 	r.Evaluations = b.evaluations()
-	return r, nil
+	if b.Class == dicom.EnhancedSRStorage {
+		// PS3.3 Table A.35.2-2: a statement cannot have an observer of its own.
+		for i := range r.Evaluations {
+			if by := r.Evaluations[i].By; by != nil {
+				r.Observers, r.Evaluations[i].By = append(r.Observers, *by), nil
+			}
+		}
+	}
+	return r
 }
 
 // observer is the one device that made the observations: the model where there
@@ -231,20 +252,28 @@ func procedure(s *dicom.Dataset) radnode.Concept {
 	return sr.ImagingProcedure
 }
 
+// singleFrame are the classes whose images have one frame, so that a reference
+// must not name it (PS3.3 C.18.4).
+var singleFrame = []radnode.UID{
+	dicom.ComputedRadiographyImageStorage, dicom.DigitalXRayImageStorageForPresentation, dicom.DigitalXRayImageStorageForProcessing,
+	dicom.DigitalMammographyXRayImageStorageForPresentation, dicom.DigitalMammographyXRayImageStorageForProcessing,
+	dicom.CTImageStorage, dicom.MRImageStorage, dicom.UltrasoundImageStorage, dicom.SecondaryCaptureImageStorage, dicom.PositronEmissionTomographyImageStorage,
+}
+
 // reference names an image, and the frame where there are several.
 func (b *builder) reference(uid radnode.UID, frame int) sr.Reference {
 	s := b.images[uid]
 	r := sr.Reference{StudyInstanceUID: s.UID(dicom.StudyInstanceUID), SeriesInstanceUID: s.UID(dicom.SeriesInstanceUID),
 		SOPClassUID: s.UID(dicom.SOPClassUID), SOPInstanceUID: uid}
-	if n, ok := s.Int(dicom.NumberOfFrames); ok && n > 1 && frame > 0 {
+	if n, ok := s.Int(dicom.NumberOfFrames); ok && n > 1 && frame > 0 && !slices.Contains(singleFrame, r.SOPClassUID) {
 		r.Frames = []int{frame}
 	}
 	return r
 }
 
-func (b *builder) document(root *sr.Item) *sr.Document {
+func (b *builder) document(class radnode.UID, root *sr.Item) *sr.Document {
 	d := &sr.Document{
-		SOPClassUID: dicom.Comprehensive3DSRStorage, SOPInstanceUID: b.SOPInstanceUID, SeriesInstanceUID: b.SeriesInstanceUID,
+		SOPClassUID: class, SOPInstanceUID: b.SOPInstanceUID, SeriesInstanceUID: b.SeriesInstanceUID,
 		SeriesNumber: b.SeriesNumber, InstanceNumber: b.InstanceNumber, Subject: b.Source[0], Device: b.device(),
 		Complete: true, SeriesDescription: "AI report, " + Unverified, CompletionDescription: Unverified,
 		Predecessors: b.Predecessors, Now: b.Now, Root: root,

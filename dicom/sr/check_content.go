@@ -34,6 +34,10 @@ func (c *checker) relation(i, parent *Item, at []int) {
 		c.target(i, at)
 		return
 	}
+	if !c.class.context && i.Relationship == HasObsContext && parent.Type != Container {
+		c.bad("PS3.3 A.35", p, "%s %q %s is not allowed in this class", parent.Type, i.Relationship, i.Type)
+		return
+	}
 	for _, r := range relations {
 		if r.rel == i.Relationship && slices.Contains(r.sources, parent.Type) && slices.Contains(r.targets, i.Type) {
 			return
@@ -188,21 +192,13 @@ func (c *checker) tid1500() {
 }
 
 func (c *checker) groups(container *Item, p string) {
-	seen := map[string]bool{}
 	n := 0
 	for k, g := range container.Items {
 		if !Is(g.Name, MeasurementGroupName) {
 			continue
 		}
 		n++
-		at := fmt.Sprintf("%s.%d", p, k+1)
-		c.group(g, at)
-		if uid := g.textOf(TrackingUniqueIdentifier); uid != "" {
-			if seen[uid] {
-				c.bad("TID 1410, 1411, 1501", at, "tracking unique identifier %s is used for two groups", uid)
-			}
-			seen[uid] = true
-		}
+		c.group(g, fmt.Sprintf("%s.%d", p, k+1))
 	}
 	if n == 0 {
 		c.bad("TID 1500", p, "rows 7 to 9: no measurement group")

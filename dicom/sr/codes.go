@@ -100,6 +100,10 @@ var (
 	ImagingProcedure = sct("363679005", "Imaging procedure")
 	PlainChestXRay   = sct("399208008", "Plain chest X-ray")
 
+	DiagnosticImagingReport = radnode.Concept{Value: "18748-4", Scheme: "LN", Meaning: "Diagnostic Imaging Report"}
+	Findings                = dcm("121070", "Findings")
+	Impressions             = dcm("121072", "Impressions")
+
 	ProcessingEquipment = dcm("109102", "Processing Equipment")
 )
 

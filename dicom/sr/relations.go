@@ -9,6 +9,7 @@ import (
 type class struct {
 	modality    string
 	byReference bool
+	context     bool // HAS OBS CONTEXT below TEXT, CODE and NUM too
 	types       []ValueType
 }
 
@@ -19,11 +20,11 @@ var (
 )
 
 var classes = map[radnode.UID]class{
-	dicom.BasicTextSRStorage:                {"SR", false, basicTypes},
-	dicom.EnhancedSRStorage:                 {"SR", false, enhanced},
-	dicom.ComprehensiveSRStorage:            {"SR", true, enhanced},
-	dicom.Comprehensive3DSRStorage:          {"SR", true, three},
-	dicom.KeyObjectSelectionDocumentStorage: {"KO", false, []ValueType{Text, Code, UIDRef, PName, Composite, Image, Waveform, Container}},
+	dicom.BasicTextSRStorage:                {"SR", false, false, basicTypes},
+	dicom.EnhancedSRStorage:                 {"SR", false, false, enhanced},
+	dicom.ComprehensiveSRStorage:            {"SR", true, true, enhanced},
+	dicom.Comprehensive3DSRStorage:          {"SR", true, true, three},
+	dicom.KeyObjectSelectionDocumentStorage: {"KO", false, false, []ValueType{Text, Code, UIDRef, PName, Composite, Image, Waveform, Container}},
 }
 
 // leaves are the types of plain values, with or without what they point to.

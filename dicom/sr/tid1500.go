@@ -206,7 +206,7 @@ func rowsOf(i *Item) (g Group, regions []Region, seg *Segment, sources []Referen
 		Method: i.codeOf(MeasurementMethod), Sites: sitesOf(i), Algorithm: algorithmOf(i)}
 	for _, c := range i.Items {
 		switch {
-		case c.Type == Num:
+		case c.Type == Num && c.Relationship == Contains:
 			g.Measurements = append(g.Measurements, measurementOf(c))
 		case c.Type == SCoord && c.Graphic != nil:
 			r := Region{Graphic: *c.Graphic}

@@ -1,0 +1,61 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/dicom/sr"
+)
+
+// basicText is the same content as sentences, for archives that take nothing
+// but Basic Text SR (PS3.3 A.35.1): no numbers, no coordinates.
+func (b *builder) basicText() (*sr.Item, error) {
+	r := &sr.TextReport{
+		Title:     sr.DiagnosticImagingReport,
+		Language:  sr.Language{Language: sr.LanguageOf(b.Language)},
+		Observers: []sr.Observer{{Device: b.observer()}},
+	}
+	findings := sr.TextSection{Heading: sr.Findings}
+	for _, f := range b.findings {
+		findings.Texts = append(findings.Texts, sr.TextItem{Name: sr.FindingName, Text: Sentence(f), Images: []sr.Reference{b.reference(f.SOPInstanceUID, f.Frame)}})
+	}
+	if len(findings.Texts) > 0 {
+		r.Sections = append(r.Sections, findings)
+	}
+	impressions, comments := sr.TextSection{Heading: sr.Impressions}, sr.TextSection{Heading: sr.Findings}
+	for _, e := range b.evaluations() {
+		t := sr.TextItem{Name: e.Name, Text: e.Text}
+		if sr.Is(e.Name, sr.Impression) {
+			impressions.By = e.By
+			impressions.Texts = append(impressions.Texts, t)
+		} else {
+			comments.Texts = append(comments.Texts, t)
+		}
+	}
+	for _, s := range []sr.TextSection{comments, impressions} {
+		if len(s.Texts) > 0 {
+			r.Sections = append(r.Sections, s)
+		}
+	}
+	return r.Content()
+}
+
+// Sentence tells a finding in one English sentence.
+func Sentence(f radnode.ReportFinding) string {
+	name := f.Finding.Label
+	if f.Finding.Code != nil {
+		name = cmp.Or(f.Finding.Code.Meaning, name)
+	}
+	state := "not detected"
+	if f.Finding.Present {
+		state = "detected"
+	}
+	s := fmt.Sprintf("%s: %s, certainty %.1f %%, threshold %.1f %% (%s %s).", name, state,
+		percent(f.Finding.Probability), percent(f.Finding.Threshold), f.Model.ID, f.Model.Version)
+	if slices.Contains([]radnode.Decision{radnode.Accepted, radnode.Rejected}, f.Decision) {
+		s += " " + decisionText(f) + "."
+	}
+	return s
+}
