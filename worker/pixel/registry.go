@@ -93,7 +93,15 @@ func loadRegistry(ctx context.Context, rt *inference.Runtime, from loading) (*re
 	}
 	ordered, errs := models.Order(manifests)
 	for _, err := range errs {
-		r.refuse(nil, err)
+		var p models.Problems
+		var of *models.Manifest
+		if errors.As(err, &p) {
+			at := slices.IndexFunc(manifests, func(m *models.Manifest) bool { return m.File() == p[0].File })
+			if at >= 0 {
+				of = manifests[at]
+			}
+		}
+		r.refuse(of, err)
 	}
 	for _, m := range ordered {
 		if err := r.add(ctx, packages[m], from); err != nil {
