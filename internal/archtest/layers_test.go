@@ -31,13 +31,13 @@ var layers = map[string][]string{
 	"jobs":              {"."},
 	"store":             {".", "dicom"},
 	"store/...":         {".", "dicom", "store"},
-	"preprocess":        {"models", "dicom/pixel"},
+	"preprocess/...":    {".", "models", "dicom/pixel", "preprocess/..."},
 	"inference":         {".", "models", "dicom/pixel"},
 	"report":            {".", "dicom", "dicom/..."},
 	"workflow":          {".", "audit", "dicom", "dicom/...", "jobs", "report", "store"},
 	"web/...":           {".", "dicom", "dicom/...", "auth", "audit", "web/..."},
 	"worker":            {".", "models"},
-	"worker/pixel":      {".", "models", "worker", "dicom", "dicom/...", "preprocess", "inference"},
+	"worker/pixel":      {".", "models", "worker", "dicom", "dicom/...", "preprocess", "preprocess/...", "inference"},
 	"node":              {".", "models", "dicom", "dicom/...", "dimse", "dimse/ul", "audit", "auth", "jobs", "store", "store/...", "report", "workflow", "web/...", "worker"},
 	"cmd/radnode":       {".", "node"},
 	"cmd/radnode-pixel": {".", "worker/pixel"},
@@ -47,7 +47,7 @@ var layers = map[string][]string{
 // owners is who alone may import a third party: import path prefix → packages.
 var owners = map[string][]string{
 	"github.com/suyashkumar/dicom":        {"dicom", "dicom/gen", "dicom/gentags"},
-	"gocv.io/x/gocv":                      {"preprocess"},
+	"gocv.io/x/gocv":                      {"preprocess/..."},
 	"github.com/yalue/onnxruntime_go":     {"inference"},
 	"github.com/labstack/echo":            {"web/..."},
 	"github.com/riverqueue/river":         {"jobs", "store"},
@@ -58,7 +58,7 @@ var owners = map[string][]string{
 }
 
 // cgoOwners are the packages that may hold C code; they run in the worker.
-var cgoOwners = []string{"preprocess", "inference", "worker/pixel", "dicom/pixel/openjpeg", "dicom/pixel/charls"}
+var cgoOwners = []string{"preprocess/...", "inference", "worker/pixel", "dicom/pixel/openjpeg", "dicom/pixel/charls"}
 
 type goPackage struct {
 	ImportPath   string
