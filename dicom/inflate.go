@@ -66,6 +66,9 @@ func (i *inflater) Read(p []byte) (int, error) {
 	if errors.As(err, &corrupt) {
 		return n, radnode.Errorf(radnode.Invalid, readOp, "the deflated data set is corrupt: %w", err)
 	}
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return n, radnode.Errorf(radnode.Invalid, readOp, "the deflated data set is truncated")
+	}
 	return n, err
 }
 
@@ -76,9 +79,6 @@ func inflateAll(r io.Reader, lim Limits) ([]byte, error) {
 	}
 	var out bytes.Buffer
 	_, err = out.ReadFrom(z)
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return nil, radnode.Errorf(radnode.Invalid, readOp, "the deflated data set is truncated")
-	}
 	if err != nil {
 		return nil, wrapRead(err)
 	}
