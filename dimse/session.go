@@ -59,6 +59,7 @@ func (x *session) stop() {
 		x.kill()
 		return
 	}
+	x.assoc.Hurry(shutdownPatience)
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.stopped = true
@@ -111,11 +112,7 @@ const shutdownPatience = 500 * time.Millisecond
 
 // close ends the association and its transport.
 func (x *session) close() {
-	end := x.assoc.Close
-	if x.server.stopping() {
-		end = func() error { return x.assoc.CloseWithin(shutdownPatience) }
-	}
-	if err := end(); err != nil && !errors.Is(err, net.ErrClosed) {
+	if err := x.assoc.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 		x.server.log.Debug("dicom: close", "error", err)
 	}
 }

@@ -170,7 +170,7 @@ func (a *Association) closed(o *occurrence) error {
 	case o.pdu != nil:
 		cause, _ = o.pdu.(*Abort)
 	case o.event == EventARTIM:
-		cause = fmt.Errorf("ARTIM timer of %v expired: %w", a.cfg.ARTIM, ErrTimeout)
+		cause = fmt.Errorf("ARTIM timer expired: %w", ErrTimeout)
 	case o.event == EventAbortRequest:
 		cause = ErrAborted
 	case o.err != nil:

@@ -235,15 +235,16 @@ func (a *Association) Close() error {
 	return a.conn.Close()
 }
 
-// CloseWithin is Close with less patience than ARTIM.
-func (a *Association) CloseWithin(limit time.Duration) error {
+// Hurry lowers the patience with a peer that does not close the transport
+// after the association has ended, whether that is now or later.
+func (a *Association) Hurry(limit time.Duration) {
 	a.mu.Lock()
+	defer a.mu.Unlock()
 	a.cfg.ARTIM = min(a.cfg.ARTIM, limit)
 	if end := time.Now().Add(limit); end.Before(a.artim) {
 		a.artim = end
+		_ = a.conn.SetReadDeadline(end)
 	}
-	a.mu.Unlock()
-	return a.Close()
 }
 
 // CloseNow closes the transport without another word; a peer that gets no
