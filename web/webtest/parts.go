@@ -97,27 +97,27 @@ func (content) Close() error { return nil }
 
 // Frame implements api.Pixels.
 func (s *Story) Frame(_ context.Context, _ string, inst radnode.Instance, frame int) (io.ReadSeekCloser, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	p := s.pictures[inst.SOPInstanceUID]
+	p := s.pictureOf(inst)
 	return content{bytes.NewReader(p.frame(frame))}, nil
 }
 
 // Render implements api.Pixels.
 func (s *Story) Render(_ context.Context, _ string, inst radnode.Instance, frame, size int) (io.ReadSeekCloser, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	p := s.pictures[inst.SOPInstanceUID]
+	p := s.pictureOf(inst)
 	b, err := p.jpeg(frame, size)
 	return content{bytes.NewReader(b)}, err
 }
 
 // Describe implements api.Pixels.
 func (s *Story) Describe(_ context.Context, _ string, inst radnode.Instance) (*api.ImageDescription, error) {
+	p := s.pictureOf(inst)
+	return &p.desc, nil
+}
+
+func (s *Story) pictureOf(inst radnode.Instance) picture {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d := s.pictures[inst.SOPInstanceUID].desc
-	return &d, nil
+	return s.pictures[inst.SOPInstanceUID]
 }
 
 // Ledger implements api.Ledger.

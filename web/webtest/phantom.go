@@ -133,7 +133,7 @@ func (p *picture) jpeg(n, size int) ([]byte, error) {
 	img, data := image.NewRGBA(image.Rect(0, 0, w, h)), p.frame(n)
 	for y := range h {
 		for x := range w {
-			img.Set(x, y, p.at(data, int(float64(x)*scale), int(float64(y)*scale)))
+			img.SetRGBA(x, y, p.at(data, int(float64(x)*scale), int(float64(y)*scale)))
 		}
 	}
 	var out bytes.Buffer
@@ -141,7 +141,7 @@ func (p *picture) jpeg(n, size int) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-func (p *picture) at(data []byte, x, y int) color.Color {
+func (p *picture) at(data []byte, x, y int) color.RGBA {
 	i := y*p.desc.Columns + x
 	if p.desc.SamplesPerPixel == 3 {
 		return color.RGBA{data[3*i], data[3*i+1], data[3*i+2], 255}
@@ -150,7 +150,8 @@ func (p *picture) at(data []byte, x, y int) color.Color {
 	if p.desc.Signed {
 		v = float64(int16(binary.LittleEndian.Uint16(data[2*i:])))
 	}
-	return color.Gray{byte(math.Max(0, math.Min(255, (v-p.low)/(p.high-p.low)*255)))}
+	g := byte(math.Max(0, math.Min(255, (v-p.low)/(p.high-p.low)*255)))
+	return color.RGBA{g, g, g, 255}
 }
 
 // stagePNG draws what a pipeline step could look like.

@@ -83,7 +83,7 @@ func (s *Story) SetImpression(_ context.Context, _ radnode.User, id string, vers
 func (s *Story) Sign(_ context.Context, user radnode.User, id string, version int64) (*radnode.Report, error) {
 	return s.edit(id, version, func(r *radnode.Report, st *radnode.Study) error {
 		for _, f := range r.Findings {
-			if f.Decision == radnode.Undecided {
+			if f.Decision == radnode.Undecided && f.Finding.Present && f.Finding.Code != nil {
 				return radnode.Errorf(radnode.Invalid, "sign", "decide on every finding first")
 			}
 		}

@@ -1,0 +1,153 @@
+import { useEffect, useRef } from 'preact/hooks';
+import { findingName, moment, personName, t, type Key } from './i18n';
+import type { Decision, Finding, Report, ReportFinding, Result, Study } from './types';
+
+const reasons: Key[] = ['wrongPlace', 'wrongLabel', 'notPresent', 'artefact', 'known'];
+
+interface Props {
+  study: Study; report: Report | null; results: Result[]; decidable: ReportFinding[]; current: ReportFinding | undefined;
+  onShow: (f: ReportFinding, i: number) => void; onDecide: (f: ReportFinding, d: Decision, why: string) => void; mayDecide: boolean;
+  rejecting: string; onRejecting: (id: string) => void; heatOn: boolean; onHeat: () => void; opacity: number; onOpacity: (o: number) => void; notice: string;
+}
+
+export function FindingsPanel(p: Props) {
+  const { study, report, results, decidable } = p;
+  const others = (report?.findings ?? []).filter((f) => !(f.finding.present && f.finding.code));
+  const below = others.filter((f) => f.finding.code), technical = others.filter((f) => !f.finding.code);
+  const refused = report?.not_analysed ?? [];
+  const closed = (study.results ?? []).filter((r) => !r.gate.accepted || r.error);
+  const unread = refused.length > 0 ? refused : closed.map((r) => `${r.model.id}: ${t('notAnalysedBecause', { why: r.error ?? (r.gate.reasons ?? []).join('; ') })}`);
+  return (
+    <section class="panel findings" aria-labelledby="findings-title">
+      <header>
+        <h2 id="findings-title">{t('findings')}</h2>
+        {report?.state === 'signed' ? <span class="verified">{t('verifiedBy', { who: personName(report.signed_by) })}</span> : <span class="ai">{t('aiNotVerified')}</span>}
+      </header>
+      {study.state === 'not_analysed' && <p class="note">{t('notAnalysedBecause', { why: study.state_reason.replace(/^not analysed(: | because )?/i, '') || t('noReason') })}</p>}
+      {study.state === 'analysing' && <p class="note">{t('running')} …</p>}
+      {study.state === 'arriving' && <p class="note">{t('stillArriving')} …</p>}
+      {report && decidable.length === 0 && <p class="note">{t('noneAbove')}</p>}
+      <ol class="cards">{decidable.map((f, i) => <Card key={f.id} f={f} i={i} p={p} calibrated={calibrated(study, f)} />)}</ol>
+      {p.current && <Heat p={p} />}
+      {technical.length > 0 && <Fold title={t('quality')} open={decidable.length === 0}>{quality(technical.map((f) => f.finding)).map((f) => <Bar key={f.label} f={f} />)}</Fold>}
+      {below.length > 0 && <Fold title={t('below', { n: below.length })}>{below.map((f) => <Bar key={f.id} f={f.finding} />)}</Fold>}
+      {unread.length > 0 && <Fold title={t('notAssessed', { n: unread.length })} open={decidable.length === 0}>{unread.map((r) => <p key={r} class="small">{r}</p>)}</Fold>}
+      {(study.warnings ?? []).length > 0 && <Fold title={t('warnings')} open>{(study.warnings ?? []).map((w) => <p key={w} class="small warn">{w}</p>)}</Fold>}
+      <Features results={results} />
+      <Provenance results={results} />
+      <p class="small muted">{p.notice || t('notDiagnosis')}</p>
+    </section>
+  );
+}
+
+function calibrated(study: Study, f: ReportFinding): boolean {
+  return study.results?.find((r) => r.id === f.result_id)?.provenance?.calibrated ?? false;
+}
+
+/** quality keeps of an exclusive group (orientation) the label that was chosen. */
+function quality(list: Finding[]): Finding[] {
+  return list.filter((f) => f.present || !f.label.startsWith('orientation_'));
+}
+
+function Card({ f, i, p, calibrated }: { f: ReportFinding; i: number; p: Props; calibrated: boolean }) {
+  const on = p.current?.id === f.id, score = Math.round(f.finding.probability * 100);
+  const ref = useRef<HTMLLIElement>(null);
+  useEffect(() => { if (on) ref.current?.scrollIntoView({ block: 'nearest' }); }, [on]);
+  return (
+    <li ref={ref} class={`card ${f.decision}${on ? ' on' : ''}`} onClick={() => p.onShow(f, i)} data-finding={f.finding.label}>
+      <button class="title" aria-current={on} onClick={() => p.onShow(f, i)}><b>{findingName(f.finding)}</b><span class="score num">{score}<small>/100</small></span></button>
+      <Meter f={f.finding} />
+      <p class="small muted"><span title={f.model.digest}>{f.model.id} {f.model.version}</span> · {calibrated ? t('probability') : t('score')} · {t('threshold', { n: Math.round(f.finding.threshold * 100) })}</p>
+      {f.decision !== 'undecided' && <p class={`decision ${f.decision}`}>{f.decision === 'accepted' ? '✓ ' : '✕ '}{t('by', { what: t(f.decision), who: f.decided_by })}{f.reason ? ` – ${f.reason}` : ''}{f.decided_at ? <span class="muted"> {moment(f.decided_at)}</span> : null}</p>}
+      {p.mayDecide && p.rejecting !== f.id && (
+        <div class="acts">
+          {f.decision !== 'accepted' && <button class="yes" onClick={(e) => { e.stopPropagation(); p.onDecide(f, 'accepted', ''); }}>{t('accept')} <kbd>A</kbd></button>}
+          {f.decision !== 'rejected' && <button class="no" onClick={(e) => { e.stopPropagation(); p.onShow(f, i); p.onRejecting(f.id); }}>{t('reject')} <kbd>X</kbd></button>}
+          {f.decision !== 'undecided' && <button onClick={(e) => { e.stopPropagation(); p.onDecide(f, 'undecided', ''); }}>{t('undo')}</button>}
+        </div>
+      )}
+      {p.rejecting === f.id && <Why onDone={(why) => { p.onRejecting(''); p.onDecide(f, 'rejected', why); }} />}
+    </li>
+  );
+}
+
+/** Why asks for one reason and takes none for an answer: forced clicking teaches to dismiss without looking. */
+function Why({ onDone }: { onDone: (reason: string) => void }) {
+  const box = useRef<HTMLDivElement>(null);
+  useEffect(() => { box.current?.querySelector('button')?.focus(); }, []);
+  const key = (e: KeyboardEvent): void => {
+    const n = Number(e.key);
+    if (e.key === 'Escape') onDone(''); else if (n >= 1 && n <= reasons.length) onDone(t(reasons[n - 1] as Key)); else return;
+    e.preventDefault(); e.stopPropagation();
+  };
+  return (
+    <div class="why" ref={box} role="group" aria-label={t('whyReject')} onKeyDown={key} onClick={(e) => e.stopPropagation()}>
+      <p class="small">{t('whyReject')}</p>
+      {reasons.map((r, i) => <button key={r} onClick={() => onDone(t(r))}><kbd>{i + 1}</kbd> {t(r)}</button>)}
+    </div>
+  );
+}
+
+/** Meter draws the score with the operating threshold on it. */
+function Meter({ f }: { f: Finding }) {
+  const score = Math.round(f.probability * 100), mark = Math.round(f.threshold * 100);
+  return (
+    <div class={f.present ? 'meter over' : 'meter'} role="meter" aria-valuemin={0} aria-valuemax={100} aria-valuenow={score} aria-label={findingName(f)} aria-valuetext={`${score}, ${t('threshold', { n: mark })}`}>
+      <i style={{ width: `${score}%` }} /><u style={{ left: `${mark}%` }} />
+    </div>
+  );
+}
+
+function Bar({ f }: { f: Finding }) {
+  return <div class="barline"><span>{findingName(f)}</span><Meter f={f} /><span class="num">{Math.round(f.probability * 100)}</span></div>;
+}
+
+function Heat({ p }: { p: Props }) {
+  const map = p.current?.finding.heatmap;
+  return (
+    <div class="heat">
+      <label class="switch"><input type="checkbox" checked={p.heatOn && !!map} disabled={!map} onChange={p.onHeat} />{t('heatmap')} <kbd>M</kbd></label>
+      {map ? (
+        <>
+          <label class="slider">{t('opacity')}<input type="range" min={0} max={1} step={0.05} value={p.opacity} disabled={!p.heatOn} onInput={(e) => p.onOpacity(Number(e.currentTarget.value))} /></label>
+          <div class="legend" aria-hidden={!p.heatOn}><span>{t('low')}</span><i /><span>{t('high')}</span><em>{t('heatLegend')}</em></div>
+        </>
+      ) : <span class="small muted">{t('noHeatmap')}</span>}
+    </div>
+  );
+}
+
+export function Fold({ title, open, children }: { title: string; open?: boolean; children: preact.ComponentChildren }) {
+  return <details class="fold" open={open ?? false}><summary>{title}</summary>{children}</details>;
+}
+
+function Features({ results }: { results: Result[] }) {
+  const rows = results.flatMap((r) => Object.entries(r.features ?? {}).map(([k, v]) => ({ k, v, model: r.model.id })));
+  if (rows.length === 0) return null;
+  return (
+    <Fold title={`${t('features')} (${rows.length})`}>
+      <table class="small"><thead><tr><th scope="col">{t('name')}</th><th scope="col">{t('value')}</th></tr></thead>
+        <tbody>{rows.map((r) => <tr key={r.model + r.k}><td>{r.k}</td><td class="num">{+r.v.toPrecision(5)}</td></tr>)}</tbody></table>
+    </Fold>
+  );
+}
+
+function Provenance({ results }: { results: Result[] }) {
+  if (results.length === 0) return null;
+  return (
+    <Fold title={t('provenance')}>
+      {results.map((r) => (
+        <dl class="small facts" key={r.id}>
+          <dt>{t('model')}</dt><dd>{r.model.id} {r.model.version}</dd>
+          <dt>{t('digest')}</dt><dd class="num">{r.model.digest.slice(0, 26)}…</dd>
+          <dt>{t('device')}</dt><dd>{r.device} · ONNX Runtime {r.provenance?.runtime}</dd>
+          <dt>ms</dt><dd class="num">{r.timings_ms.decode.toFixed(0)} + {r.timings_ms.preprocess.toFixed(0)} + {r.timings_ms.inference.toFixed(0)}</dd>
+          <dt>{t('when')}</dt><dd>{moment(r.created_at)}</dd>
+          {(r.gate.reasons ?? []).map((g) => <dd key={g} class="wide warn">{g}</dd>)}
+          {(r.provenance?.fallbacks ?? []).map((g) => <dd key={g} class="wide muted">{g}</dd>)}
+          {r.provenance?.evaluation && <dd class="wide muted">{r.provenance.evaluation}</dd>}
+        </dl>
+      ))}
+    </Fold>
+  );
+}

@@ -1,0 +1,118 @@
+import { bytes, picture, seg } from './api';
+import { samplesOf, type Samples } from './tone';
+import type { ImageDescription, Manifest, UID, Window } from './types';
+
+/** One picture of a series: an instance and a frame of it. */
+export interface Slot { uid: UID; number: number; frame: number; desc: ImageDescription; windows: Window[]; bytes: number }
+
+export function slotsOf(m: Manifest): Slot[] {
+  const out: Slot[] = [];
+  m.instances.uids.forEach((uid, i) => {
+    const desc = m.images[m.instances.image[i] as number] as ImageDescription;
+    for (let f = 1; f <= Math.max(1, desc.frames); f++) {
+      out.push({ uid, number: m.instances.numbers[i] as number, frame: f, desc, windows: m.instances.windows[i] ?? [], bytes: m.instances.bytes[i] as number });
+    }
+  });
+  return out;
+}
+
+const memory = 400e6, parallel = 6, bigFrame = 2e6;
+let bytesPerSecond = 12.5e6; // measured as frames come; 100 Mb/s until then
+
+/** Loads the frames of one series: the wanted one first, then outward from it, six at a time. */
+export class Loader {
+  private kept = new Map<number, Samples>();
+  private previews = new Map<number, ImageBitmap>();
+  private running = new Map<number, AbortController>();
+  private failed = new Map<number, string>();
+  private wanted = 0;
+  private direction = 1;
+  private stopped = false;
+
+  /** changed is called when slot i has something new. */
+  constructor(readonly slots: Slot[], private changed: (i: number) => void) {}
+
+  samples(i: number): Samples | undefined { return this.kept.get(i); }
+  preview(i: number): ImageBitmap | undefined { return this.previews.get(i); }
+  error(i: number): string | undefined { return this.failed.get(i) ?? this.slots[i]?.desc.unviewable; }
+  get loaded(): number { return this.kept.size; }
+
+  want(i: number, previewSize: number): void {
+    this.direction = i < this.wanted ? -1 : 1;
+    this.wanted = i;
+    const s = this.slots[i];
+    if (!s || this.stopped) return;
+    if (!this.kept.has(i) && !this.previews.has(i) && (s.bytes > bigFrame || s.bytes / bytesPerSecond > 0.5)) void this.loadPreview(i, previewSize);
+    this.pump();
+  }
+
+  retry(i: number): void { this.failed.delete(i); this.changed(i); this.pump(); }
+
+  stop(): void {
+    this.stopped = true;
+    for (const c of this.running.values()) c.abort();
+    for (const b of this.previews.values()) b.close();
+    this.previews.clear(); this.kept.clear();
+  }
+
+  /** next is the nearest slot that is not here, the scroll direction first. */
+  private next(): number {
+    const room = Math.max(1, Math.floor(memory / Math.max(1, this.slots[this.wanted]?.bytes ?? 1)));
+    for (let d = 0; d < Math.min(this.slots.length, Math.max(1, Math.floor(room / 2))); d++) {
+      for (const i of d ? [this.wanted + d * this.direction, this.wanted - d * this.direction] : [this.wanted]) {
+        const s = this.slots[i];
+        if (s && !s.desc.unviewable && !this.kept.has(i) && !this.running.has(i) && !this.failed.has(i)) return i;
+      }
+    }
+    return -1;
+  }
+
+  private pump(): void {
+    while (!this.stopped && this.running.size < parallel) {
+      const i = this.next();
+      if (i < 0) return;
+      void this.load(i);
+    }
+  }
+
+  private async load(i: number): Promise<void> {
+    const s = this.slots[i] as Slot, control = new AbortController();
+    this.running.set(i, control);
+    try {
+      const start = performance.now();
+      const b = await bytes(`/instances/${seg(s.uid)}/frames/${s.frame}`, control.signal);
+      const seconds = (performance.now() - start) / 1000;
+      if (b.byteLength > 200_000 && seconds > 0) bytesPerSecond = bytesPerSecond * 0.7 + (b.byteLength / seconds) * 0.3;
+      if (this.stopped) return;
+      this.kept.set(i, samplesOf(s.desc, b));
+      this.evict();
+    } catch (e) {
+      if (!control.signal.aborted) this.failed.set(i, e instanceof Error ? e.message : String(e));
+    } finally {
+      this.running.delete(i);
+      if (!this.stopped) { this.changed(i); this.pump(); }
+    }
+  }
+
+  private async loadPreview(i: number, size: number): Promise<void> {
+    const s = this.slots[i] as Slot;
+    try {
+      const b = await picture(`/instances/${seg(s.uid)}/preview?frame=${s.frame}&w=${Math.min(2048, Math.max(256, Math.ceil(size / 256) * 256))}`);
+      if (this.stopped || this.kept.has(i)) { b.close(); return; }
+      this.previews.set(i, b);
+      this.changed(i);
+    } catch { /* the full frame is on its way and tells what is wrong */ }
+  }
+
+  /** evict drops what is farthest from the slot looked at, until memory holds the rest. */
+  private evict(): void {
+    let total = 0;
+    for (const s of this.kept.values()) total += s.byteLength;
+    const far = [...this.kept.keys()].sort((a, b) => Math.abs(b - this.wanted) - Math.abs(a - this.wanted));
+    for (const k of far) {
+      if (total <= memory || k === this.wanted) break;
+      total -= this.kept.get(k)?.byteLength ?? 0;
+      this.kept.delete(k);
+    }
+  }
+}

@@ -1,0 +1,142 @@
+import { useEffect, useState } from 'preact/hooks';
+import { APIError, get, seg, stream, write } from './api';
+import { moment, t } from './i18n';
+import type { AuditEvent, LedgerRow, Peer, Role, Session, Token, User } from './types';
+
+/** useList fetches a list and again when anything of that kind changes. */
+function useList<T>(path: string, kinds: string[]): { data: T | null; error: string; reload: () => void } {
+  const [data, setData] = useState<T | null>(null), [error, setError] = useState('');
+  const reload = (): void => { get<T>(path).then((d) => { setData(d); setError(''); }, (e: unknown) => setError(e instanceof APIError && e.status === 403 ? t('forbidden') : (e as Error).message)); };
+  useEffect(() => { reload(); return stream.listen((c) => { if (!c || kinds.includes(c.kind)) reload(); }); }, [path]);
+  return { data, error, reload };
+}
+
+export function Node({ session }: { session: Session }) {
+  const admin = session.user.role === 'admin';
+  return (
+    <main class="page">
+      <h1>{t('node')} <small class="muted">{session.node.ae_title} · {t('version2')} {session.node.version}</small></h1>
+      <Ledger />
+      <Peers admin={admin} />
+      {admin && <Users me={session.user.name} />}
+      {admin && <Tokens />}
+      {admin && <Audit />}
+    </main>
+  );
+}
+
+function Ledger() {
+  const { data, error } = useList<{ rows: LedgerRow[]; balanced: boolean }>('/ledger', ['study', 'report', 'delivery']);
+  return (
+    <article class="box"><h2>{t('ledger')}</h2>
+      {error && <p role="alert" class="bad">{error}</p>}
+      {data && <p class={data.balanced ? 'good' : 'bad'}>{data.balanced ? `✓ ${t('balanced')}` : `✕ ${t('unbalanced')}`}</p>}
+      <table><thead><tr><th scope="col">{t('kind')}</th><th scope="col">{t('state')}</th><th scope="col" class="right">{t('count')}</th><th scope="col" /></tr></thead>
+        <tbody>{(data?.rows ?? []).filter((r) => r.count > 0 || r.unaccounted).map((r) => <tr key={r.kind + r.state + (r.detail ?? '')} class={r.unaccounted ? 'bad' : ''}><td>{r.kind}</td><td>{r.state}</td><td class="num right">{r.count}</td><td>{r.detail}</td></tr>)}</tbody></table>
+    </article>
+  );
+}
+
+function Peers({ admin }: { admin: boolean }) {
+  const { data, error, reload } = useList<{ peers: Peer[] }>('/peers', ['peer']);
+  const [answers, setAnswers] = useState<Record<string, string>>({}), [failed, setFailed] = useState('');
+  const echo = async (name: string): Promise<void> => {
+    setAnswers((a) => ({ ...a, [name]: '…' }));
+    try {
+      const r = await write<{ ok: boolean; ms: number; error?: string }>('POST', `/peers/${seg(name)}/echo`);
+      setAnswers((a) => ({ ...a, [name]: r.ok ? `✓ ${t('answered', { n: r.ms.toFixed(0) })}` : `✕ ${r.error ?? ''}` }));
+    } catch (e) { setAnswers((a) => ({ ...a, [name]: (e as Error).message })); }
+  };
+  const act = async (f: () => Promise<unknown>): Promise<void> => { setFailed(''); try { await f(); reload(); } catch (e) { setFailed((e as Error).message); } };
+  const add = (e: Event): void => {
+    e.preventDefault();
+    const form = e.target as HTMLFormElement, d = new FormData(form);
+    void act(async () => {
+      await write('POST', '/peers', { name: d.get('name'), ae_title: d.get('ae'), host: d.get('host'), port: Number(d.get('port')), allow: d.getAll('allow'), deliver: d.getAll('deliver'), source: '' });
+      form.reset();
+    });
+  };
+  return (
+    <article class="box"><h2>{t('peers')}</h2>
+      {error && <p role="alert" class="muted">{error}</p>}
+      {data && <table><thead><tr><th scope="col">{t('name')}</th><th scope="col">{t('aeTitle')}</th><th scope="col">{t('address')}</th><th scope="col">{t('allow')}</th><th scope="col">{t('deliverTo')}</th><th scope="col">{t('source')}</th><th scope="col" /></tr></thead>
+        <tbody>{data.peers.map((p) => (
+          <tr key={p.name}><td><b>{p.name}</b></td><td class="num">{p.ae_title}</td><td class="num">{p.host}:{p.port}</td><td>{(p.allow ?? []).join(' ')}</td><td>{(p.deliver ?? []).join(' ')}</td><td class="muted">{p.source}</td>
+            <td class="acts"><span class="small" role="status">{answers[p.name]}</span><button onClick={() => void echo(p.name)}>{t('echo')}</button>{admin && p.source !== 'configuration' && <button onClick={() => void act(() => write('DELETE', `/peers/${seg(p.name)}`))}>{t('remove')}</button>}</td></tr>))}
+        </tbody></table>}
+      {admin && (
+        <form class="inline" onSubmit={add}>
+          <input name="name" placeholder={t('name')} aria-label={t('name')} required /><input name="ae" placeholder={t('aeTitle')} aria-label={t('aeTitle')} maxLength={16} required />
+          <input name="host" placeholder={t('host')} aria-label={t('host')} required /><input name="port" type="number" min={1} max={65535} placeholder="104" aria-label={t('port')} required />
+          {['store', 'query', 'retrieve', 'commit'].map((s) => <label key={s}><input type="checkbox" name="allow" value={s} defaultChecked={s === 'store'} />{s}</label>)}
+          {['sr'].map((s) => <label key={s}><input type="checkbox" name="deliver" value={s} />→ {s}</label>)}
+          <button>{t('add')}</button>
+        </form>
+      )}
+      {failed && <p role="alert" class="bad">{failed}</p>}
+    </article>
+  );
+}
+
+const roles: Role[] = ['radiologist', 'technologist', 'admin', 'service'];
+
+function Users({ me }: { me: string }) {
+  const { data, error, reload } = useList<{ users: User[] }>('/users', []);
+  const [failed, setFailed] = useState('');
+  const act = async (f: () => Promise<unknown>): Promise<void> => { setFailed(''); try { await f(); reload(); } catch (e) { setFailed((e as Error).message); } };
+  const add = (e: Event): void => {
+    e.preventDefault();
+    const form = e.target as HTMLFormElement, d = new FormData(form);
+    void act(async () => { await write('POST', '/users', { name: d.get('name'), full_name: d.get('full'), role: d.get('role'), disabled: false, password: d.get('password') }); form.reset(); });
+  };
+  return (
+    <article class="box"><h2>{t('users')}</h2>
+      {error && <p role="alert" class="bad">{error}</p>}
+      <table><thead><tr><th scope="col">{t('name')}</th><th scope="col">{t('fullName')}</th><th scope="col">{t('role')}</th><th scope="col" /></tr></thead>
+        <tbody>{(data?.users ?? []).map((u) => <tr key={u.name} class={u.disabled ? 'muted' : ''}><td><b>{u.name}</b></td><td>{u.full_name}</td><td>{u.role}{u.disabled ? ` · ${t('disabled')}` : ''}</td>
+          <td class="acts">{u.name !== me && <button onClick={() => void act(() => write('PATCH', `/users/${seg(u.name)}`, { disabled: !u.disabled }))}>{u.disabled ? t('enable') : t('disable')}</button>}</td></tr>)}</tbody></table>
+      <form class="inline" onSubmit={add} autocomplete="off">
+        <input name="name" placeholder={t('name')} aria-label={t('name')} required /><input name="full" placeholder="Kim^Ann^^Dr." aria-label={t('fullName')} />
+        <select name="role" aria-label={t('role')}>{roles.map((r) => <option key={r} value={r}>{r}</option>)}</select>
+        <input name="password" type="password" placeholder={t('password')} aria-label={t('password')} minLength={8} autocomplete="new-password" required /><button>{t('add')}</button>
+      </form>
+      {failed && <p role="alert" class="bad">{failed}</p>}
+    </article>
+  );
+}
+
+function Tokens() {
+  const { data, reload } = useList<{ tokens: Token[] }>('/tokens', []);
+  const [made, setMade] = useState(''), [failed, setFailed] = useState('');
+  const add = async (e: Event): Promise<void> => {
+    e.preventDefault();
+    const form = e.target as HTMLFormElement, d = new FormData(form);
+    setFailed('');
+    try { setMade((await write<{ token: string }>('POST', '/tokens', { name: d.get('name'), role: d.get('role') })).token); form.reset(); reload(); } catch (err) { setFailed((err as Error).message); }
+  };
+  return (
+    <article class="box"><h2>{t('tokens')}</h2>
+      <table><thead><tr><th scope="col">{t('name')}</th><th scope="col">{t('role')}</th><th scope="col">{t('when')}</th><th scope="col" /></tr></thead>
+        <tbody>{(data?.tokens ?? []).map((k) => <tr key={k.name}><td><b>{k.name}</b></td><td>{k.role}</td><td class="muted">{k.created_at}</td><td class="acts"><button onClick={() => write('DELETE', `/tokens/${seg(k.name)}`).then(reload, (e: unknown) => setFailed((e as Error).message))}>{t('remove')}</button></td></tr>)}</tbody></table>
+      <form class="inline" onSubmit={(e) => void add(e)}><input name="name" placeholder={t('name')} aria-label={t('name')} required /><select name="role" aria-label={t('role')}>{[...roles].reverse().map((r) => <option key={r} value={r}>{r}</option>)}</select><button>{t('add')}</button></form>
+      {made && <p role="status">{t('newToken')} <code>{made}</code></p>}
+      {failed && <p role="alert" class="bad">{failed}</p>}
+    </article>
+  );
+}
+
+function Audit() {
+  const [open, setOpen] = useState(false);
+  return <article class="box"><h2>{t('audit')}</h2>{open ? <AuditTable /> : <button onClick={() => setOpen(true)}>{t('audit')} …</button>}</article>;
+}
+
+function AuditTable() {
+  const { data, error } = useList<{ events: AuditEvent[] }>('/audit?limit=200', []);
+  return (
+    <>
+      {error && <p role="alert" class="bad">{error}</p>}
+      <table class="small"><thead><tr><th scope="col">{t('when')}</th><th scope="col">{t('who')}</th><th scope="col">{t('what')}</th><th scope="col">{t('study')}</th><th scope="col">{t('from')}</th></tr></thead>
+        <tbody>{(data?.events ?? []).map((e) => <tr key={e.id} class={e.failed ? 'bad' : ''}><td class="num">{moment(e.at)}</td><td>{e.actor}</td><td>{e.action} {e.object_id} <span class="muted">{e.detail}</span></td><td class="num break">{e.study_uid}</td><td class="num">{e.remote}</td></tr>)}</tbody></table>
+    </>
+  );
+}
