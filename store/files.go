@@ -21,13 +21,14 @@ import (
 	"github.com/radnode/radnode"
 )
 
-// Instance files lie in instances/<generation>/<two hex digits>/<name>. A
-// process opens a generation of its own and a new one every filesPerGeneration
-// files: ext4 is slow at creating files where many were deleted lately, and
-// the sweep looks only at generations that were open when a process died.
+// Instance files lie in instances/<generation>/<hex digit>/<name>. A process
+// opens a generation of its own and a new one every filesPerGeneration files:
+// ext4 is slow at creating files where many were deleted lately, and the sweep
+// looks only at generations that were open when a process died. Several
+// folders, because the file system locks a folder while it syncs it.
 const (
-	filesPerGeneration = 64 << 10
-	fan                = 256
+	filesPerGeneration = 16 << 10
+	fan                = 16
 	partSuffix         = ".part"
 	fileSuffix         = ".dcm"
 	openMark           = ".open" // in a generation that may hold files without rows; locked while its process lives
@@ -50,10 +51,9 @@ type generation struct {
 	name  string
 	path  string
 	mark  *os.File
-	left  int // files it may still take
-	users int // files being written
-	mu    sync.Mutex
-	dirs  [fan]*os.File // open for syncing; nil: not made yet
+	left  int           // files it may still take
+	users int           // files being written
+	dirs  [fan]*os.File // open for syncing
 }
 
 func (f *files) open(root string, trace func(string)) error {
@@ -76,8 +76,6 @@ func (f *files) close() error {
 }
 
 func (g *generation) close(clean bool) error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
 	var errs []error
 	for _, d := range g.dirs {
 		if d != nil {
@@ -87,7 +85,10 @@ func (g *generation) close(clean bool) error {
 	if clean {
 		errs = append(errs, os.Remove(filepath.Join(g.path, openMark)))
 	}
-	return errors.Join(append(errs, g.mark.Close())...)
+	if g.mark != nil {
+		errs = append(errs, g.mark.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // newGeneration makes the next free folder. Making it is atomic, so several
@@ -110,22 +111,40 @@ func (f *files) newGeneration() (*generation, error) {
 		if errors.Is(err, os.ErrExist) {
 			continue
 		}
+		if err == nil {
+			err = g.make()
+		}
+		if err == nil {
+			err = syncFolder(f.root)
+		}
 		if err != nil {
-			return nil, fileError(op, err)
-		}
-		g.mark, err = os.OpenFile(filepath.Join(g.path, openMark), os.O_CREATE|os.O_RDWR, 0o600)
-		if err != nil {
-			return nil, fileError(op, err)
-		}
-		if err := unix.Flock(int(g.mark.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-			return nil, fileError(op, errors.Join(err, g.mark.Close()))
-		}
-		if err := errors.Join(syncFolder(g.path), syncFolder(f.root)); err != nil {
-			return nil, fileError(op, errors.Join(err, g.mark.Close()))
+			return nil, fileError(op, errors.Join(err, g.close(false)))
 		}
 		return g, nil
 	}
 }
+
+// make marks the generation as open and makes its folders, all durable.
+func (g *generation) make() (err error) {
+	if g.mark, err = os.OpenFile(filepath.Join(g.path, openMark), os.O_CREATE|os.O_RDWR, 0o600); err != nil {
+		return err
+	}
+	if err := unix.Flock(int(g.mark.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return err
+	}
+	for n := range g.dirs {
+		path := filepath.Join(g.path, folderName(n))
+		if err := os.Mkdir(path, 0o700); err != nil {
+			return err
+		}
+		if g.dirs[n], err = os.Open(path); err != nil {
+			return err
+		}
+	}
+	return syncFolder(g.path)
+}
+
+func folderName(n int) string { return strconv.FormatInt(int64(n), fan) }
 
 // generations lists the generation folders in ascending order.
 func generations(root string) ([]string, error) {
@@ -150,8 +169,7 @@ func syncFolder(path string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// place takes the next place: a generation and one of its folders, made if it
-// is not there yet.
+// place takes the next place: a generation and one of its folders.
 func (f *files) place() (*generation, int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -184,25 +202,6 @@ func (f *files) release(g *generation) {
 	if g != f.current && g.users == 0 && g.left == 0 {
 		_ = g.close(true) // at worst the next start sweeps it again
 	}
-}
-
-// folder opens folder n of the generation, making it durable when new.
-func (g *generation) folder(n int) (*os.File, error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.dirs[n] != nil {
-		return g.dirs[n], nil
-	}
-	path := filepath.Join(g.path, fmt.Sprintf("%02x", n))
-	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
-		return nil, err
-	}
-	if err := syncFolder(g.path); err != nil {
-		return nil, err
-	}
-	d, err := os.Open(path)
-	g.dirs[n] = d
-	return d, err
 }
 
 // File is a file on its way into the store. Exactly one of Keep and Discard
@@ -245,13 +244,11 @@ func (s *Store) Create(uid radnode.UID) (*File, error) {
 }
 
 func (f *File) create(uid radnode.UID, n int) (err error) {
-	if f.dir, err = f.gen.folder(n); err != nil {
-		return err
-	}
+	f.dir = f.gen.dirs[n]
 	var salt [6]byte
 	_, _ = rand.Read(salt[:]) // never fails (crypto/rand)
 	base := string(uid) + "-" + hex.EncodeToString(salt[:]) + fileSuffix
-	f.name = filepath.Join(f.gen.name, fmt.Sprintf("%02x", n), base)
+	f.name = filepath.Join(f.gen.name, folderName(n), base)
 	f.part = filepath.Join(f.files.root, f.name+partSuffix)
 	if f.f, err = os.OpenFile(f.part, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600); err != nil {
 		return err
