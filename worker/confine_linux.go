@@ -22,6 +22,7 @@ func startConfined(cmd *exec.Cmd) error {
 	}
 	again := exec.Command(cmd.Path, cmd.Args[1:]...)
 	again.Env, again.Dir, again.WaitDelay = cmd.Env, cmd.Dir, cmd.WaitDelay
+	again.ExtraFiles = cmd.ExtraFiles
 	again.Stdin, again.Stdout, again.Stderr = cmd.Stdin, cmd.Stdout, cmd.Stderr
 	again.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	*cmd = *again

@@ -83,6 +83,7 @@ type Pool struct {
 	reloading      chan struct{} // holds a token while Reload is at work
 
 	mu      sync.Mutex
+	tensors []*call           // OpInfer calls that wait
 	skips   map[string]string // models left out: "id@version" and how they ended a worker
 	waiting int
 	healthy int
@@ -101,6 +102,9 @@ type Stats struct {
 	Retries   int64 `json:"retries"` // requests tried once more
 	Poison    int64 `json:"poison"`  // requests that ended two processes
 	Requests  int64 `json:"requests"`
+
+	Batches     int64 `json:"batches"`      // runs of Infer
+	BatchImages int64 `json:"batch_images"` // images in them
 }
 
 // call is one request on its way.
@@ -111,6 +115,9 @@ type call struct {
 	timeout time.Duration
 	done    chan answer
 	taken   atomic.Bool
+	claimed chan struct{} // closed when a slot has taken the call
+	infer   *InferRequest // for OpInfer
+	result  *InferResult  // set before done
 
 	// without changes the request so that it leaves out a part that ended two
 	// processes, for the reason given; false: it cannot. nil: never.
@@ -118,7 +125,13 @@ type call struct {
 }
 
 // claim makes sure that one slot serves the call.
-func (c *call) claim() bool { return c.taken.CompareAndSwap(false, true) }
+func (c *call) claim() bool {
+	if !c.taken.CompareAndSwap(false, true) {
+		return false
+	}
+	close(c.claimed)
+	return true
+}
 
 type answer struct {
 	body json.RawMessage
@@ -269,7 +282,7 @@ func (p *Pool) do(ctx context.Context, urgent bool, c *call) (json.RawMessage, e
 	p.mu.Lock()
 	p.waiting--
 	p.mu.Unlock()
-	if err != nil {
+	if err != nil && c.claim() {
 		return nil, err
 	}
 	a := <-c.done
@@ -294,6 +307,8 @@ func (p *Pool) hand(ctx context.Context, lane chan<- *call, c *call) error {
 	p.mu.Unlock()
 	select {
 	case lane <- c:
+		return nil
+	case <-c.claimed: // it goes with another one
 		return nil
 	case <-ctx.Done():
 		return radnode.Errorf(radnode.Canceled, op, "%w", ctx.Err())

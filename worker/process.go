@@ -32,6 +32,7 @@ type process struct {
 	exited  chan struct{} // closed when the process was waited for
 	memory  int64         // limit in bytes, 0: none
 	lastID  uint64
+	shared  []byte // memory that the child maps too
 
 	mu      sync.Mutex
 	reason  string // why we killed it, or how it ended
@@ -57,10 +58,12 @@ func launch(ctx context.Context, cfg *Config, skip []string) (*process, error) {
 	hello := make(chan Hello)
 	go p.read(out, hello)
 	if err := p.greet(ctx, hello, cfg.Timeouts.Start, stderr); err != nil {
+		p.release()
 		return nil, err
 	}
 	if p.hello.Error != "" || p.hello.Protocol != Protocol {
 		p.stop()
+		p.release()
 		if p.hello.Error == "" {
 			p.hello.Error = fmt.Sprintf("it speaks version %d of the protocol, the node version %d; install both from one build", p.hello.Protocol, Protocol)
 		}
@@ -121,8 +124,18 @@ func (p *process) start(cfg *Config) (*os.File, error) {
 		return nil, err
 	}
 	defer childOut.Close()
+	shared, memory, err := shareMemory(sharedSize)
+	if err != nil {
+		in.Close()
+		out.Close()
+		return nil, err
+	}
+	defer shared.Close()
+	p.shared = memory
 	p.cmd.Stdin, p.cmd.Stdout = childIn, childOut
+	p.cmd.ExtraFiles = []*os.File{shared} // SharedFile
 	if err := startConfined(p.cmd); err != nil {
+		unshareMemory(memory)
 		in.Close()
 		out.Close()
 		return nil, err
@@ -239,6 +252,12 @@ func (p *process) stop() {
 		p.kill("killed because it did not end")
 		<-p.exited
 	}
+}
+
+// release gives the shared memory of a process that has ended back.
+func (p *process) release() {
+	unshareMemory(p.shared)
+	p.shared = nil
 }
 
 // errDied reports that the process ended instead of answering.

@@ -38,7 +38,11 @@ func (s *slot) run(ctx context.Context) {
 		switch {
 		case ok && c.claim():
 			wait = 0
-			s.serve(ctx, c)
+			if c.infer != nil {
+				s.serveTensors(ctx, c)
+			} else {
+				s.serve(ctx, c)
+			}
 		case !ok && ctx.Err() == nil:
 			// It ended while it had nothing to do: start another, but not in a
 			// tight circle.
@@ -99,6 +103,7 @@ func (s *slot) drop() {
 		return
 	}
 	s.proc.stop()
+	s.proc.release()
 	s.proc = nil
 	s.pool.mu.Lock()
 	s.pool.healthy--

@@ -92,7 +92,7 @@ func newCall(ctx context.Context, op string, body any, timeout time.Duration) (*
 	if err != nil {
 		return nil, radnode.Errorf(radnode.Internal, op, "%w", err)
 	}
-	return &call{ctx: ctx, op: op, body: raw, timeout: timeout, done: make(chan answer, 1)}, nil
+	return &call{ctx: ctx, op: op, body: raw, timeout: timeout, done: make(chan answer, 1), claimed: make(chan struct{})}, nil
 }
 
 // ask sends a request for which somebody waits at a screen.

@@ -14,6 +14,7 @@ type server struct {
 	registry  *registry // nil: the runtime could not be opened
 	noRuntime error     // why
 	frame     frame     // reused from request to request
+	shared    []byte    // the memory shared with the node, once it is mapped
 }
 
 // operation turns the body of a request into an answer.
@@ -27,6 +28,7 @@ var operations = map[string]operation{
 	worker.OpDescribe: decoded(func(s *server, ctx context.Context, r worker.DescribeRequest) (any, error) {
 		return s.describe(ctx, r.Path)
 	}),
+	worker.OpInfer:  decoded(func(s *server, ctx context.Context, r worker.InferOrder) (any, error) { return s.infer(ctx, r) }),
 	worker.OpModels: decoded(func(s *server, _ context.Context, _ struct{}) (any, error) { return s.models() }),
 }
 

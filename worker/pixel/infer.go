@@ -1,0 +1,82 @@
+package pixel
+
+import (
+	"context"
+	"unsafe"
+
+	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/inference"
+	"github.com/radnode/radnode/worker"
+)
+
+// infer runs a model on the tensors in the shared memory, straight from there,
+// and puts the outputs behind them.
+func (s *server) infer(ctx context.Context, r worker.InferOrder) (*worker.InferResult, error) {
+	const op = "infer"
+	if s.registry == nil {
+		return nil, s.noRuntime
+	}
+	if err := s.mapShared(); err != nil {
+		return nil, err
+	}
+	run, refused, err := s.registry.choose([]string{r.Model})
+	if err != nil {
+		return nil, err
+	}
+	if len(run) == 0 {
+		return nil, radnode.Errorf(radnode.Unavailable, op, "%s", refused[0].Gate.Reasons[0])
+	}
+	c := run[0]
+	if r.Images < 1 || r.Bytes != 4*r.Images*c.manifest.Input.Size() || r.Bytes > worker.OutputOffset {
+		return nil, radnode.Errorf(radnode.Invalid, op, "%d bytes are not %d images of %v float32 values", r.Bytes, r.Images, c.manifest.Input.Shape(1)[1:])
+	}
+	if err := worker.Doing(ctx, worker.DoingModel+name(c.manifest)); err != nil {
+		return nil, err
+	}
+	input := unsafe.Slice((*float32)(unsafe.Pointer(&s.shared[0])), r.Bytes/4)
+	out, err := c.model.Run(ctx, r.Images, input)
+	if err != nil {
+		return nil, err
+	}
+	result := &worker.InferResult{Model: c.ref(), Device: c.model.Device()}
+	return result, s.place(result, c, r.Images, out)
+}
+
+// mapShared maps the shared memory at its first use: most workers of the
+// command line never need it.
+func (s *server) mapShared() error {
+	if s.shared != nil {
+		return nil
+	}
+	memory, err := worker.OpenShared()
+	if err != nil {
+		return radnode.Errorf(radnode.Internal, "infer", "the shared memory cannot be mapped: %w", err)
+	}
+	s.shared = memory
+	return nil
+}
+
+// place copies the outputs into the shared memory and says where they are.
+func (s *server) place(result *worker.InferResult, c *classifier, images int, out *inference.Output) error {
+	type part struct {
+		name   string
+		shape  []int64
+		values []float32
+	}
+	n, labels := int64(images), int64(out.Labels)
+	parts := []part{{c.manifest.Outputs.Probabilities, []int64{n, labels}, out.Probabilities}}
+	if out.HeatRows > 0 {
+		parts = append(parts, part{c.manifest.Outputs.Heatmap, []int64{n, labels, int64(out.HeatRows), int64(out.HeatColumns)}, out.Heat})
+	}
+	at := worker.OutputOffset
+	for _, p := range parts {
+		raw := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(p.values))), 4*len(p.values))
+		if at+len(raw) > len(s.shared) {
+			return radnode.Errorf(radnode.TooLarge, "infer", "the outputs of %d images exceed the shared memory; send fewer at once", images)
+		}
+		copy(s.shared[at:], raw)
+		result.Outputs = append(result.Outputs, worker.Tensor{Name: p.name, Shape: p.shape, Offset: at, Bytes: len(raw)})
+		at += len(raw)
+	}
+	return nil
+}
