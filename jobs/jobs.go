@@ -57,7 +57,7 @@ type Reader interface {
 type Job struct {
 	Kind       string
 	Key        string
-	Attempts   int       // attempts that failed or were cut off before this one
+	Attempts   int       // failed attempts before this one
 	Error      string    // of the last attempt
 	CreatedAt  time.Time // when it was first asked for
 	generation int64

@@ -94,10 +94,11 @@ func Jitter(d time.Duration) time.Duration {
 // Start puts back what this node ran when it ended, and begins to work.
 func (q *Queue) Start(ctx context.Context) error {
 	err := q.opts.Write(ctx, func(ctx context.Context, tx Tx) error {
-		// An attempt that was cut off counts: a job that ends the node must
-		// not do so for ever.
-		_, err := tx.ExecContext(ctx, `UPDATE jobs SET state = 'queued', owner = '', attempts = attempts + 1,
-  error = 'the node ended during the attempt', updated_at = $1 WHERE state = 'running' AND owner = $2`, time.Now().UnixMicro(), q.opts.Owner)
+		// The attempt does not count: what may be dangerous to the process
+		// (pixels, models) runs in processes of its own, so that the end of
+		// the node was hardly this job's doing.
+		_, err := tx.ExecContext(ctx, `UPDATE jobs SET state = 'queued', owner = '', error = 'the node ended during the attempt',
+  updated_at = $1 WHERE state = 'running' AND owner = $2`, time.Now().UnixMicro(), q.opts.Owner)
 		return err
 	})
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 
 const (
 	// maxAttempts is how often a study is tried that fails for an unknown
-	// reason or ends the node.
+	// reason.
 	maxAttempts = 5
 	// waitForWorker is the pause when no worker or no room is there; such
 	// failures are nobody's fault and do not count.

@@ -74,11 +74,17 @@ func (i image) dataset() *dicom.Dataset {
 
 func (i image) bytes(tb testing.TB) []byte {
 	tb.Helper()
-	var b bytes.Buffer
-	if err := dicom.Write(&b, i.dataset(), explicitLE); err != nil {
+	b, err := encode(i)
+	if err != nil {
 		tb.Fatal(err)
 	}
-	return b.Bytes()
+	return b
+}
+
+func encode(i image) ([]byte, error) {
+	var b bytes.Buffer
+	err := dicom.Write(&b, i.dataset(), explicitLE)
+	return b.Bytes(), err
 }
 
 func newImage() image {

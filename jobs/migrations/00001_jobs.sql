@@ -5,7 +5,7 @@ CREATE TABLE jobs (
   state TEXT NOT NULL,                 -- queued | running
   run_at BIGINT NOT NULL,              -- microseconds since 1970 UTC
   generation BIGINT NOT NULL,          -- counts how often the job was asked for
-  attempts BIGINT NOT NULL,            -- failed or cut off since it was last asked for
+  attempts BIGINT NOT NULL,            -- failed since it was last asked for
   error TEXT NOT NULL,                 -- of the last attempt
   owner TEXT NOT NULL,                 -- who runs it
   created_at BIGINT NOT NULL,
