@@ -88,16 +88,16 @@ func inflateAll(r io.Reader, lim Limits) ([]byte, error) {
 // readDeflated reads a deflated data set from a file. It is inflated twice
 // where the pixels are wanted: first as a stream for the header, here to know
 // its length and the place of the pixels.
-func readDeflated(f *File, src *source, declared TransferSyntax, lim Limits, w *warnings) error {
+func readDeflated(f *File, src *source, declared TransferSyntax, lim Limits, w *warnings) (*File, error) {
 	z, err := newInflater(src.br, lim)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	inner, release := newSource(z, nil, streamEnd)
 	defer release()
 	found, err := sniff(inner, declared, true, w)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	return readBody(f, newReader(inner, found, lim, w))
 }

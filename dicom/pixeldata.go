@@ -14,6 +14,9 @@ func (r *reader) pixelData(d *Dataset, h header) error {
 		r.stopped = true
 		return nil
 	}
+	if r.pixels != nil {
+		return radnode.Errorf(radnode.Invalid, readOp, "the object has pixel data twice")
+	}
 	p := &PixelData{Tag: h.tag, VR: h.kind.vr, Offset: r.off, BigEndian: r.big}
 	r.pixels = p
 	if err := p.extendedOffsets(d); err != nil {
@@ -26,6 +29,7 @@ func (r *reader) pixelData(d *Dataset, h header) error {
 		}
 		err := r.fragments(p)
 		p.Length = r.off - p.Offset
+		r.behind = err == nil
 		return err
 	}
 	if r.enc {
@@ -36,7 +40,9 @@ func (r *reader) pixelData(d *Dataset, h header) error {
 		r.warn.add("pixel data are truncated: %d of %d bytes", l, p.Length)
 		p.Length, p.Truncated = l, true
 	}
-	return r.skip(p.Length)
+	err := r.skip(p.Length)
+	r.behind = err == nil
+	return err
 }
 
 // extendedOffsets reads the Extended Offset Table (PS3.5 A.4, PS3.3 C.7.6.3.1.8).

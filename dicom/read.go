@@ -3,7 +3,6 @@ package dicom
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"io"
 
 	"github.com/radnode/radnode"
@@ -26,7 +25,7 @@ func readFile(ra io.ReaderAt, size int64, lim Limits) (*File, error) {
 	f.DatasetOffset = src.off
 	declared, known := LookupTransferSyntax(f.TransferSyntax)
 	if known && declared.Deflated {
-		return f, readDeflated(f, src, declared, lim, w)
+		return readDeflated(f, src, declared, lim, w)
 	}
 	if !known && f.TransferSyntax != "" {
 		w.add("unknown transfer syntax %s", f.TransferSyntax)
@@ -43,22 +42,25 @@ func readFile(ra io.ReaderAt, size int64, lim Limits) (*File, error) {
 		return nil, err
 	}
 	f.TransferSyntax = found.UID
-	return f, readBody(f, newReader(src, found, lim, w))
+	return readBody(f, newReader(src, found, lim, w))
 }
 
-// readBody reads the data set, with the elements behind the pixel data.
-func readBody(f *File, r *reader) error {
+// readBody reads the data set, with the elements behind the pixel data. Those
+// are padding and signatures; that they cannot be read is no reason to lose
+// the image.
+func readBody(f *File, r *reader) (*File, error) {
 	d := &Dataset{warnings: r.warn}
 	f.Dataset = d
-	err := r.dataset(d, endUndefined, 0)
+	err := r.in(r.dataset(d, endUndefined, 0), 0)
 	f.PixelData = r.pixels
-	if err != nil && r.pixels != nil && r.off > r.pixels.Offset+r.pixels.Length && !errors.Is(err, errTruncated) {
-		if radnode.CodeOf(err) == radnode.Invalid {
-			r.warn.add("what follows the pixel data cannot be read: %s", radnode.MessageOf(err))
-			return nil
-		}
+	if r.behind && radnode.CodeOf(err) == radnode.Invalid {
+		r.warn.add("what follows the pixel data cannot be read: %s", radnode.MessageOf(err))
+		err = nil
 	}
-	return r.in(err, 0)
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
 }
 
 // readMeta reads preamble and group 0002, both of which real files may lack.

@@ -33,6 +33,7 @@ type reader struct {
 	values   []byte // chunk that small values are cut from
 	elements []Element
 	pixels   *PixelData
+	behind   bool // the pixel data were passed
 	stopped  bool // pixel data or Limits.Until were met
 }
 

@@ -211,24 +211,21 @@ func (b *builder) content() *sr.MeasurementReport {
 }
 
 // observer is the one device that made the observations: the model where there
-// is one, else the node that ran them all.
+// is one, else the node that ran them all. It agrees with an item of the
+// contributing equipment (IHE AIR Table 6.5.3.1-1).
 func (b *builder) observer() *sr.DeviceObserver {
 	e := b.device()
+	if len(b.models) == 1 {
+		e = b.equipment(b.models[0])
+	}
 	return &sr.DeviceObserver{UID: e.UID, Name: cmp.Or(b.Station, Manufacturer), Manufacturer: e.Manufacturer, Model: e.Model}
 }
 
-// device is the equipment that wrote the document, in agreement with the
-// observer and one item of the contributing equipment (IHE AIR Table
-// 6.5.3.1-1).
+// device is the equipment that wrote the document: the same for all documents
+// of a series.
 func (b *builder) device() sr.Equipment {
-	e := sr.Equipment{Manufacturer: Manufacturer, Model: "radnode", Versions: []string{b.Software}, UID: NodeUID(b.Software, b.Station), Station: b.Station,
+	return sr.Equipment{Manufacturer: Manufacturer, Model: "radnode", Versions: []string{b.Software}, UID: NodeUID(b.Software, b.Station), Station: b.Station,
 		Contribution: "Ran the models and wrote this document"}
-	if len(b.models) == 1 {
-		m := b.equipment(b.models[0])
-		m.Station = b.Station
-		return m
-	}
-	return e
 }
 
 func (b *builder) equipment(m model) sr.Equipment {
@@ -287,9 +284,7 @@ func (b *builder) document(class radnode.UID, root *sr.Item) *sr.Document {
 	for _, m := range b.models {
 		d.Equipment = append(d.Equipment, b.equipment(m))
 	}
-	if len(b.models) != 1 {
-		d.Equipment = append(d.Equipment, b.device())
-	}
+	d.Equipment = append(d.Equipment, b.device())
 	if b.private {
 		d.PrivateSchemes = []sr.CodingScheme{privateScheme}
 	}

@@ -165,12 +165,10 @@ func soundItem(it *dicom.Dataset) bool {
 }
 
 func (d *Document) series(ds *dicom.Dataset) {
-	date, clock := dateTime(d.Now)
+	// No series date: every document of the series would have another one.
 	ds.SetText(dicom.Modality, "SR")
 	ds.SetUID(dicom.SeriesInstanceUID, d.SeriesInstanceUID)
 	ds.SetInts(dicom.SeriesNumber, d.SeriesNumber)
-	ds.SetText(dicom.SeriesDate, date)
-	ds.SetText(dicom.SeriesTime, clock)
 	if d.SeriesDescription != "" {
 		ds.SetText(dicom.SeriesDescription, shortened(d.SeriesDescription, 64))
 	}
