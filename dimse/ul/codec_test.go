@@ -2,7 +2,9 @@ package ul_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -179,10 +181,19 @@ func TestReceivingRefusesWhatCannotBeTrusted(t *testing.T) {
 }
 
 func TestSecretsDoNotPrint(t *testing.T) {
-	id := full().User.Identity
-	for _, s := range []string{id.String(), id.GoString()} {
-		if strings.Contains(s, "secret") || strings.Contains(s, "115") {
-			t.Errorf("prints %q", s)
+	rq := full()
+	asJSON, err := json.Marshal(rq)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []string{
+		fmt.Sprint(rq.User.Identity), fmt.Sprintf("%+v", *rq.User.Identity), fmt.Sprintf("%#v", rq.User.Identity), string(asJSON),
+	} {
+		// As text, as numbers, as base64.
+		for _, secret := range []string{"secret", "115", "c2VjcmV0"} {
+			if strings.Contains(s, secret) {
+				t.Errorf("prints %q", s)
+			}
 		}
 	}
 }

@@ -70,7 +70,7 @@ type UserIdentity struct {
 }
 
 // String names the kind of identity and nothing of its content.
-func (u *UserIdentity) String() string {
+func (u UserIdentity) String() string {
 	if int(u.Type) < len(identityTypes) && identityTypes[u.Type] != "" {
 		return identityTypes[u.Type]
 	}
@@ -78,7 +78,10 @@ func (u *UserIdentity) String() string {
 }
 
 // GoString keeps the secret out of %#v as well.
-func (u *UserIdentity) GoString() string { return u.String() }
+func (u UserIdentity) GoString() string { return u.String() }
+
+// MarshalText keeps it out of JSON and structured logs.
+func (u UserIdentity) MarshalText() ([]byte, error) { return []byte(u.String()), nil }
 
 var identityTypes = [...]string{
 	IdentityUsername: "user name",
