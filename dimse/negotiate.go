@@ -34,7 +34,7 @@ func (s *Server) choose(k kind, proposed []string) (string, bool) {
 func (s *Server) negotiate(ctx context.Context, a *Association, rq *ul.AssociateRQ) (*ul.AssociateAC, error) {
 	ac := &ul.AssociateAC{Contexts: make([]ul.ContextAC, len(rq.Contexts))}
 	for i, c := range rq.Contexts {
-		ac.Contexts[i] = s.answerContext(c)
+		ac.Contexts[i] = s.answerContext(ctx, a, rq, c)
 	}
 	u := &ac.User
 	u.ImplementationClassUID = string(dicom.ImplementationClass)
@@ -46,7 +46,7 @@ func (s *Server) negotiate(ctx context.Context, a *Association, rq *ul.Associate
 	}
 	for _, r := range rq.User.Roles {
 		if proposes(rq, r.SOPClassUID) {
-			u.Roles = append(u.Roles, s.answerRole(r))
+			u.Roles = append(u.Roles, s.answerRole(ctx, a, r))
 		}
 	}
 	for _, x := range rq.User.Extended {
@@ -81,10 +81,14 @@ func proposes(rq *ul.AssociateRQ, class string) bool {
 		slices.ContainsFunc(rq.Contexts, func(c ul.ContextRQ) bool { return c.AbstractSyntax == class })
 }
 
-func (s *Server) answerContext(c ul.ContextRQ) ul.ContextAC {
+func (s *Server) answerContext(ctx context.Context, a *Association, rq *ul.AssociateRQ, c ul.ContextRQ) ul.ContextAC {
 	answer := ul.ContextAC{ID: c.ID, Result: ul.AbstractSyntaxNotSupported, TransferSyntax: string(ImplicitVRLittleEndian)}
 	k := s.kindOf(radnode.UID(c.AbstractSyntax))
 	if k == 0 {
+		return answer
+	}
+	if !s.allows(ctx, a, serviceOf[k]) && !s.storesBack(ctx, a, rq, c.AbstractSyntax, k) {
+		answer.Result = ul.UserRejection
 		return answer
 	}
 	answer.Result = ul.TransferSyntaxesNotSupported
@@ -94,16 +98,23 @@ func (s *Server) answerContext(c ul.ContextRQ) ul.ContextAC {
 	return answer
 }
 
+// storesBack reports whether a storage context is for the objects of a C-GET:
+// who may retrieve may provide storage without the right to store here.
+func (s *Server) storesBack(ctx context.Context, a *Association, rq *ul.AssociateRQ, class string, k kind) bool {
+	role, ok := rq.User.Role(class)
+	return k == kindStorage && ok && s.answerRole(ctx, a, role).SCP
+}
+
 // answerRole accepts what was proposed and can be played (PS3.7 D.3.3.4): the
 // requestor may provide a class only where this side can use it, storage as
 // the answer to its C-GET, and storage commitment to report.
-func (s *Server) answerRole(r ul.RoleSelection) ul.RoleSelection {
+func (s *Server) answerRole(ctx context.Context, a *Association, r ul.RoleSelection) ul.RoleSelection {
 	k := s.kindOf(radnode.UID(r.SOPClassUID))
 	answer := ul.RoleSelection{SOPClassUID: r.SOPClassUID, SCU: r.SCU && k != 0}
 	switch k {
 	case kindStorage:
-		answer.SCU = r.SCU && s.cfg.Store != nil
-		answer.SCP = r.SCP && s.cfg.Retrieve != nil
+		answer.SCU = r.SCU && s.cfg.Store != nil && s.allows(ctx, a, ServiceStore)
+		answer.SCP = r.SCP && s.cfg.Retrieve != nil && s.allows(ctx, a, ServiceRetrieve)
 	case kindCommitment:
 		answer.SCU = r.SCU && s.cfg.Commit != nil
 		answer.SCP = r.SCP && s.cfg.Reports != nil

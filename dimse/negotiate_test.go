@@ -1,6 +1,8 @@
 package dimse_test
 
 import (
+	"context"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -86,5 +88,36 @@ func TestRolesAndStorageLevelAreAnswered(t *testing.T) {
 	// PS3.4 B.3.1.4.1: level 2, signatures kept, no coercion.
 	if diff := cmp.Diff([]byte{2, 0, 3, 0, 0, 0}, u.Extended[0].Information); diff != "" {
 		t.Errorf("storage level (-want +got):\n%s", diff)
+	}
+}
+
+func TestAPeerUsesOnlyTheServicesItMay(t *testing.T) {
+	a := newArchive(t, 1, 3, 10)
+	cfg := a.config()
+	cfg.Allow = func(_ context.Context, _ *dimse.Association, s dimse.Service) bool { return s == dimse.ServiceRetrieve }
+	address, _ := startServer(t, cfg)
+	explicit := []radnode.UID{dimse.ExplicitVRLittleEndian}
+	c := dial(t, address, []dimse.Proposal{
+		{SOPClassUID: dimse.StudyRootFind, TransferSyntaxes: explicit},
+		{SOPClassUID: dimse.StudyRootMove, TransferSyntaxes: explicit},
+		{SOPClassUID: secondaryCapture, TransferSyntaxes: explicit},
+		{SOPClassUID: dimse.ModalityPerformedStep, TransferSyntaxes: explicit},
+	})
+	var got []ul.ContextResult
+	for _, o := range c.Outcomes() {
+		got = append(got, o.Result)
+	}
+	if diff := cmp.Diff([]ul.ContextResult{ul.UserRejection, ul.Acceptance, ul.UserRejection, ul.UserRejection}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	// The right to retrieve includes storage on the way back, and no more.
+	c = dial(t, address, dimse.GetContexts(dimse.StudyRootGet, []radnode.UID{secondaryCapture}, explicit))
+	var store uids
+	result, err := c.Get(context.Background(), dimse.StudyRootGet, studyIdentifier("1.2.826.1.1"), &store, nil)
+	if err != nil || result.SubOperations.Completed != 3 {
+		t.Errorf("get: %+v %v", result, err)
+	}
+	if _, err := c.Store(context.Background(), object("1.2.3"), strings.NewReader("x")); radnode.CodeOf(err) != radnode.Unsupported {
+		t.Errorf("store: %v", err)
 	}
 }

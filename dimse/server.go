@@ -39,6 +39,10 @@ type ServerConfig struct {
 	// Authorize decides whether an association may stand; nil lets everyone
 	// in. The node's allow-list of peers lives there.
 	Authorize func(ctx context.Context, a *Association, rq *ul.AssociateRQ) *ul.Reject
+	// Allow decides which services a peer may use; its presentation contexts
+	// for others are rejected. nil allows all. It is asked while the
+	// association is negotiated.
+	Allow func(ctx context.Context, a *Association, service Service) bool
 	// Identify checks the user identity that a peer offers; an error refuses
 	// the association. The response is sent if the peer asked for one. nil:
 	// identities are neither checked nor answered (PS3.7 D.3.3.7).

@@ -1,6 +1,8 @@
 package dimse
 
 import (
+	"context"
+
 	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/dicom"
 )
@@ -57,6 +59,37 @@ var serviceClasses = map[radnode.UID]kind{
 	StudyRootGet:               kindGet,
 	ModalityWorklistFind:       kindWorklist,
 	ModalityPerformedStep:      kindPerformedStep,
+}
+
+// Service is a right that a peer can be given.
+type Service string
+
+// The services of a Server.
+const (
+	ServiceEcho     Service = "echo"
+	ServiceStore    Service = "store"
+	ServiceQuery    Service = "query"
+	ServiceRetrieve Service = "retrieve" // C-MOVE and C-GET
+	ServiceWorklist Service = "worklist"
+	ServiceCommit   Service = "commit" // requests and reports
+	ServiceSteps    Service = "mpps"
+)
+
+// serviceOf names the right that each kind of SOP class needs.
+var serviceOf = map[kind]Service{
+	kindVerification:  ServiceEcho,
+	kindStorage:       ServiceStore,
+	kindFind:          ServiceQuery,
+	kindMove:          ServiceRetrieve,
+	kindGet:           ServiceRetrieve,
+	kindWorklist:      ServiceWorklist,
+	kindCommitment:    ServiceCommit,
+	kindPerformedStep: ServiceSteps,
+}
+
+// allows reports whether a peer may use a service.
+func (s *Server) allows(ctx context.Context, a *Association, service Service) bool {
+	return s.cfg.Allow == nil || s.cfg.Allow(ctx, a, service)
 }
 
 // kindOf tells how a SOP class is handled; 0: not at all.

@@ -116,6 +116,9 @@ func (x *session) storeObject(ctx context.Context, r *request, data io.Reader) e
 	if cfg.Store == nil || x.server.kindOf(radnode.UID(r.context.AbstractSyntax)) != kindStorage {
 		return &StatusError{Status: StatusSOPClassNotSupported}
 	}
+	if !r.context.RequestorSCU { // negotiated for the objects of a C-GET only
+		return &StatusError{Status: StatusNotAuthorized, Comment: "storage was not negotiated in this direction"}
+	}
 	req, err := newStoreRequest(r)
 	if err != nil {
 		return err
