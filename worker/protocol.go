@@ -24,7 +24,7 @@ const (
 	OpRender   = "render"
 	OpDescribe = "describe"
 	OpModels   = "models"
-	OpReload   = "reload"
+	OpVerify   = "verify"
 	OpInfer    = "infer"
 
 	opCancel = "cancel" // stop the request under way; it is still answered

@@ -23,6 +23,7 @@ type classifier struct {
 	manifest   *models.Manifest
 	model      *inference.Model
 	pipeline   *preprocess.Pipeline
+	source     *models.Package
 	withValues bool // a step asks for modality values
 	tensor     []float32
 }
@@ -159,7 +160,7 @@ func (r *registry) load(ctx context.Context, p packaged) error {
 		return err
 	}
 	c := &classifier{
-		manifest: m, model: model, pipeline: pipeline,
+		manifest: m, model: model, pipeline: pipeline, source: p.Package,
 		withValues: asksForValues(m.Pipeline), tensor: make([]float32, m.Input.Size()),
 	}
 	r.ready = append(r.ready, c)

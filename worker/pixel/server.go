@@ -29,6 +29,7 @@ var operations = map[string]operation{
 		return s.describe(ctx, r.Path)
 	}),
 	worker.OpInfer:  decoded(func(s *server, ctx context.Context, r worker.InferOrder) (any, error) { return s.infer(ctx, r) }),
+	worker.OpVerify: decoded(func(s *server, ctx context.Context, _ struct{}) (any, error) { return s.verify(ctx) }),
 	worker.OpModels: decoded(func(s *server, _ context.Context, _ struct{}) (any, error) { return s.models() }),
 }
 
@@ -56,4 +57,40 @@ func (s *server) models() (any, error) {
 		return nil, s.noRuntime
 	}
 	return append([]worker.ModelStatus{}, s.registry.statuses...), nil
+}
+
+// verify runs the reference cases of every model again.
+func (s *server) verify(ctx context.Context) ([]worker.Verification, error) {
+	if s.registry == nil {
+		return nil, s.noRuntime
+	}
+	out := []worker.Verification{}
+	for _, c := range s.registry.ready {
+		one := worker.Verification{Model: name(c.manifest), Device: c.model.Device()}
+		if len(c.manifest.References) == 0 {
+			one.Reason = "the package has no reference cases"
+			out = append(out, one)
+			continue
+		}
+		deviations, err := c.model.Verify(ctx, c.source)
+		if err != nil {
+			one.Reason = err.Error()
+			out = append(out, one)
+			continue
+		}
+		for _, ref := range c.manifest.References {
+			one.Case, one.Deviation, one.Tolerance = ref.Name, deviations[ref.Name], ref.Tolerance
+			one.OK, one.Reason = one.Deviation <= one.Tolerance, ""
+			if !one.OK {
+				one.Reason = "it is off by more than its tolerance"
+			}
+			out = append(out, one)
+		}
+	}
+	for _, status := range s.registry.statuses {
+		if status.State == worker.ModelRefused {
+			out = append(out, worker.Verification{Model: status.ID + "@" + status.Version, Reason: status.Reason})
+		}
+	}
+	return out, nil
 }
