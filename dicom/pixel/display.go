@@ -104,6 +104,9 @@ func (im *Image) checkDisplay(f *Frame, n int) error {
 	if want := f.Rows * f.Columns * f.Samples * f.BitsAllocated / 8; len(f.Pix) != want || f.Samples != im.Samples {
 		return radnode.Errorf(radnode.Invalid, opDisplay, "the frame does not belong to this image")
 	}
+	if f.Samples == 3 && f.Photometric != RGB {
+		return radnode.Errorf(radnode.Invalid, opDisplay, "%s is not for display: decode the frame to RGB", f.Photometric)
+	}
 	return nil
 }
 

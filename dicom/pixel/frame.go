@@ -72,7 +72,16 @@ func (im *Image) DecodeStored(ctx context.Context, n int, dst *Frame) error {
 	if im.codec == nil {
 		return im.readNative(n, dst, false)
 	}
-	return im.decodeCoded(ctx, n, dst)
+	limited, stop := ctx, context.CancelFunc(func() {})
+	if im.lim.FrameTime > 0 {
+		limited, stop = context.WithTimeout(ctx, im.lim.FrameTime)
+	}
+	defer stop()
+	err := im.decodeCoded(limited, n, dst)
+	if err != nil && ctx.Err() == nil && limited.Err() != nil {
+		return radnode.Errorf(radnode.TooLarge, opDecode, "frame %d took longer than the limit of %v", n+1, im.lim.FrameTime)
+	}
+	return err
 }
 
 // decodeCoded decodes an encapsulated frame through its codec.

@@ -2,6 +2,7 @@ package pixel
 
 import (
 	"math"
+	"time"
 
 	"github.com/radnode/radnode"
 )
@@ -15,7 +16,10 @@ type Limits struct {
 	Ratio      int64 // expansion of a codestream whose coding has no bound of its own, above FreeBytes
 	FreeBytes  int64 // decoded size up to which Ratio does not apply: a blank frame may be tiny
 	Entries    int   // entries of one look-up table (PS3.3 C.11.1.1: 65536)
-	Overlays   int64 // bytes of one overlay plane
+	Overlays   int64 // pixels of one overlay plane
+	// FrameTime bounds the decoding of one frame; 0: no bound. The codecs in C
+	// cannot be stopped from inside: there the worker's own limit counts.
+	FrameTime time.Duration
 }
 
 // DefaultLimits fit every modality known to us; the largest mammograms,
@@ -29,6 +33,7 @@ var DefaultLimits = Limits{
 	FreeBytes:  64 << 20,
 	Entries:    65536,
 	Overlays:   64 << 20,
+	FrameTime:  30 * time.Second,
 }
 
 // maxEdge is the largest value of Rows and Columns, both US (PS3.3 C.7.6.3).

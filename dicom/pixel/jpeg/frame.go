@@ -69,7 +69,11 @@ func ceilDiv(a, b int) int { return (a + b - 1) / b }
 // layOut computes the component sizes (T.81 A.1.1, A.2.4) and allocates.
 func (d *decoder) layOut() error {
 	h := d.header
+	left := int64(len(d.src)-d.pos) * 8
 	if h.Lossless {
+		if int64(h.Rows)*int64(h.Columns)*int64(h.Components) > left {
+			return errShort // a sample takes at least one bit
+		}
 		if d.hmax != 1 || d.vmax != 1 {
 			if len(d.comps) > 1 {
 				return radnode.Errorf(radnode.Unsupported, op, "subsampled lossless pictures are not decoded here")
@@ -91,6 +95,9 @@ func (d *decoder) layOut() error {
 		c.across, c.down = mcusX*c.h, mcusY*c.v
 		c.stride = 8 * c.across
 		total += int64(c.across) * int64(c.down) * 64 * 2
+	}
+	if !d.process.progressive && total/128*2 > left {
+		return errShort // a block takes at least two bits
 	}
 	if d.process.progressive {
 		total *= 2

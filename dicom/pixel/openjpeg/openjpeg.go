@@ -84,7 +84,7 @@ func encode(_ context.Context, ts radnode.UID, src []byte, is pixel.Coded, dst [
 	if ts != pixel.JPEG2000Lossless && ts != pixel.JPEG2000 {
 		return nil, radnode.Errorf(radnode.Unsupported, op, "transfer syntax %s is not written here", ts)
 	}
-	if is.Width > 16 || len(src) != is.Size() || len(src) == 0 || is.Samples != 1 && is.Samples != 3 {
+	if is.Width > 16 || len(src) != is.Size() || len(src) == 0 || is.Samples != 1 && (is.Samples != 3 || is.Signed) {
 		return nil, radnode.Errorf(radnode.Unsupported, op, "frames of %d bits and %d samples are not written here", is.Width, is.Samples)
 	}
 	capacity := len(src) + len(src)/4 + 64<<10

@@ -1,0 +1,129 @@
+//go:build cgo
+
+package openjpeg_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"testing"
+
+	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/dicom/pixel"
+	"github.com/radnode/radnode/dicom/pixel/openjpeg"
+)
+
+func picture(rows, columns, samples, bits int, signed bool) ([]byte, pixel.Coded) {
+	c := pixel.Coded{Rows: rows, Columns: columns, Samples: samples, BitsAllocated: 8, Width: 8, BitsStored: bits, Signed: signed, MaxBytes: 64 << 20}
+	if bits > 8 {
+		c.BitsAllocated, c.Width = 16, 16
+	}
+	src := make([]byte, c.Size())
+	for i := 0; i < len(src)*8/c.Width; i++ {
+		v := (i*i/3 + i%17*9) & (1<<bits - 1)
+		if signed && v>>(bits-1) == 1 {
+			v -= 1 << bits
+		}
+		src[i*c.Width/8] = byte(v)
+		if c.Width == 16 {
+			src[2*i+1] = byte(v >> 8)
+		}
+	}
+	return src, c
+}
+
+func encode(tb testing.TB, src []byte, c pixel.Coded) []byte {
+	tb.Helper()
+	b, err := openjpeg.Codec().Encode(context.Background(), pixel.JPEG2000Lossless, src, c, nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return b
+}
+
+// TestLosslessRoundTrip covers depth, sign, colour and odd sizes.
+func TestLosslessRoundTrip(t *testing.T) {
+	for _, size := range [][2]int{{1, 1}, {1, 40}, {33, 17}, {130, 70}} {
+		for _, samples := range []int{1, 3} {
+			for bits := 1; bits <= 16; bits++ {
+				for _, signed := range []bool{false, true} {
+					if signed && samples > 1 {
+						continue // PS3.5 8.2.4: only monochrome is signed
+					}
+					src, c := picture(size[0], size[1], samples, bits, signed)
+					dst := make([]byte, len(src))
+					got, err := openjpeg.Codec().Decode(context.Background(), encode(t, src, c), c, dst)
+					if err != nil || !bytes.Equal(dst, src) {
+						t.Fatalf("%v x %d, %d bits, signed %v: equal %v, %v", size, samples, bits, signed, bytes.Equal(dst, src), err)
+					}
+					if got.Bits != bits || got.Signed != signed || got.RGB != (samples == 3) {
+						t.Errorf("%v x %d, %d bits, signed %v: %+v", size, samples, bits, signed, got)
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestHeadersThatDisagreeAreRefused: nothing reaches the library.
+func TestHeadersThatDisagreeAreRefused(t *testing.T) {
+	src, c := picture(20, 30, 1, 12, false)
+	stream := encode(t, src, c)
+	siz := 8 // of the SIZ values Xsiz, Ysiz …
+	put := func(i int, v uint32) []byte {
+		b := bytes.Clone(stream)
+		binary.BigEndian.PutUint32(b[siz+4*i:], v)
+		return b
+	}
+	tests := map[string]struct {
+		stream []byte
+		want   radnode.Code
+	}{
+		"nothing":            {nil, radnode.Invalid},
+		"wider":              {put(0, 31), radnode.Invalid},
+		"higher":             {put(1, 1<<31), radnode.Invalid},
+		"offset beyond":      {put(2, 1<<20), radnode.Invalid},
+		"no tile width":      {put(4, 0), radnode.Invalid},
+		"a million tiles":    {tiled(c, 4000, 4000), radnode.TooLarge},
+		"cut in the header":  {stream[:60], radnode.Invalid},
+		"cut in the data":    {stream[:len(stream)/2], radnode.Invalid},
+		"a JP2 without data": {append([]byte("\x00\x00\x00\x0cjP  \r\n\x87\n"), 0, 0, 0, 9, 'f', 't'), radnode.Invalid},
+	}
+	for name, tt := range tests {
+		want := c
+		if name == "a million tiles" {
+			want.Rows, want.Columns = 4000, 4000
+		}
+		dst := make([]byte, want.Size())
+		if _, err := openjpeg.Codec().Decode(context.Background(), tt.stream, want, dst); radnode.CodeOf(err) != tt.want {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// tiled makes the main header of a picture in tiles of one pixel.
+func tiled(c pixel.Coded, w, h uint32) []byte {
+	b := []byte{0xff, 0x4f, 0xff, 0x51, 0, 41, 0, 0}
+	for _, v := range []uint32{w, h, 0, 0, 4, 4, 0, 0} {
+		b = binary.BigEndian.AppendUint32(b, v)
+	}
+	b = append(b, 0, 1, byte(c.BitsStored-1), 1, 1)
+	return append(b, 0xff, 0x90, 0, 10, 0, 0, 0, 0, 0, 0, 0, 1)
+}
+
+// FuzzDecode: any bytes give samples or a coded error, and never end the
+// process.
+func FuzzDecode(f *testing.F) {
+	for _, bits := range []int{1, 8, 12} {
+		src, c := picture(24, 24, 1, bits, false)
+		f.Add(encode(f, src, c))
+	}
+	f.Fuzz(func(t *testing.T, stream []byte) {
+		for _, bits := range []int{8, 12} {
+			_, c := picture(24, 24, 1, bits, false)
+			if _, err := openjpeg.Codec().Decode(context.Background(), stream, c, make([]byte, c.Size())); radnode.CodeOf(err) == radnode.Internal {
+				t.Errorf("error without cause in the input: %v", err)
+			}
+		}
+	})
+}
