@@ -20,17 +20,25 @@ const MaxBatch = 256
 
 // Model is a loaded model: a warm session on one device.
 type Model struct {
-	manifest  *models.Manifest
-	runtime   *Runtime
+	manifest *models.Manifest
+	runtime  *Runtime
+	source   *models.Package
+	loadTime time.Duration
+
+	mu        sync.RWMutex // held for reading by runs, for writing by Close and fallBack
+	session   session
 	device    string
 	fallbacks []string
-	loadTime  time.Duration
-
-	mu      sync.RWMutex // held for reading by runs, for writing by Close
-	session *ort.DynamicAdvancedSession
-
-	heatRows, heatColumns int
 }
+
+// session is what a run needs of a session of the runtime.
+type session interface {
+	Run(in, out []ort.Value) error
+	RunWithOptions(in, out []ort.Value, opts *ort.RunOptions) error
+	Destroy() error
+}
+
+var _ session = (*ort.DynamicAdvancedSession)(nil)
 
 // Load opens the package on the first provider that can run it, warms the
 // session and runs the reference cases.
@@ -84,7 +92,7 @@ func (r *Runtime) try(ctx context.Context, p *models.Package, graph []byte, on p
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{manifest: man, runtime: r, device: on.name, session: session}
+	m := &Model{manifest: man, runtime: r, source: p, device: on.name, session: session}
 	if err := m.warm(ctx); err != nil {
 		_ = session.Destroy() // the first error is the one to show
 		return nil, err
@@ -154,14 +162,10 @@ func checkTensor(kind string, infos []ort.InputOutputInfo, name string, want []i
 }
 
 // warm runs one blank image, so that the first patient does not wait for the
-// runtime to plan its memory, and learns the size of the heat maps.
+// runtime to plan its memory.
 func (m *Model) warm(ctx context.Context) error {
-	out, err := m.Run(ctx, 1, make([]float32, m.manifest.Input.Size()))
-	if err != nil {
-		return err
-	}
-	m.heatRows, m.heatColumns = out.HeatRows, out.HeatColumns
-	return nil
+	_, err := m.once(ctx, 1, make([]float32, m.manifest.Input.Size()))
+	return err
 }
 
 // Output is what one run of a batch gave.
@@ -172,8 +176,68 @@ type Output struct {
 	Heat                  []float32 // images x labels x rows x columns
 }
 
-// Run runs n images that lie one after the other in input.
+// Run runs n images that lie one after the other in input. A batch that the
+// device cannot run (out of memory, as a rule) is run in halves, and an image
+// that it cannot run alone is run on the CPU, as are all that follow.
 func (m *Model) Run(ctx context.Context, n int, input []float32) (*Output, error) {
+	device := m.Device()
+	out, err := m.once(ctx, n, input)
+	if err == nil || radnode.CodeOf(err) != radnode.Internal {
+		return out, err
+	}
+	if n > 1 {
+		half := n / 2
+		at := half * m.manifest.Input.Size()
+		first, err := m.Run(ctx, half, input[:at])
+		if err != nil {
+			return nil, err
+		}
+		second, err := m.Run(ctx, n-half, input[at:])
+		if err != nil {
+			return nil, err
+		}
+		first.Probabilities = append(first.Probabilities, second.Probabilities...)
+		first.Heat = append(first.Heat, second.Heat...)
+		return first, nil
+	}
+	if !m.fallBack(device, err) {
+		return nil, err
+	}
+	return m.once(ctx, n, input)
+}
+
+// fallBack moves the model from a device that failed to the CPU; false if it
+// is there already or cannot run there either.
+func (m *Model) fallBack(from string, why error) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.session == nil || from == cpu.name {
+		return false
+	}
+	if m.device != from { // another run has moved it meanwhile
+		return true
+	}
+	graph, err := m.source.Model()
+	if err != nil {
+		return false
+	}
+	o, err := options(cpu, m.runtime.cfg.Threads)
+	if err != nil {
+		return false
+	}
+	defer o.Destroy()
+	fresh, err := ort.NewDynamicAdvancedSessionWithONNXData(graph, []string{m.manifest.Input.Name}, outputNames(m.manifest), o)
+	if err != nil {
+		return false
+	}
+	_ = m.session.Destroy() // the device failed: nothing more can be asked of it
+	m.fallbacks = append(m.fallbacks[:len(m.fallbacks):len(m.fallbacks)], m.device+": failed while it ran: "+oneLine(why))
+	m.session, m.device = fresh, cpu.name
+	return true
+}
+
+// once runs a batch as it is.
+func (m *Model) once(ctx context.Context, n int, input []float32) (*Output, error) {
 	op := "run model " + m.manifest.ID
 	if n < 1 || n > MaxBatch || len(input) != n*m.manifest.Input.Size() {
 		return nil, radnode.Errorf(radnode.Invalid, op, "%d values are not %d images of %d values", len(input), n, m.manifest.Input.Size())
@@ -279,10 +343,18 @@ func floats(v ort.Value) ([]float32, ort.Shape, error) {
 func (m *Model) Manifest() *models.Manifest { return m.manifest }
 
 // Device is the execution provider the model runs on.
-func (m *Model) Device() string { return m.device }
+func (m *Model) Device() string {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.device
+}
 
 // Fallbacks says why better providers are not used, one sentence each.
-func (m *Model) Fallbacks() []string { return m.fallbacks }
+func (m *Model) Fallbacks() []string {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.fallbacks
+}
 
 // LoadTime is how long it took to load, warm and prove the model.
 func (m *Model) LoadTime() time.Duration { return m.loadTime }

@@ -28,8 +28,11 @@ var providers = []provider{
 	{"webgpu", func(o *ort.SessionOptions) error {
 		return o.AppendExecutionProvider("WebGPU", nil)
 	}},
-	{"cpu", func(*ort.SessionOptions) error { return nil }}, // the runtime adds it by itself
+	cpu,
 }
+
+// cpu needs no call: the runtime adds it by itself.
+var cpu = provider{"cpu", func(*ort.SessionOptions) error { return nil }}
 
 // Providers lists the names that Config.Providers may hold, best first.
 func Providers() []string {
@@ -48,11 +51,11 @@ func choose(names []string) ([]provider, error) {
 		if i < 0 {
 			return nil, radnode.Errorf(radnode.Invalid, "choose providers", "there is no execution provider %q; known are %s", name, strings.Join(Providers(), ", "))
 		}
-		if name != "cpu" {
+		if name != cpu.name {
 			out = append(out, providers[i])
 		}
 	}
-	return append(out, providers[len(providers)-1]), nil
+	return append(out, cpu), nil
 }
 
 func addCUDA(o *ort.SessionOptions) error {
