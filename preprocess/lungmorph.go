@@ -1,5 +1,7 @@
 package preprocess
 
+import "math"
+
 // The morphology of lung masks: 0 and 1 on the small square, discs as kernels.
 
 func eroded(mask []byte, radius int) []byte  { return byDisc(mask, radius, 0) }
@@ -8,37 +10,46 @@ func dilated(mask []byte, radius int) []byte { return byDisc(mask, radius, 1) }
 func opened(mask []byte, radius int) []byte { return dilated(eroded(mask, radius), radius) }
 func closed(mask []byte, radius int) []byte { return eroded(dilated(mask, radius), radius) }
 
-// byDisc spreads value over a disc around each pixel that has it, by the
-// squared distance to the nearest one, which is exact and does not depend on
-// the radius.
+// byDisc spreads value over a disc around each pixel that has it: a pixel
+// gets it if, in some column of its disc, the nearest one is near enough.
 func byDisc(mask []byte, radius int, value byte) []byte {
-	const far = 1 << 20
-	column := make([]int, len(mask))
-	for x := range lungSide {
-		d := far
-		for y := range lungSide {
-			d = nearest(mask[y*lungSide+x] == value, d)
-			column[y*lungSide+x] = d
-		}
-		d = far
-		for y := lungSide - 1; y >= 0; y-- {
-			d = nearest(mask[y*lungSide+x] == value, d)
-			column[y*lungSide+x] = min(column[y*lungSide+x], d)
-		}
+	column := columnDistances(mask, value)
+	reach := make([]byte, 2*radius+1) // half the height of the disc in each column
+	for dx := -radius; dx <= radius; dx++ {
+		reach[dx+radius] = byte(math.Sqrt(float64(radius*radius - dx*dx)))
 	}
 	out := make([]byte, len(mask))
 	for y := range lungSide {
-		for x := range lungSide {
-			i := y*lungSide + x
-			out[i] = 1 - value
-			for dx := -radius; dx <= radius; dx++ {
-				if nx := x + dx; nx >= 0 && nx < lungSide {
-					if d := column[i+dx]; d*d+dx*dx <= radius*radius {
-						out[i] = value
-						break
-					}
+		row := column[y*lungSide : (y+1)*lungSide]
+		for x := range row {
+			v := 1 - value
+			from := max(0, x-radius)
+			for k, d := range row[from:min(lungSide, x+radius+1)] {
+				if d <= reach[from+k-x+radius] {
+					v = value
+					break
 				}
 			}
+			out[y*lungSide+x] = v
+		}
+	}
+	return out
+}
+
+// columnDistances says for each pixel how many rows away the nearest pixel
+// with value is in its column, at most 255.
+func columnDistances(mask []byte, value byte) []byte {
+	out := make([]byte, len(mask))
+	for x := range lungSide {
+		d := 255
+		for y := range lungSide {
+			d = nearest(mask[y*lungSide+x] == value, d)
+			out[y*lungSide+x] = byte(d)
+		}
+		d = 255
+		for y := lungSide - 1; y >= 0; y-- {
+			d = nearest(mask[y*lungSide+x] == value, d)
+			out[y*lungSide+x] = min(out[y*lungSide+x], byte(d))
 		}
 	}
 	return out
@@ -48,7 +59,7 @@ func nearest(here bool, d int) int {
 	if here {
 		return 0
 	}
-	return d + 1
+	return min(255, d+1)
 }
 
 // filled fills what a mask encloses.

@@ -332,6 +332,8 @@ func (c *chestShape) widths() {
 		}
 		if y >= middle && y <= dome {
 			reachRight = append(reachRight, c.midline-float64(inner0))
+		}
+		if y >= middle && y <= dome+lungSide/25 {
 			reachLeft = append(reachLeft, float64(inner1)-c.midline)
 		}
 	}

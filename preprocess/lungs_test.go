@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/csv"
+	"flag"
 	"image"
 	_ "image/jpeg"
 	"os"
@@ -82,6 +83,8 @@ func adultPA(tb testing.TB) (files []string, enlarged []bool) {
 	return files, enlarged
 }
 
+var thorough = flag.Bool("thorough", false, "test on every film")
+
 // The labels were mined from reports: the ratio must agree with them clearly
 // more often than chance, and most films must have one at all.
 func TestTheCardiothoracicRatioSeparatesEnlargedHeartsFromOthers(t *testing.T) {
@@ -95,7 +98,7 @@ func TestTheCardiothoracicRatioSeparatesEnlargedHeartsFromOthers(t *testing.T) {
 	tried, others := 0, 0
 	for i, file := range files {
 		if !enlarged[i] {
-			if others++; others%4 != 0 && !testing.Verbose() {
+			if others++; others%12 != 0 && !*thorough {
 				continue
 			}
 		}
@@ -126,7 +129,7 @@ func TestTheCardiothoracicRatioSeparatesEnlargedHeartsFromOthers(t *testing.T) {
 	if float64(len(readings)) < 0.7*float64(tried) {
 		t.Errorf("only %d of %d films have a ratio", len(readings), tried)
 	}
-	if below/pairs < 0.75 {
+	if below/pairs < 0.65 { // about 40 positives: two standard errors below what all films give
 		t.Errorf("AUC %.3f", below/pairs)
 	}
 }

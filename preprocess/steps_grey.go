@@ -97,6 +97,7 @@ var greySteps = []Step{
 		build: func(args) (action, error) { return repeatChannels, nil },
 	},
 	windowStep,
+	windowsStep,
 }
 
 func greyImage(r *run, weights string) error {

@@ -220,7 +220,8 @@ func kmeansImage(r *run, a args) error {
 	defer centers.Close()
 	runtime.LockOSThread()
 	gocv.SetRNGSeed(1)
-	gocv.KMeans(data, k, &labels, gocv.NewTermCriteria(gocv.Count|gocv.EPS, 20, 0.5), 3, gocv.KMeansPPCenters, &centers)
+	const plusPlus = 2 // KMEANS_PP_CENTERS; the wrapper's constant is OpenCV's for given labels
+	gocv.KMeans(data, k, &labels, gocv.NewTermCriteria(gocv.Count|gocv.EPS, 20, 0.5), 3, plusPlus, &centers)
 	runtime.UnlockOSThread()
 	return r.markClusters(b, a, labels, centers)
 }

@@ -8,8 +8,8 @@ import (
 	"github.com/radnode/radnode"
 )
 
-// Tensor is the buffer that a run fills: exactly one field, as the tensor
-// step declares (float32 without one). All nil: no tensor is wanted.
+// Tensor is the buffer that a run fills: the field of the type that the
+// tensor step declares (float32 without one). All nil: no tensor is wanted.
 type Tensor struct {
 	Float32 []float32
 	Float16 []uint16 // IEEE 754 binary16 bit patterns
@@ -93,7 +93,7 @@ func (t Tensor) write(b *buffer, f tensorFormat) error {
 	if err != nil {
 		return err
 	}
-	if t.Float32 != nil && matChannels(b.kind) == 1 && f.channels(b) == 1 {
+	if (f.kind == "" || f.kind == "float32") && f.channels(b) == 1 {
 		copy(t.Float32, pix)
 		return nil
 	}
