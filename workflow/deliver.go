@@ -50,8 +50,8 @@ var deliveryPauses = []time.Duration{
 	20 * time.Minute, 40 * time.Minute, time.Hour,
 }
 
-func deliveryPause(attempt int) time.Duration {
-	return jobs.Jitter(deliveryPauses[max(0, min(attempt, len(deliveryPauses))-1)])
+func (w *Workflow) deliveryPause(attempt int) time.Duration {
+	return jobs.Jitter(w.Pauses[max(0, min(attempt, len(w.Pauses))-1)])
 }
 
 // deliver is the handler of deliver jobs: queued → sent → delivered. The same
@@ -167,7 +167,7 @@ func (w *Workflow) putOff(ctx context.Context, d *store.DeliveryRow, cause error
 		return w.failed(ctx, d, fmt.Sprintf("given up after %d attempts since %s; the last one: %s", d.Attempts,
 			d.StartedAt.Format("2006-01-02 15:04"), d.Error))
 	}
-	at := now().Add(deliveryPause(d.Attempts))
+	at := now().Add(w.deliveryPause(d.Attempts))
 	d.NextAttempt = &at
 	w.Log.Warn("delivery put off", "delivery", d.ID, "peer", d.Peer, "attempts", d.Attempts, "next", at, "error", cause)
 	if err := w.fileDelivery(ctx, d, ""); err != nil {

@@ -136,7 +136,7 @@ func (w *Workflow) index(ctx context.Context, rec *store.Record) (store.Outcome,
 		}
 		study := rec.StudyInstanceUID
 		if touch != nil {
-			at = time.Now().Add(w.Quiet)
+			at = time.Now().Add(min(w.Quiet, w.Patience))
 			tx.AtEnd("analyze "+string(study), func(ctx context.Context, tx *store.Tx) error {
 				return w.wanted(ctx, tx, touch, at)
 			})

@@ -77,13 +77,14 @@ type Options struct {
 	// model. nil: none is urgent.
 	Urgency func(model radnode.ModelRef, label string) int
 
-	Quiet           time.Duration // without new images before a study is read; 0: 5 s
-	Patience        time.Duration // a study is read after this time even if images keep coming; 0: 15 min
-	AnalysisWorkers int           // studies read at a time; 0: 1
-	DeliveryWorkers int           // deliveries at a time; 0: 4
-	AnalysisTimeout time.Duration // of one study; 0: 1 h
-	DeliveryTimeout time.Duration // of one attempt; 0: 10 min
-	GiveUp          time.Duration // how long a delivery is tried; 0: 7 days
+	Quiet           time.Duration   // without new images before a study is read; 0: 5 s
+	Patience        time.Duration   // a study is read after this time even if images keep coming; 0: 15 min
+	AnalysisWorkers int             // studies read at a time; 0: 1
+	DeliveryWorkers int             // deliveries at a time; 0: 4
+	AnalysisTimeout time.Duration   // of one study; 0: 1 h
+	DeliveryTimeout time.Duration   // of one attempt; 0: 10 min
+	GiveUp          time.Duration   // how long a delivery is tried; 0: 7 days
+	Pauses          []time.Duration // after the first, second … failed attempt of a delivery; nil: 5 s … 1 h
 
 	Log   *slog.Logger
 	Trace func(step string) // told each durable step; tests end the process there
@@ -118,6 +119,9 @@ func New(o Options) *Workflow {
 	defaults(&o.GiveUp, 7*24*time.Hour)
 	defaults(&o.AnalysisWorkers, 1)
 	defaults(&o.DeliveryWorkers, 4)
+	if len(o.Pauses) == 0 {
+		o.Pauses = deliveryPauses
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
