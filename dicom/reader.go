@@ -8,17 +8,18 @@ import (
 )
 
 const (
-	itemTag           Tag    = 0xFFFEE000
-	itemDelimiter     Tag    = 0xFFFEE00D
-	sequenceDelimiter Tag    = 0xFFFEE0DD
-	dataSetTrailing   Tag    = 0xFFFCFFFC
-	undefinedLength   uint32 = 0xFFFFFFFF
-	valueChunk               = 4 << 10
-	elementChunk             = 64
-	growStep                 = 1 << 20
-	maxEncodingVRs           = 6
-	readOp                   = "read data set"
-	endUndefined      int64  = -1
+	itemTag           Tag = 0xFFFEE000
+	itemDelimiter     Tag = 0xFFFEE00D
+	sequenceDelimiter Tag = 0xFFFEE0DD
+
+	undefinedLength uint32 = 0xFFFFFFFF
+	endUndefined    int64  = -1
+
+	valueChunk   = 4 << 10
+	elementChunk = 64
+	growStep     = 1 << 20
+
+	readOp = "read data set"
 )
 
 // reader reads elements of one encoding; see Limits.

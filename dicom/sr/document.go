@@ -86,7 +86,7 @@ func (d *Document) Dataset() (*dicom.Dataset, error) {
 		return nil, radnode.Errorf(radnode.Invalid, buildOp, "a document needs content and a subject")
 	}
 	ds := dicom.NewDataset()
-	d.subject(ds)
+	CopySubject(ds, d.Subject)
 	d.series(ds)
 	d.general(ds)
 	d.references(ds)
@@ -98,12 +98,14 @@ func (d *Document) Dataset() (*dicom.Dataset, error) {
 	return ds, nil
 }
 
-func (d *Document) subject(ds *dicom.Dataset) {
+// CopySubject takes patient and study from a header into an object that is
+// made from it. Identifiers are copied as they are; another value that breaks
+// the rules of its VR is left out, or empty where the standard wants it.
+func CopySubject(ds, from *dicom.Dataset) {
 	ds.SetText(dicom.SpecificCharacterSet, "ISO_IR 192")
-	ds.Copy(d.Subject, subjectTags...)
+	ds.Copy(from, subjectTags...)
 	for _, t := range subjectTags {
 		if e, ok := ds.Get(t); ok && !slices.Contains(identity, t) && !sound(ds, e) {
-			// A malformed date or code must not spoil the report.
 			ds.Remove(t)
 		}
 	}
@@ -166,7 +168,7 @@ func soundItem(it *dicom.Dataset) bool {
 
 func (d *Document) series(ds *dicom.Dataset) {
 	// No series date: every document of the series would have another one.
-	ds.SetText(dicom.Modality, "SR")
+	ds.SetText(dicom.Modality, classes[d.SOPClassUID].modality)
 	ds.SetUID(dicom.SeriesInstanceUID, d.SeriesInstanceUID)
 	ds.SetInts(dicom.SeriesNumber, d.SeriesNumber)
 	if d.SeriesDescription != "" {
@@ -205,6 +207,9 @@ func (d *Document) general(ds *dicom.Dataset) {
 	ds.SetInts(dicom.InstanceNumber, d.InstanceNumber)
 	ds.SetText(dicom.ContentDate, date)
 	ds.SetText(dicom.ContentTime, clock)
+	if classes[d.SOPClassUID].modality != "SR" {
+		return // PS3.3 C.17.6.2: a key object document has no states
+	}
 	ds.SetText(dicom.CompletionFlag, pick(d.Complete, "COMPLETE", "PARTIAL"))
 	if d.CompletionDescription != "" {
 		ds.SetText(dicom.CompletionFlagDescription, shortened(d.CompletionDescription, 64))
@@ -251,7 +256,9 @@ func (e Equipment) author() *dicom.Dataset {
 }
 
 func (d *Document) references(ds *dicom.Dataset) {
-	ds.SetItems(dicom.PerformedProcedureCodeSequence)
+	if classes[d.SOPClassUID].modality == "SR" {
+		ds.SetItems(dicom.PerformedProcedureCodeSequence)
+	}
 	if items := requests(d.Subject); items != nil {
 		ds.SetItems(dicom.ReferencedRequestSequence, items...)
 	}

@@ -286,17 +286,50 @@ func TestReceivedDocumentsAreRead(t *testing.T) {
 }
 
 func TestEveryRowPassesTheValidators(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "sr.dcm")
+	writeFile(t, path, mustDataset(t, everyRow()))
+	mustPass(t, path)
+}
+
+func TestKeyObjectsPassTheValidatorsAndReadBack(t *testing.T) {
+	want := &sr.KeyObjects{Title: sr.OfInterest, Language: sr.Language{Language: sr.LanguageOf("en")}, Description: "key images 关键图像",
+		Observer: &sr.Observer{Device: &sr.DeviceObserver{UID: "1.2.8", Name: "n"}},
+		Objects:  []sr.KeyObject{{Type: sr.Image, Reference: bare(image1)}}}
+	root, err := want.Content()
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc := document(t, root)
+	doc.SOPClassUID, doc.Verifications, doc.Predecessors = dicom.KeyObjectSelectionDocumentStorage, nil, nil
+	ds, err := doc.Dataset()
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := sr.Parse(ds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := sr.ParseKeyObjects(read.Root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("(-want +got)\n%s", d)
+	}
+	path := filepath.Join(t.TempDir(), "ko.dcm")
+	writeFile(t, path, ds)
+	mustPass(t, path)
+}
+
+func mustPass(t *testing.T, path string) {
+	t.Helper()
 	for _, tool := range []string{"dciodvfy", "dsrdump"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skip(tool + " is not installed")
 		}
-	}
-	path := filepath.Join(t.TempDir(), "sr.dcm")
-	writeFile(t, path, mustDataset(t, everyRow()))
-	if out, err := exec.Command("dciodvfy", path).CombinedOutput(); err != nil || strings.Contains(string(out), "\nError") {
-		t.Errorf("dciodvfy: %v\n%s", err, out)
-	}
-	if out, err := exec.Command("dsrdump", path).CombinedOutput(); err != nil || strings.Contains(string(out), "E: ") {
-		t.Errorf("dsrdump: %v\n%s", err, out)
+		out, err := exec.Command(tool, path).CombinedOutput()
+		if err != nil || strings.Contains("\n"+string(out), "\nError") || strings.Contains("\n"+string(out), "\nE: ") {
+			t.Errorf("%s: %v\n%s", tool, err, out)
+		}
 	}
 }
