@@ -16,7 +16,7 @@ import (
 
 // Times and sizes of one request. Streams and uploads set their own.
 const (
-	readTime   = 30 * time.Second
+	readTime   = time.Minute
 	writeTime  = 2 * time.Minute
 	uploadTime = 10 * time.Minute
 	jsonLimit  = 64 << 10
@@ -78,10 +78,14 @@ func (s *Server) wire() {
 		middleware.Log(s.cfg.Log, s.observe),
 		middleware.Recover(s.cfg.Log),
 		middleware.SecurityHeaders(),
+		middleware.Deadlines(readTime, writeTime),
 	)
 	signedIn := middleware.Authenticate(s.cfg.Identity, s.cfg.Sessions)
 	for _, r := range s.routes() {
-		chain := []echo.MiddlewareFunc{middleware.Deadlines(orTime(r.readTime, readTime), orTime(r.writeTime, writeTime)), middleware.SameSite()}
+		chain := []echo.MiddlewareFunc{middleware.SameSite()}
+		if r.longTime != 0 {
+			chain = append(chain, middleware.Deadlines(r.longTime, 2*r.longTime))
+		}
 		if !r.public {
 			chain = append(chain, signedIn, middleware.RequireRole(r.roles...), middleware.CSRF())
 		}
@@ -95,13 +99,6 @@ func (s *Server) wire() {
 		}
 		s.echo.Add(r.method, r.path, r.handle, chain...)
 	}
-}
-
-func orTime(t, fallback time.Duration) time.Duration {
-	if t == 0 {
-		return fallback
-	}
-	return t
 }
 
 func (s *Server) observe(method, route string, status int, took time.Duration) {

@@ -86,7 +86,7 @@ func (a *API) SignReport(c echo.Context) error {
 		if err != nil {
 			return err
 		}
-		if user.Role != radnode.Radiologist {
+		if !user.MaySign() {
 			return radnode.Errorf(radnode.Forbidden, "sign", "only a radiologist may sign")
 		}
 	}

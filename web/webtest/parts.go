@@ -204,7 +204,11 @@ func (s *Story) Arrive() (advance func() error, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := person{fmt.Sprintf("Arrival^No%d", len(s.studies)), fmt.Sprintf("3%04d", len(s.studies)), "F", "002Y", "20240101", "A-2001", "Chest AP", "CR", radnode.Arriving, "", 0, []string{}, 0}
-	if err := s.add(p, []picture{chestPicture(880, 1070, true)}); err != nil {
+	g, err := drawn()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.add(p, []picture{g.small}); err != nil {
 		return nil, err
 	}
 	st := s.studies[len(s.studies)-1]

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/radnode/radnode"
@@ -28,11 +29,36 @@ type person struct {
 	minutes                                                     int
 }
 
+// gallery holds the synthetic pictures; they never change and are drawn once.
+type gallery struct {
+	chest, plain, small, cine picture
+	stack                     []picture
+	stages                    [][]byte
+}
+
+var drawn = sync.OnceValues(func() (g gallery, err error) {
+	g.chest, g.plain, g.small = chestPicture(1760, 2140, true), chestPicture(880, 1070, false), chestPicture(440, 535, true)
+	g.plain.desc.Photometric, g.plain.desc.Inverse = "MONOCHROME1", true
+	g.cine = colourPicture(240, 12)
+	for i := range 24 {
+		g.stack = append(g.stack, stackPicture(256, i, 24))
+	}
+	for i := range stageNames {
+		png, err := stagePNG(i)
+		if err != nil {
+			return g, err
+		}
+		g.stages = append(g.stages, png)
+	}
+	return g, nil
+})
+
 // tell makes the studies of the story.
 func (s *Story) tell() error {
-	chest := chestPicture(1760, 2140, true)
-	plain := chestPicture(880, 1070, false)
-	plain.desc.Photometric, plain.desc.Inverse = "MONOCHROME1", true
+	g, err := drawn()
+	if err != nil {
+		return err
+	}
 	for _, p := range []person{
 		{"Rivera^Mateo=里維拉^馬特奧", "20417", "M", "003Y", "20230304", "A-1001", "Chest AP", "CR", radnode.ToReview, "", 5, []string{"Pneumonia 91"}, 4},
 		{"Larsen^Ida", "20418", "F", "004Y", "20220117", "A-1002", "Chest PA", "DX", radnode.ToReview, "", 0, []string{}, 11},
@@ -42,17 +68,9 @@ func (s *Story) tell() error {
 		{"Haddad^Sami", "20422", "M", "001Y", "20251001", "A-1006", "Chest AP", "CR", radnode.Analysing, "", 0, []string{}, 1},
 		{"Weber^Jonas", "20423", "M", "060Y", "19660128", "", "Chest", "DX", radnode.Arriving, "", 0, []string{}, 0},
 	} {
-		pictures := []picture{chest}
-		switch {
-		case p.modality == "CT":
-			pictures = nil
-			for i := range 24 {
-				pictures = append(pictures, stackPicture(256, i, 24))
-			}
-		case p.modality == "US":
-			pictures = []picture{colourPicture(240, 12)}
-		case p.modality == "DX":
-			pictures = []picture{plain}
+		pictures, special := map[string][]picture{"CT": g.stack, "US": {g.cine}, "DX": {g.plain}}[p.modality]
+		if !special {
+			pictures = []picture{g.chest}
 		}
 		if err := s.add(p, pictures); err != nil {
 			return err

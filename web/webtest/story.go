@@ -72,11 +72,11 @@ func New(dir string) (*Story, error) {
 	for _, role := range radnode.Roles {
 		s.tokens[tokenPrefix+string(role)] = radnode.User{Name: "token:" + string(role), Role: role}
 	}
-	for i := range 4 {
-		png, err := stagePNG(i)
-		if err != nil {
-			return nil, err
-		}
+	g, err := drawn()
+	if err != nil {
+		return nil, err
+	}
+	for i, png := range g.stages {
 		path := filepath.Join(dir, fmt.Sprintf("stage%d.png", i))
 		if err := os.WriteFile(path, png, 0o600); err != nil {
 			return nil, err

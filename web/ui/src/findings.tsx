@@ -15,13 +15,14 @@ export function FindingsPanel(p: Props) {
   const others = (report?.findings ?? []).filter((f) => !(f.finding.present && f.finding.code));
   const below = others.filter((f) => f.finding.code), technical = others.filter((f) => !f.finding.code);
   const refused = report?.not_analysed ?? [];
+  const unverified = (study.results ?? []).some((r) => r.gate.accepted);
   const closed = (study.results ?? []).filter((r) => !r.gate.accepted || r.error);
   const unread = refused.length > 0 ? refused : closed.map((r) => `${r.model.id}: ${t('notAnalysedBecause', { why: r.error ?? (r.gate.reasons ?? []).join('; ') })}`);
   return (
     <section class="panel findings" aria-labelledby="findings-title">
       <header>
         <h2 id="findings-title">{t('findings')}</h2>
-        {report?.state === 'signed' ? <span class="verified">{t('verifiedBy', { who: personName(report.signed_by) })}</span> : <span class="ai">{t('aiNotVerified')}</span>}
+        {report?.state === 'signed' ? <span class="verified">{t('verifiedBy', { who: personName(report.signed_by) })}</span> : unverified && <span class="ai">{t('aiNotVerified')}</span>}
       </header>
       {study.state === 'not_analysed' && <p class="note">{t('notAnalysedBecause', { why: study.state_reason.replace(/^not analysed(: | because )?/i, '') || t('noReason') })}</p>}
       {study.state === 'analysing' && <p class="note">{t('running')} …</p>}

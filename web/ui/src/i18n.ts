@@ -6,7 +6,7 @@ const strings = {
   signIn: ['Sign in', '登录'], name: ['User name', '用户名'], password: ['Password', '密码'], signingIn: ['Signing in …', '正在登录…'],
   signInAgain: ['Your session has ended. Sign in again; nothing on this page is lost.', '会话已结束。请重新登录，本页内容不会丢失。'],
   tagline: ['Radiology AI node', '放射影像 AI 节点'],
-  live: ['live', '实时'], offline: ['offline – showing what was last known', '离线 – 显示最后已知内容'],
+  live: ['live', '实时'], offline: ['offline', '离线'], offlineTitle: ['No connection to the node: this page shows what was last known', '与节点断开：本页显示最后已知内容'],
   search: ['Search name, ID, accession or UID', '搜索姓名、ID、检查号或 UID'], allStates: ['All states', '所有状态'], allModalities: ['All modalities', '所有设备'],
   today: ['Today', '今天'], days3: ['3 days', '3 天'], days7: ['7 days', '7 天'], anyTime: ['Any time', '不限时间'], order: ['Order', '排序'],
   byUrgency: ['by urgency', '按紧急程度'], byReceived: ['by arrival', '按到达时间'], byName: ['by name', '按姓名'], byDate: ['by study date', '按检查日期'],

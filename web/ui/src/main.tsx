@@ -80,7 +80,7 @@ function Bar({ session, onSignOut, onLanguage, onHelp }: { session: Session; onS
       <nav aria-label="radnode">{link('/', t('worklist'))}{link('/models', t('models'))}{link('/node', t('node'))}</nav>
       <div id="strip" class="strip" />
       {Math.abs(skewAtLogin) > 2 && <span class="warn">{t('clock', { n: Math.abs(skewAtLogin) })}</span>}
-      <span class={live ? 'live on' : 'live'} role="status"><i aria-hidden="true" />{live ? t('live') : t('offline')}</span>
+      <span class={live ? 'live on' : 'live'} role="status" title={live ? '' : t('offlineTitle')}><i aria-hidden="true" />{live ? t('live') : t('offline')}</span>
       <select aria-label={t('language')} value={currentLanguage()} onChange={(e) => onLanguage(e.currentTarget.value as Language)}><option value="en">EN</option><option value="zh">中文</option></select>
       <button class="icon" onClick={onHelp} title={t('help')} aria-label={t('help')}>?</button>
       <span class="me" title={session.user.role}>{personName(session.user.full_name || session.user.name)}</span>

@@ -6,13 +6,13 @@ import { useTools, Viewport, type Status } from './viewport';
 
 interface Props {
   manifest: Manifest | null; vp: { current: Viewport | null }; onStatus: (s: Status) => void; status: Status | null; text: boolean; study: Study;
-  firstUID: string | undefined; verified: boolean; stage: string | null;
+  firstUID: string | undefined; unverified: boolean; stage: string | null;
 }
 
 declare global { interface Window { radnodeViewport?: Viewport | null } }
 
 /** The picture with everything written on it. */
-export function Pane({ manifest, vp, onStatus, status, text, study, firstUID, verified, stage }: Props) {
+export function Pane({ manifest, vp, onStatus, status, text, study, firstUID, unverified, stage }: Props) {
   const host = useRef<HTMLDivElement>(null);
   const [probe, setProbe] = useState('');
   const [, repaint] = useState(0);
@@ -56,7 +56,7 @@ export function Pane({ manifest, vp, onStatus, status, text, study, firstUID, ve
         {stage && <span class="warn">{stage}</span>}
       </div>
       <div class="corner bl">
-        {!verified && <span class="ai">{t('aiNotVerified')}</span>}
+        {unverified && <span class="ai">{t('aiNotVerified')}</span>}
         {voi && <span class="num">{voi.lut ? voi.name : `W ${round(voi.width)}  L ${round(voi.center)}`}{voi.name && !voi.lut ? ` · ${voi.name}` : ''}{status?.invert ? ` · ${t('invert')}` : ''}</span>}
         {status && <span class="num">×{status.zoom.toFixed(2)} {probe}</span>}
       </div>

@@ -26,7 +26,7 @@ export function ReportPanel({ study, session, reporting, undecided, onSign, onJu
       {report && report.state !== 'draft' && <Deliveries list={report.deliveries ?? []} />}
       <footer>
         {report?.state === 'draft' && undecided.length > 0 && <button class="link" onClick={() => onJump(undecided[0] as ReportFinding)}>{t('decideFirst', { n: undecided.length })} <kbd>N</kbd></button>}
-        {report?.state === 'draft' && (session.user.role === 'radiologist'
+        {report?.state === 'draft' && ((session.user.role === 'radiologist' || session.user.role === 'admin')
           ? <button class="primary" disabled={undecided.length > 0} onClick={onSign} title="Ctrl+Enter">{t('sign')} <kbd>Ctrl ⏎</kbd></button>
           : <span class="small muted">{t('onlyRadiologist')}</span>)}
         {report?.state === 'signed' && newest && (session.user.role === 'radiologist' || session.user.role === 'admin') && <button onClick={() => void reporting.amend()}>{t('amend')}</button>}

@@ -107,7 +107,7 @@ function Reading({ study, session, stale }: { study: Study; session: Session; st
     const acts: Record<string, () => void> = {
       n: () => step(1), N: () => step(-1), a: () => decide('accepted'), x: () => { if (current && mayDecide) setRejecting(current.id); }, m: () => setHeat((h) => !h),
       j: () => { setStages((s) => !s); setStage((s) => s ?? staged?.stages?.at(-1)?.name ?? null); }, u: () => setText((x) => !x), Enter: () => document.getElementById('impression')?.focus(),
-      'ctrl+Enter': () => { if (report?.state === 'draft' && session.user.role === 'radiologist') setSigning(true); }, 'ctrl+ArrowRight': next, Backspace: () => go('/'),
+      'ctrl+Enter': () => { if (mayDecide) setSigning(true); }, 'ctrl+ArrowRight': next, Backspace: () => go('/'),
       PageDown: () => moveSeries(1), PageUp: () => moveSeries(-1),
       ArrowDown: () => (v && v.slots.length > 1 ? v.go(v.index + (e.shiftKey ? 10 : 1)) : v?.pan(0, -40)), ArrowUp: () => (v && v.slots.length > 1 ? v.go(v.index - (e.shiftKey ? 10 : 1)) : v?.pan(0, 40)),
       ArrowLeft: () => v?.pan(40, 0), ArrowRight: () => v?.pan(-40, 0), Home: () => v?.go(0), End: () => v?.go(v.slots.length - 1),
@@ -128,7 +128,7 @@ function Reading({ study, session, stale }: { study: Study; session: Session; st
       <SeriesStrip study={study} active={series?.series_uid ?? ''} onPick={setSeries} />
       <section class="stagearea" aria-label={t('image')}>
         {(stale || problem) && <p role="alert" class="banner bad">{stale || problem}</p>}
-        <Pane manifest={manifest} vp={vp} onStatus={setStatus} status={status} text={textOn} study={study} firstUID={current?.sop_instance_uid} verified={report?.state === 'signed'} stage={stagesOn ? stage : null} />
+        <Pane manifest={manifest} vp={vp} onStatus={setStatus} status={status} text={textOn} study={study} firstUID={current?.sop_instance_uid} unverified={unverified(study, report?.state)} stage={stagesOn ? stage : null} />
         <Toolbar vp={vp} status={status} stagesOn={stagesOn} textOn={textOn} onStages={() => { setStages(!stagesOn); if (!stage) setStage(staged?.stages?.at(-1)?.name ?? null); }} onText={() => setText(!textOn)} hasStages={!!staged} />
         {stagesOn && staged && <Stages result={staged} picked={stage} onPick={pick} mix={mix} onMix={setMix} />}
       </section>
@@ -142,6 +142,11 @@ function Reading({ study, session, stale }: { study: Study; session: Session; st
       {signing && report && <SignDialog report={report} session={session} undecided={decidable.filter((f) => f.decision === 'undecided').length} sign={reporting.sign} onClose={() => setSigning(false)} />}
     </main>
   );
+}
+
+/** unverified: something on the page comes from a model and no person has signed it. */
+export function unverified(study: Study, state: string | undefined): boolean {
+  return state !== 'signed' && (study.results ?? []).some((r) => r.gate.accepted);
 }
 
 /** useKeys calls act with "ctrl+" and the key; true means that the key was used. */

@@ -26,7 +26,7 @@ export function Toolbar({ vp, status, stagesOn, textOn, hasStages, onStages, onT
     <div class="tools" role="toolbar" aria-label={t('image')}>
       {tools.map(([tool, name, key]) => <Tip key={tool} name={name} keys={key} on={status?.tool === tool} onClick={() => v()?.setTool(tool)}><Icon name={tool} /></Tip>)}
       <i class="gap" />
-      <select aria-label={t('preset')} value={status?.voi && status.vois[status.voiIndex] === status.voi ? status.voiIndex : -1} onChange={(e) => { v()?.choose(Number(e.currentTarget.value)); e.currentTarget.blur(); }}>
+      <select aria-label={t('preset')} disabled={(status?.vois.length ?? 0) === 0} value={status?.voi && status.vois[status.voiIndex] === status.voi ? status.voiIndex : -1} onChange={(e) => { v()?.choose(Number(e.currentTarget.value)); e.currentTarget.blur(); }}>
         <option value={-1} hidden>{t('manual')}</option>
         {(status?.vois ?? []).map((x, i) => <option key={i} value={i}>{i < 9 ? `${i + 1}  ` : ''}{x.name}</option>)}
       </select>
