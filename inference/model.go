@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync"
@@ -71,11 +72,21 @@ func (r *Runtime) Load(ctx context.Context, p *models.Package) (*Model, error) {
 	return nil, radnode.Errorf(radnode.Invalid, op, "no execution provider runs it: %s", strings.Join(refused, "; "))
 }
 
-// oneLine shortens a text of the runtime, which may run over many lines.
+var (
+	runtimePrefix = regexp.MustCompile(`^.*\[ONNXRuntimeError\] : \d+ : \w+ : `)
+	sourcePlace   = regexp.MustCompile(`^/\S+\.(?:cc|h):\d+ `)
+	folders       = regexp.MustCompile(`/(?:[^/\s:]+/)+`)
+)
+
+// oneLine makes a text of the runtime fit for people: one line, without the
+// places in its source and the folders of this machine.
 func oneLine(err error) string {
 	s := strings.Join(strings.Fields(err.Error()), " ")
+	s = runtimePrefix.ReplaceAllString(s, "")
+	s = sourcePlace.ReplaceAllString(s, "")
+	s = folders.ReplaceAllString(s, "")
 	if len(s) > 400 {
-		s = s[:400] + "…"
+		s = strings.ToValidUTF8(s[:400], "") + "…"
 	}
 	return s
 }

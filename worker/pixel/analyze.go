@@ -55,7 +55,7 @@ func (s *server) analyze(ctx context.Context, r worker.AnalyzeRequest) ([]radnod
 		return nil, err
 	}
 	for _, one := range refused {
-		a.add(one)
+		a.add(one.answer(&a.facts))
 	}
 	if len(a.out) == 0 {
 		a.add(radnode.Analysis{Gate: radnode.Gate{Reasons: []string{"not analysed: no model is installed"}}})

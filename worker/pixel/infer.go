@@ -24,7 +24,7 @@ func (s *server) infer(ctx context.Context, r worker.InferOrder) (*worker.InferR
 		return nil, err
 	}
 	if len(run) == 0 {
-		return nil, radnode.Errorf(radnode.Unavailable, op, "%s", refused[0].Gate.Reasons[0])
+		return nil, radnode.Errorf(radnode.Unavailable, op, "the model cannot be used: %s", refused[0].reason)
 	}
 	c := run[0]
 	if r.Images < 1 || r.Bytes != 4*r.Images*c.manifest.Input.Size() || r.Bytes > worker.OutputOffset {

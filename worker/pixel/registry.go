@@ -50,8 +50,24 @@ type registry struct {
 	runtime  *inference.Runtime
 	ready    []*classifier          // every version, each after those whose findings are its conditions
 	newest   map[string]*classifier // by id
-	refused  map[string]radnode.Analysis
+	refused  map[string]refusal     // by "id@version"
 	statuses []worker.ModelStatus
+}
+
+// refusal is a model that is installed but cannot be used.
+type refusal struct {
+	manifest *models.Manifest
+	reason   string
+}
+
+// answer is what such a model has to say about an image: that the image is
+// none for it, or that it cannot be used.
+func (r refusal) answer(f *facts) radnode.Analysis {
+	gate := declared(f, &r.manifest.Gate)
+	if gate.Accepted {
+		gate = radnode.Gate{Reasons: []string{"not analysed: the model cannot be used: " + r.reason}}
+	}
+	return radnode.Analysis{Model: reference(r.manifest), Gate: gate}
 }
 
 // loading says where models come from and which are left out.
@@ -64,7 +80,7 @@ type loading struct {
 // loadRegistry loads every version of the bundled models and of those in the
 // folder. A model that cannot be used is listed with its reason.
 func loadRegistry(ctx context.Context, rt *inference.Runtime, from loading) (*registry, error) {
-	r := &registry{runtime: rt, newest: map[string]*classifier{}, refused: map[string]radnode.Analysis{}}
+	r := &registry{runtime: rt, newest: map[string]*classifier{}, refused: map[string]refusal{}}
 	sources := []fs.FS{models.Bundled}
 	if from.folder != "" {
 		if st, err := os.Stat(from.folder); err != nil || !st.IsDir() {
@@ -181,10 +197,7 @@ func (r *registry) refuse(m *models.Manifest, err error) {
 	status := worker.ModelStatus{State: worker.ModelRefused, Reason: err.Error(), Fallbacks: []string{}, Manifest: m}
 	if m != nil {
 		status.ID, status.Version = m.ID, m.Version
-		r.refused[name(m)] = radnode.Analysis{
-			Model: reference(m),
-			Gate:  radnode.Gate{Reasons: []string{"not analysed: the model cannot be used: " + err.Error()}},
-		}
+		r.refused[name(m)] = refusal{m, err.Error()}
 	}
 	r.statuses = append(r.statuses, status)
 }
@@ -197,10 +210,10 @@ func (r *registry) close() {
 
 // choose returns the models asked for, in the order they must run, and the
 // refusals of those that cannot be used. nil asks for the newest version of
-// each.
-func (r *registry) choose(asked []string) ([]*classifier, []radnode.Analysis, error) {
+// each that can.
+func (r *registry) choose(asked []string) ([]*classifier, []refusal, error) {
 	var run []*classifier
-	var refused []radnode.Analysis
+	var refused []refusal
 	for _, c := range r.ready {
 		isNewest := r.newest[c.manifest.ID] == c
 		if len(asked) == 0 && isNewest || slices.Contains(asked, name(c.manifest)) || isNewest && slices.Contains(asked, c.manifest.ID) {
@@ -208,15 +221,16 @@ func (r *registry) choose(asked []string) ([]*classifier, []radnode.Analysis, er
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(r.refused)) {
-		a := r.refused[key]
-		if len(asked) == 0 || slices.Contains(asked, key) || slices.Contains(asked, a.Model.ID) {
-			refused = append(refused, a)
+		one := r.refused[key]
+		standsIn := r.newest[one.manifest.ID] != nil // another version of it reads the images
+		if len(asked) == 0 && !standsIn || slices.Contains(asked, key) || slices.Contains(asked, one.manifest.ID) {
+			refused = append(refused, one)
 		}
 	}
 	for _, one := range asked {
-		is := func(m radnode.ModelRef) bool { return m.ID == one || m.ID+"@"+m.Version == one }
-		if !slices.ContainsFunc(run, func(c *classifier) bool { return is(c.ref()) }) &&
-			!slices.ContainsFunc(refused, func(a radnode.Analysis) bool { return is(a.Model) }) {
+		is := func(m *models.Manifest) bool { return m.ID == one || name(m) == one }
+		if !slices.ContainsFunc(run, func(c *classifier) bool { return is(c.manifest) }) &&
+			!slices.ContainsFunc(refused, func(r refusal) bool { return is(r.manifest) }) {
 			return nil, nil, radnode.Errorf(radnode.NotFound, "analyze", "there is no model %q", one)
 		}
 	}
