@@ -36,6 +36,10 @@ type Options struct {
 	// (NoResources), so that the index can always be written. 0: 128 MiB.
 	MinFree int64
 
+	// BusyTimeout is how long a write waits for another program that holds the
+	// database. 0: 10 s.
+	BusyTimeout time.Duration
+
 	// Schemas are migrations of other packages that live in the same database.
 	Schemas []Schema
 
@@ -55,7 +59,7 @@ type Schema struct {
 const (
 	defaultMinFree = 128 << 20
 	readers        = 4
-	busyTimeout    = 10 * time.Second
+	defaultTimeout = 10 * time.Second
 	// walPages is how many pages the write-ahead log may hold before a commit
 	// also copies them into the database.
 	walPages = 4000
@@ -84,6 +88,9 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 	}
 	if s.opts.MinFree == 0 {
 		s.opts.MinFree = defaultMinFree
+	}
+	if s.opts.BusyTimeout == 0 {
+		s.opts.BusyTimeout = defaultTimeout
 	}
 	if err := s.open(ctx); err != nil {
 		_ = s.Close() // the first error is the one to tell
@@ -131,14 +138,14 @@ func (s *Store) lockFolder() error {
 
 // A transaction that must not vanish after its answer was sent needs
 // synchronous=FULL in WAL mode (NORMAL syncs at checkpoints only).
-func dsn(path string, readOnly bool) string {
+func dsn(path string, timeout time.Duration, readOnly bool) string {
 	lock := "immediate"
 	if readOnly {
 		lock = "deferred"
 	}
 	q := url.Values{"_txlock": {lock}}
 	for _, p := range []string{
-		fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()),
+		fmt.Sprintf("busy_timeout(%d)", timeout.Milliseconds()),
 		"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
 		fmt.Sprintf("wal_autocheckpoint(%d)", walPages),
 		"cache_size(-16384)", "temp_store(MEMORY)",
@@ -158,7 +165,7 @@ func (s *Store) openDatabase(ctx context.Context) error {
 	}
 	path := filepath.Join(s.opts.Dir, "radnode.db")
 	var err error
-	if s.write, err = sql.Open("sqlite", dsn(path, false)); err != nil {
+	if s.write, err = sql.Open("sqlite", dsn(path, s.opts.BusyTimeout, false)); err != nil {
 		return databaseError("open database", err)
 	}
 	s.write.SetMaxOpenConns(1)
@@ -166,7 +173,7 @@ func (s *Store) openDatabase(ctx context.Context) error {
 	if err := s.migrate(ctx); err != nil {
 		return err
 	}
-	if s.read, err = sql.Open("sqlite", dsn(path, true)); err != nil {
+	if s.read, err = sql.Open("sqlite", dsn(path, s.opts.BusyTimeout, true)); err != nil {
 		return databaseError("open database", err)
 	}
 	s.read.SetMaxOpenConns(readers)
