@@ -165,6 +165,13 @@ type User struct {
 	Disabled bool   `json:"disabled"`
 }
 
+// MaySign reports whether u may decide about findings and sign. An
+// administrator may, so that one person can run a small site; a site that
+// separates the duties gives the role admin to nobody who reads.
+func (u User) MaySign() bool {
+	return !u.Disabled && (u.Role == Radiologist || u.Role == Admin)
+}
+
 // Event tells browsers what changed; they fetch the change themselves.
 type Event struct {
 	Kind             string `json:"kind"` // study, report, delivery, model, peer

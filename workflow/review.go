@@ -94,9 +94,9 @@ func open(r *store.ReportRow, version int64) error {
 	return nil
 }
 
-// reader lets only radiologists decide and sign.
+// reader lets only those who may sign decide and sign.
 func reader(op string, user radnode.User) error {
-	if user.Role != radnode.Radiologist || user.Disabled {
+	if !user.MaySign() {
 		return radnode.Errorf(radnode.Forbidden, op, "only a radiologist may decide about findings and sign")
 	}
 	return nil

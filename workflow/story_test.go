@@ -32,6 +32,9 @@ var (
 	reader  = radnode.User{Name: "kim", FullName: "Kim^Ann^^Dr.", Role: radnode.Radiologist}
 	second  = radnode.User{Name: "lee", FullName: "Lee^Bo", Role: radnode.Radiologist}
 	admin   = radnode.User{Name: "root", FullName: "Root", Role: radnode.Admin}
+
+	technologist = radnode.User{Name: "max", FullName: "Max", Role: radnode.Technologist}
+
 	archive = radnode.Peer{Name: "pacs", AETitle: "PACS", Host: "127.0.0.1", Port: 104, Allow: []string{"store"}, Deliver: []string{"sr"}}
 	from    = workflow.Source{Name: "MODALITY", Remote: "127.0.0.1:4242"}
 )
@@ -635,9 +638,9 @@ func TestOnlyARadiologistDecidesAndSignsAndOnlyWhatIsDecided(t *testing.T) {
 	i := newImage()
 	b.ingest(i)
 	r := b.state(i.study, radnode.ToReview).Reports[0]
-	_, err := b.Sign(ctx, admin, r.ID, r.Version)
+	_, err := b.Sign(ctx, technologist, r.ID, r.Version)
 	wantCode(t, err, radnode.Forbidden)
-	_, err = b.Decide(ctx, admin, r.ID, r.Findings[0].ID, r.Version, radnode.Accepted, "")
+	_, err = b.Decide(ctx, technologist, r.ID, r.Findings[0].ID, r.Version, radnode.Accepted, "")
 	wantCode(t, err, radnode.Forbidden)
 	_, err = b.Sign(ctx, reader, r.ID, r.Version)
 	wantCode(t, err, radnode.Conflict)
