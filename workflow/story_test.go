@@ -29,9 +29,9 @@ const (
 )
 
 var (
-	reader  = radnode.User{Name: "kim", FullName: "Kim^Ann^^Dr.", Role: radnode.Radiologist}
-	second  = radnode.User{Name: "lee", FullName: "Lee^Bo", Role: radnode.Radiologist}
-	admin   = radnode.User{Name: "root", FullName: "Root", Role: radnode.Admin}
+	reader = radnode.User{Name: "kim", FullName: "Kim^Ann^^Dr.", Role: radnode.Radiologist}
+	second = radnode.User{Name: "lee", FullName: "Lee^Bo", Role: radnode.Radiologist}
+	admin  = radnode.User{Name: "root", FullName: "Root", Role: radnode.Admin}
 
 	technologist = radnode.User{Name: "max", FullName: "Max", Role: radnode.Technologist}
 
