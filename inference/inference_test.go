@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -27,7 +28,11 @@ func library(tb testing.TB) string {
 	tb.Helper()
 	for _, path := range []string{os.Getenv("RADNODE_ONNXRUNTIME"), "../build/onnxruntime/libonnxruntime.so.1"} {
 		if _, err := os.Stat(path); path != "" && err == nil {
-			return path
+			full, err := filepath.Abs(path)
+			if err != nil {
+				tb.Fatal(err)
+			}
+			return full
 		}
 	}
 	tb.Skip("ONNX Runtime is not there: run make build, or set RADNODE_ONNXRUNTIME to libonnxruntime.so.1")
@@ -77,9 +82,9 @@ func corner() []float32 {
 	return image
 }
 
-func noise(n int) []float32 {
+func noise(values int) []float32 {
 	r := rand.New(rand.NewPCG(1, 2))
-	image := make([]float32, n*32*32)
+	image := make([]float32, values)
 	for i := range image {
 		image[i] = r.Float32()
 	}
@@ -138,7 +143,7 @@ func TestAFlippedPipelineIsTurnedBack(t *testing.T) {
 
 func TestABatchGivesWhatItsImagesGiveAlone(t *testing.T) {
 	m := mustLoad(t)
-	images := noise(7)
+	images := noise(7 * 1024)
 	batch, err := m.Run(context.Background(), 7, images)
 	if err != nil {
 		t.Fatal(err)
@@ -291,37 +296,69 @@ func TestEveryProvidersNameIsAccepted(t *testing.T) {
 	mustOpen(t, inference.Providers()...)
 }
 
-// TestTheEngineEqualsOnnxruntimeNode compares with another binding of the
-// same runtime on the same tensors.
-func TestTheEngineEqualsOnnxruntimeNode(t *testing.T) {
-	module := os.Getenv("RADNODE_ONNXRUNTIME_NODE")
-	if module == "" {
-		t.Skip("set RADNODE_ONNXRUNTIME_NODE to the folder of the npm package onnxruntime-node to compare with it")
+// TestTheEngineEqualsTheNodeBinding compares with another binding of the same
+// runtime on the same tensors, for the test model and every bundled one.
+func TestTheEngineEqualsTheNodeBinding(t *testing.T) {
+	binding := filepath.Join(filepath.Dir(library(t)), "onnxruntime_binding.node")
+	if _, err := os.Stat(binding); err != nil {
+		t.Skip("onnxruntime_binding.node of the npm package is not beside ONNX Runtime")
 	}
-	m := mustLoad(t)
-	images := noise(5)
-	out, err := m.Run(context.Background(), 5, images)
+	if _, err := exec.LookPath("node"); err != nil {
+		t.Skip("node is not installed")
+	}
+	r := mustOpen(t)
+	bundled, errs := models.LoadAll(models.Bundled)
+	for _, err := range errs {
+		t.Error(err)
+	}
+	for _, p := range append(bundled, testPackage(t)) {
+		t.Run(p.Manifest.ID, func(t *testing.T) { compareWithNode(t, r, p, binding) })
+	}
+}
+
+func compareWithNode(t *testing.T, r *inference.Runtime, p *models.Package, binding string) {
+	m, err := r.Load(context.Background(), p)
 	if err != nil {
 		t.Fatal(err)
 	}
-	raw := make([]byte, 4*len(images))
-	for i, v := range images {
-		binary.LittleEndian.PutUint32(raw[4*i:], math.Float32bits(v))
-	}
-	file := filepath.Join(t.TempDir(), "tensor.f32")
-	if err := os.WriteFile(file, raw, 0o600); err != nil {
+	const images = 3
+	man := p.Manifest
+	input := noise(images * man.Input.Size())
+	out, err := m.Run(context.Background(), images, input)
+	if err != nil {
 		t.Fatal(err)
 	}
-	cmdOut, err := exec.Command("node", "testdata/run.js", module, "testdata/models/lung-test/1.0.0/model.onnx", file, "5", "32").Output()
+	raw := make([]byte, 0, 4*len(input))
+	for _, v := range input {
+		raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(v))
+	}
+	graph, err := p.Model()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for name, data := range map[string][]byte{"tensor.f32": raw, "model.onnx": graph} {
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	shape := strings.Trim(strings.ReplaceAll(fmt.Sprint(man.Input.Shape(images)), " ", ","), "[]")
+	args := []string{"testdata/run.js", binding, filepath.Join(dir, "model.onnx"), filepath.Join(dir, "tensor.f32"), man.Input.Name, shape, man.Outputs.Probabilities}
+	if man.Outputs.Heatmap != "" {
+		args = append(args, man.Outputs.Heatmap)
+	}
+	printed, err := exec.Command("node", args...).Output()
 	if err != nil {
 		t.Fatalf("node: %v", err)
 	}
-	var other struct{ Probabilities, Cam []float64 }
-	if err := json.Unmarshal(cmdOut, &other); err != nil {
+	var other [][]float64
+	if err := json.Unmarshal(printed, &other); err != nil {
 		t.Fatal(err)
 	}
-	compare(t, "probabilities", out.Probabilities, other.Probabilities)
-	compare(t, "heat maps", out.Heat, other.Cam)
+	compare(t, "probabilities", out.Probabilities, other[0])
+	if len(other) > 1 {
+		compare(t, "heat maps", out.Heat, other[1])
+	}
 }
 
 func compare(t *testing.T, what string, got []float32, want []float64) {

@@ -1,11 +1,22 @@
 // Runs a model in the node binding of ONNX Runtime and prints its outputs.
-// node run.js MODULE MODEL TENSOR IMAGES SIDE
-const [module_, model, file, images, side] = process.argv.slice(2);
-const ort = require(module_);
-(async () => {
-  const session = await ort.InferenceSession.create(model);
-  const raw = require("fs").readFileSync(file);
-  const data = new Float32Array(raw.buffer.slice(raw.byteOffset, raw.byteOffset + raw.length));
-  const out = await session.run({ image: new ort.Tensor("float32", data, [+images, 1, +side, +side]) });
-  console.log(JSON.stringify({ probabilities: [...out.probabilities.data], cam: [...out.cam.data] }));
-})();
+// node run.js BINDING MODEL TENSOR INPUT SHAPE OUTPUT...
+// BINDING is onnxruntime_binding.node of the npm package onnxruntime-node.
+const [bindingFile, model, file, input, shape, ...outputs] = process.argv.slice(2);
+class Tensor {
+  constructor(type, data, dims) {
+    Object.assign(this, { type, data, dims, location: "cpu" });
+    this.size = dims.reduce((a, b) => a * b, 1);
+  }
+}
+const binding = require(bindingFile);
+binding.initOrtOnce(3, Tensor, true);
+const session = new binding.InferenceSession();
+session.loadModel(model, {});
+const raw = require("fs").readFileSync(file);
+const data = new Float32Array(raw.buffer.slice(raw.byteOffset, raw.byteOffset + raw.length));
+const out = session.run(
+  { [input]: new Tensor("float32", data, shape.split(",").map(Number)) },
+  Object.fromEntries(outputs.map((name) => [name, null])),
+  {},
+);
+console.log(JSON.stringify(outputs.map((name) => [...out[name].data])));
