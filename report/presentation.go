@@ -1,0 +1,152 @@
+package report
+
+import (
+	"fmt"
+
+	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/dicom"
+	"github.com/radnode/radnode/dicom/sr"
+)
+
+// maxTextLength is what a text object of a presentation state can hold (ST).
+const maxTextLength = 1024
+
+// Presentation makes a Grayscale Softcopy Presentation State (PS3.3 A.33.1)
+// for one image: the outlines of its positive findings as graphics, with the
+// name of each, in a layer of their own that a viewer can switch off. It is
+// nil, without error, where there is none.
+func Presentation(in Input, image radnode.UID, frame int) (*dicom.Dataset, error) {
+	b, err := newBuilder(in)
+	if err != nil {
+		return nil, err
+	}
+	source := b.images[image]
+	if source == nil {
+		return nil, radnode.Errorf(radnode.Invalid, op, "image %s is not among the images of the report", image)
+	}
+	if n, ok := source.Int(dicom.SamplesPerPixel); ok && n != 1 {
+		return nil, radnode.Errorf(radnode.Unsupported, op, "a grayscale presentation state cannot be for a colour image; send a secondary capture")
+	}
+	rows, _ := source.Int(dicom.Rows)
+	columns, _ := source.Int(dicom.Columns)
+	ref := b.reference(image, frame)
+	var annotations []*dicom.Dataset
+	for _, f := range b.findings {
+		if f.SOPInstanceUID != image || max(f.Frame, 1) != max(frame, 1) || !f.Finding.Present || f.Decision == radnode.Rejected {
+			continue
+		}
+		if o := Outline(f.Finding.Heatmap, rows, columns); o != nil {
+			annotations = append(annotations, b.annotation(f, ref, o))
+		}
+	}
+	if annotations == nil {
+		return nil, nil
+	}
+	ds := b.companion(dicom.GrayscaleSoftcopyPresentationStateStorage, "PR", "AI outlines")
+	b.presentation(ds, source, ref, rows, columns)
+	ds.SetItems(dicom.GraphicAnnotationSequence, annotations...)
+	return ds, nil
+}
+
+const layer = "AI"
+
+func (b *builder) annotation(f radnode.ReportFinding, ref sr.Reference, outline []float64) *dicom.Dataset {
+	g := dicom.NewDataset()
+	g.SetText(dicom.GraphicAnnotationUnits, "PIXEL")
+	g.SetInts(dicom.GraphicDimensions, 2)
+	g.SetInts(dicom.NumberOfGraphicPoints, len(outline)/2)
+	g.SetFloats(dicom.GraphicData, outline...)
+	g.SetText(dicom.GraphicType, "POLYLINE")
+	g.SetText(dicom.GraphicFilled, "N")
+	text := dicom.NewDataset()
+	text.SetText(dicom.UnformattedTextValue, short(b.mark(fmt.Sprintf("%s %.0f %%", b.code(f.Finding).Meaning, percent(f.Finding.Probability)))))
+	text.SetText(dicom.AnchorPointAnnotationUnits, "PIXEL")
+	text.SetFloats(dicom.AnchorPoint, outline[0], outline[1])
+	text.SetText(dicom.AnchorPointVisibility, "N")
+	a := dicom.NewDataset()
+	a.SetText(dicom.GraphicLayer, layer)
+	a.SetItems(dicom.ReferencedImageSequence, imageReference(ref))
+	a.SetItems(dicom.GraphicObjectSequence, g)
+	a.SetItems(dicom.TextObjectSequence, text)
+	return a
+}
+
+func short(s string) string {
+	if r := []rune(s); len(r) > maxTextLength {
+		return string(r[:maxTextLength])
+	}
+	return s
+}
+
+func imageReference(ref sr.Reference) *dicom.Dataset {
+	r := dicom.NewDataset()
+	r.SetUID(dicom.ReferencedSOPClassUID, ref.SOPClassUID)
+	r.SetUID(dicom.ReferencedSOPInstanceUID, ref.SOPInstanceUID)
+	if len(ref.Frames) > 0 {
+		r.SetInts(dicom.ReferencedFrameNumber, ref.Frames...)
+	}
+	return r
+}
+
+// presentation writes the modules that every state has: relationship,
+// displayed area, layers, LUT shape (PS3.3 C.11.10, C.10.4, C.10.7, C.11.6).
+func (b *builder) presentation(ds, source *dicom.Dataset, ref sr.Reference, rows, columns int) {
+	ds.SetText(dicom.PresentationCreationDate, b.Now.Format("20060102"))
+	ds.SetText(dicom.PresentationCreationTime, b.Now.Format("150405.000000"))
+	ds.SetText(dicom.ContentLabel, "AI_OUTLINES")
+	ds.SetText(dicom.ContentDescription, b.mark("AI findings"))
+	ds.SetText(dicom.ContentCreatorName)
+	se := dicom.NewDataset()
+	se.SetUID(dicom.SeriesInstanceUID, ref.SeriesInstanceUID)
+	se.SetItems(dicom.ReferencedImageSequence, imageReference(ref))
+	ds.SetItems(dicom.ReferencedSeriesSequence, se)
+	area := dicom.NewDataset()
+	area.SetInts(dicom.DisplayedAreaTopLeftHandCorner, 1, 1)
+	area.SetInts(dicom.DisplayedAreaBottomRightHandCorner, columns, rows)
+	area.SetText(dicom.PresentationSizeMode, "SCALE TO FIT")
+	if spacing := source.Floats(dicom.PixelSpacing); len(spacing) == 2 && spacing[0] > 0 && spacing[1] > 0 {
+		area.SetFloats(dicom.PresentationPixelSpacing, spacing...)
+	} else {
+		area.SetInts(dicom.PresentationPixelAspectRatio, 1, 1)
+	}
+	ds.SetItems(dicom.DisplayedAreaSelectionSequence, area)
+	l := dicom.NewDataset()
+	l.SetText(dicom.GraphicLayer, layer)
+	l.SetInts(dicom.GraphicLayerOrder, 1)
+	l.SetText(dicom.GraphicLayerDescription, b.mark("AI findings"))
+	ds.SetItems(dicom.GraphicLayerSequence, l)
+	bodyPart(ds, source)
+	shape := "IDENTITY"
+	if source.Text(dicom.PhotometricInterpretation) == "MONOCHROME1" {
+		shape = "INVERSE" // PS3.3 C.11.6: the state overrides the image
+	}
+	ds.SetText(dicom.PresentationLUTShape, shape)
+	rescaleAndWindow(ds, source)
+}
+
+// rescaleAndWindow keeps the grey values of the source: a presentation state
+// replaces the modality and VOI LUT of the image (PS3.4 N.2.1). A table in the
+// source is copied too.
+func rescaleAndWindow(ds, source *dicom.Dataset) {
+	if len(source.Items(dicom.ModalityLUTSequence)) > 0 {
+		ds.Copy(source, dicom.ModalityLUTSequence)
+	} else if _, ok := source.Float(dicom.RescaleSlope); ok {
+		ds.Copy(source, dicom.RescaleIntercept, dicom.RescaleSlope)
+		kind := source.Text(dicom.RescaleType)
+		if kind == "" {
+			kind = "US" // unspecified
+		}
+		ds.SetText(dicom.RescaleType, kind)
+	}
+	voi := dicom.NewDataset()
+	switch centre, width := source.Floats(dicom.WindowCenter), source.Floats(dicom.WindowWidth); {
+	case len(source.Items(dicom.VOILUTSequence)) > 0:
+		voi.Copy(source, dicom.VOILUTSequence)
+	case len(centre) > 0 && len(width) > 0:
+		voi.SetFloats(dicom.WindowCenter, centre[0])
+		voi.SetFloats(dicom.WindowWidth, width[0])
+	default:
+		return
+	}
+	ds.SetItems(dicom.SoftcopyVOILUTSequence, voi)
+}
