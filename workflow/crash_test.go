@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,6 +31,7 @@ import (
 const (
 	crashDir  = "RADNODE_TEST_CRASH_DIR"
 	crashStep = "RADNODE_TEST_CRASH_STEP" // "step:n": killed when it is reached for the n-th time
+	loadDir   = "RADNODE_TEST_LOAD_DIR"
 )
 
 func TestMain(m *testing.M) {
@@ -39,6 +41,10 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 		os.Exit(0)
+	}
+	if dir := os.Getenv(loadDir); dir != "" {
+		fmt.Fprintln(os.Stderr, loadNode(dir))
+		os.Exit(1)
 	}
 	os.Exit(m.Run())
 }
@@ -316,4 +322,99 @@ func checkSurvivingStudy(t *testing.T, s *radnode.Study) (documents []string) {
 		documents = append(documents, string(r.SOPInstanceUID))
 	}
 	return documents
+}
+
+// loadNode takes images of eight senders until it is killed.
+func loadNode(dir string) error {
+	ctx := context.Background()
+	st, err := store.Open(ctx, store.Options{Dir: filepath.Join(dir, "data"), Exclusive: true, Schemas: workflow.Schemas()})
+	if err != nil {
+		return err
+	}
+	if _, err := st.Sweep(ctx); err != nil {
+		return err
+	}
+	w := workflow.New(workflow.Options{Store: st, Analyzer: &models{}, Author: author{}, Sender: notingPACS{dir}, Quiet: 30 * time.Millisecond})
+	if err := w.Start(ctx); err != nil {
+		return err
+	}
+	failed := make(chan error)
+	for sender := range 8 {
+		go func() {
+			i := image{series: radnode.NewUID(), value: byte(sender)}
+			for n := 0; ; n++ {
+				if n%10 == 0 {
+					i.study = radnode.NewUID()
+				}
+				i.sop = radnode.NewUID()
+				data, err := encode(i)
+				if err == nil {
+					err = w.Ingest(ctx, from, explicitLE, crStorage, i.sop, bytes.NewReader(data))
+				}
+				if err == nil {
+					err = note(dir, fmt.Sprint("acknowledged", sender), fmt.Sprintf("%s/%s/%s/%d", i.study, i.series, i.sop, i.value))
+				}
+				if err != nil {
+					failed <- err
+					return
+				}
+			}
+		}()
+	}
+	return <-failed
+}
+
+func TestWhatWasAcknowledgedSurvivesRandomKillsUnderLoad(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes some seconds")
+	}
+	dir := t.TempDir()
+	for range 15 {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), loadDir+"="+dir)
+		var out bytes.Buffer
+		cmd.Stderr = &out
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(100*time.Millisecond + time.Duration(rand.IntN(250))*time.Millisecond)
+		if err := cmd.Process.Kill(); err != nil {
+			t.Fatalf("%v: %s", err, out.String())
+		}
+		_ = cmd.Wait() // killed
+	}
+	b := mustOpen(t, filepath.Join(dir, "data"))
+	ctx := context.Background()
+	if _, err := b.store.Sweep(ctx); err != nil {
+		t.Fatal(err)
+	}
+	studies := map[radnode.UID]bool{}
+	n := 0
+	for sender := range 8 {
+		for _, line := range notes(dir, fmt.Sprint("acknowledged", sender)) {
+			part := strings.Split(line, "/")
+			i := image{study: radnode.UID(part[0]), series: radnode.UID(part[1]), sop: radnode.UID(part[2]), value: byte(sender)}
+			studies[i.study] = true
+			n++
+			path, _, err := b.InstancePath(ctx, i.sop)
+			if err != nil {
+				t.Errorf("acknowledged and lost: %v", err)
+				continue
+			}
+			if got, err := os.ReadFile(path); err != nil || !bytes.HasSuffix(got, i.bytes(t)) {
+				t.Errorf("%s is not byte-equal: %v", i.sop, err)
+			}
+		}
+	}
+	t.Logf("%d instances in %d studies were acknowledged", n, len(studies))
+	if n == 0 {
+		t.Error("nothing was acknowledged")
+	}
+	for study := range studies {
+		s := b.state(study, radnode.ToReview)
+		if len(s.Reports) != 1 || len(s.Results) != 2*s.InstanceCount {
+			t.Errorf("%d reports, %d results of %d images", len(s.Reports), len(s.Results), s.InstanceCount)
+		}
+	}
+	b.balanced()
 }
