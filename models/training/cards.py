@@ -20,13 +20,13 @@ QUALITY_CODES = {
     "view_ap": code("399348003", "antero-posterior", "SCT"),
     "inverted": code("INVERTED", "Grey scale inverted"),
     "orientation_upright": code("UPRIGHT", "Image upright"),
-    "rotated_90": code("ROTATED90", "Image turned by 90 degrees clockwise"),
-    "rotated_180": code("ROTATED180", "Image turned by 180 degrees"),
-    "rotated_270": code("ROTATED270", "Image turned by 270 degrees clockwise"),
-    "mirrored": code("MIRRORED", "Image mirrored left to right"),
-    "mirrored_90": code("MIRRORED90", "Image mirrored, then turned by 90 degrees clockwise"),
-    "mirrored_180": code("MIRRORED180", "Image mirrored, then turned by 180 degrees"),
-    "mirrored_270": code("MIRRORED270", "Image mirrored, then turned by 270 degrees clockwise"),
+    "orientation_rotated_90": code("ROTATED90", "Image turned by 90 degrees clockwise"),
+    "orientation_rotated_180": code("ROTATED180", "Image turned by 180 degrees"),
+    "orientation_rotated_270": code("ROTATED270", "Image turned by 270 degrees clockwise"),
+    "orientation_mirrored": code("MIRRORED", "Image mirrored left to right"),
+    "orientation_mirrored_90": code("MIRRORED90", "Image mirrored, then turned by 90 degrees clockwise"),
+    "orientation_mirrored_180": code("MIRRORED180", "Image mirrored, then turned by 180 degrees"),
+    "orientation_mirrored_270": code("MIRRORED270", "Image mirrored, then turned by 270 degrees clockwise"),
 }
 
 
@@ -86,7 +86,7 @@ def pneumonia_manifest(report, version, size):
                 {"model": "chest-film-quality", "label": "inverted", "present": False, "reason": "the grey scale is inverted"}]
     # A mirrored film is read like its mirror image, so it is not refused.
     findings += [{"model": "chest-film-quality", "label": w, "present": False, "reason": reason}
-                 for w in deploy.LABELS[4:] if w != "mirrored"]
+                 for w in deploy.LABELS[4:] if w != "orientation_mirrored"]
     gate = {"modality": ["CR", "DX"], "body_part": ["CHEST", "THORAX", ""], "photometric": PHOTOMETRIC, "view": ["AP", ""],
             "age_years": {"min": 1, "max": 5}, "min_rows": 128, "min_columns": 128, "max_aspect": 2.0, "burned_in": "refuse", "findings": findings}
     label = {"name": "pneumonia", "code": code("233604007", "Pneumonia", "SCT"), "threshold": report["threshold"], "heatmap": True, "urgency": 5}

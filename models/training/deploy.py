@@ -6,8 +6,8 @@ from torch import nn
 
 import augment
 
-LABELS = ["chest_film", "view_ap", "inverted", "orientation_upright", "rotated_90", "rotated_180", "rotated_270",
-          "mirrored", "mirrored_90", "mirrored_180", "mirrored_270"]
+LABELS = ["chest_film", "view_ap", "inverted"] + ["orientation_" + way for way in (
+    "upright", "rotated_90", "rotated_180", "rotated_270", "mirrored", "mirrored_90", "mirrored_180", "mirrored_270")]
 
 
 def turn_tensor(x, k):
