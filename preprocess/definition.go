@@ -20,6 +20,7 @@ type Definition struct {
 	Purpose    string           `yaml:"purpose" json:"purpose"`
 	Modalities []string         `yaml:"modalities,omitempty" json:"modalities,omitempty"`
 	Steps      []map[string]any `yaml:"steps" json:"steps"`
+	Volume     *VolumeStep      `yaml:"volume,omitempty" json:"volume,omitempty"` // for a series
 }
 
 // maxDefinition bounds the text of a pipeline.
@@ -47,6 +48,11 @@ func ParseDefinition(text []byte) (*Definition, error) {
 		return nil, radnode.Errorf(radnode.Invalid, op, "name %q: use 1 to 64 characters out of a-z, 0-9, _ and -", d.Name)
 	case d.Version == "":
 		return nil, radnode.Errorf(radnode.Invalid, op, "version is missing")
+	}
+	if d.Volume != nil {
+		if err := d.Volume.check(); err != nil {
+			return nil, err
+		}
 	}
 	p, err := Compile(d.Steps)
 	if err != nil {

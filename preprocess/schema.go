@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+
+	"github.com/radnode/radnode/preprocess/radiomics"
+	"github.com/radnode/radnode/preprocess/volume"
 )
 
 // JSONSchema returns the schema of a pipeline file (JSON Schema 2020-12), made
@@ -33,12 +36,32 @@ func JSONSchema() ([]byte, error) {
 			"version":    text("version of the pipeline"),
 			"purpose":    text("what the pipeline is for"),
 			"modalities": map[string]any{"type": "array", "items": map[string]any{"type": "string"}, "description": "modalities it is meant for (0008,0060)"},
+			"volume":     volumeSchema(),
 			"steps":      map[string]any{"type": "array", "maxItems": maxSteps, "items": map[string]any{"$ref": "#/$defs/step"}},
 		},
 		"$defs": defs,
 	}
 	out, err := json.MarshalIndent(schema, "", "  ")
 	return append(out, '\n'), err
+}
+
+func volumeSchema() map[string]any {
+	number := func(doc string) map[string]any { return map[string]any{"type": "number", "description": doc} }
+	return map[string]any{
+		"type": "object", "additionalProperties": false, "required": []string{"families"},
+		"description": "what is asked of a whole series",
+		"properties": map[string]any{
+			"spacing":       map[string]any{"type": "array", "minItems": 3, "maxItems": 3, "items": map[string]any{"type": "number", "minimum": 0.01, "maximum": 100}, "description": "columns, rows, slices (mm); none: as the series"},
+			"interpolation": map[string]any{"enum": []string{"linear", "nearest"}, "default": "linear"},
+			"families":      map[string]any{"type": "array", "items": map[string]any{"enum": volume.Families}},
+			"low":           number("smallest modality value that counts"),
+			"high":          number("largest modality value that counts"),
+			"bins":          map[string]any{"type": "integer", "minimum": 2, "maximum": radiomics.MaxLevels, "default": 32, "description": "grey levels"},
+			"bin_width":     map[string]any{"type": "number", "exclusiveMinimum": 0, "description": "width of a grey level, in place of bins"},
+			"merged":        map[string]any{"type": "boolean", "default": false, "description": "one matrix of the 13 directions, not their mean"},
+			"prefix":        map[string]any{"$ref": "#/$defs/name"},
+		},
+	}
 }
 
 // sortedSteps is the table with the parameters that steps get from the way
