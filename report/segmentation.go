@@ -97,7 +97,7 @@ func (b *builder) segment(f radnode.ReportFinding, n int) *dicom.Dataset {
 	s.SetText(dicom.SegmentDescription, "Class activation map relative to its maximum, not the extent of a lesion")
 	s.SetText(dicom.SegmentAlgorithmType, "AUTOMATIC")
 	s.SetText(dicom.SegmentAlgorithmName, f.Model.ID)
-	sr.SetConcept(s, dicom.SegmentedPropertyCategoryCodeSequence, radnode.Concept{Value: "49755003", Scheme: "SCT", Meaning: "Morphologically Altered Structure"})
+	sr.SetConcept(s, dicom.SegmentedPropertyCategoryCodeSequence, radnode.Concept{Value: "49755003", Scheme: "SCT", Meaning: "Morphologically Abnormal Structure"})
 	sr.SetConcept(s, dicom.SegmentedPropertyTypeCodeSequence, code)
 	s.SetText(dicom.TrackingID, f.Model.ID+" "+f.Finding.Label)
 	s.SetUID(dicom.TrackingUID, TrackingUID(f.SOPInstanceUID, f.Frame, f.Model, f.Finding.Label))

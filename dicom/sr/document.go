@@ -175,11 +175,11 @@ func (d *Document) series(ds *dicom.Dataset) {
 		ds.SetText(dicom.SeriesDescription, shortened(d.SeriesDescription, 64))
 	}
 	ds.SetItems(dicom.ReferencedPerformedProcedureStepSequence)
-	d.Device.general(ds)
+	d.Device.Describe(ds)
 }
 
-// general writes the General Equipment module (PS3.3 C.7.5.1).
-func (e Equipment) general(ds *dicom.Dataset) {
+// Describe writes the General Equipment module (PS3.3 C.7.5.1).
+func (e Equipment) Describe(ds *dicom.Dataset) {
 	ds.SetText(dicom.Manufacturer, shortened(e.Manufacturer, 64))
 	for _, f := range []struct {
 		tag   dicom.Tag
@@ -391,18 +391,18 @@ func (d *Document) common(ds *dicom.Dataset) {
 	}
 	var equipment []*dicom.Dataset
 	for _, e := range d.Equipment {
-		equipment = append(equipment, e.contributing(d.Now))
+		equipment = append(equipment, e.Contributing(d.Now))
 	}
 	if equipment != nil {
 		ds.SetItems(dicom.ContributingEquipmentSequence, equipment...)
 	}
 }
 
-// contributing is an item of the Contributing Equipment Sequence (PS3.3 C.12.1).
-func (e Equipment) contributing(at time.Time) *dicom.Dataset {
+// Contributing is an item of the Contributing Equipment Sequence (PS3.3 C.12.1).
+func (e Equipment) Contributing(at time.Time) *dicom.Dataset {
 	it := dicom.NewDataset()
 	SetConcept(it, dicom.PurposeOfReferenceCodeSequence, ProcessingEquipment)
-	e.general(it)
+	e.Describe(it)
 	it.SetText(dicom.ContributionDateTime, at.Format("20060102150405.000000-0700"))
 	if e.Contribution != "" {
 		it.SetText(dicom.ContributionDescription, shortened(e.Contribution, 1024))
