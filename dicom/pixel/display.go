@@ -157,6 +157,10 @@ func (im *Image) tone(f *Frame, n int, w *Window) (*tone, error) {
 	if err != nil {
 		return nil, err
 	}
+	if p := im.presentation; p != nil && p.plut != nil {
+		grey := curve
+		curve = func(x float64) float64 { return p.shape(grey(x)) }
+	}
 	key := toneKey{window: *w, rescale: m.Rescale, frame: -1}
 	if w.Function == TableLUT || m.lut != nil {
 		key.frame = n
@@ -170,6 +174,9 @@ func (im *Image) tone(f *Frame, n int, w *Window) (*tone, error) {
 func (im *Image) DefaultWindow(f *Frame, n int) Window {
 	if list := im.Windows(n); len(list) > 0 {
 		return list[0]
+	}
+	if im.presentation != nil {
+		return im.FullRange(n) // PS3.4 N.2: identity
 	}
 	if w, ok := im.Percentiles(f, n, 0.01, 0.99); ok && im.BitsStored > 1 {
 		return w

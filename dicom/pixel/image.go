@@ -53,14 +53,15 @@ type Image struct {
 	Padding               *Padding
 	Warnings              []string // tolerated contradictions of the header
 
-	set     *dicom.Dataset
-	data    *dicom.PixelData
-	src     io.ReaderAt
-	lim     Limits
-	codec   *Codec // nil: native
-	index   []int  // first fragment of each frame, and one behind the last
-	palette *palette
-	curves  curveCache
+	set          *dicom.Dataset
+	data         *dicom.PixelData
+	src          io.ReaderAt
+	lim          Limits
+	codec        *Codec // nil: native
+	index        []int  // first fragment of each frame, and one behind the last
+	palette      *palette
+	presentation *presentation // nil: as the object itself says
+	curves       curveCache
 }
 
 // Padding is the range of stored values that stand for no measurement (PS3.3

@@ -48,8 +48,14 @@ func (im *Image) modality(n int) (*modality, error) {
 		return m, nil
 	}
 	d := im.functional(n, dicom.PixelValueTransformationSequence)
+	if im.presentation != nil {
+		d = nil
+	}
 	if d == nil {
 		d = im.set
+		if im.presentation != nil {
+			d = im.presentation.set
+		}
 		if item := d.Item(dicom.ModalityLUTSequence); item != nil {
 			l, err := readLUT(item, im.Signed, im.lim.Entries)
 			if err != nil {
@@ -80,7 +86,7 @@ var angiography = map[radnode.UID]bool{
 // XRF objects whose values are logarithmic or ready for display, the modality
 // LUT is not part of it (PS3.3 C.8.7.1.1.2, PS3.4 N.2.1.2).
 func (im *Image) displayModality(n int) (*modality, error) {
-	if angiography[im.set.UID(dicom.SOPClassUID)] && im.set.Has(dicom.ModalityLUTSequence) {
+	if im.presentation == nil && angiography[im.set.UID(dicom.SOPClassUID)] && im.set.Has(dicom.ModalityLUTSequence) {
 		switch im.set.Text(dicom.PixelIntensityRelationship) {
 		case "LOG", "DISP":
 			return &modality{Rescale: Rescale{Slope: 1}}, nil

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/dicom"
 	"github.com/radnode/radnode/dicom/pixel"
 )
 
@@ -236,5 +237,42 @@ func TestRenderingAgreesWithPydicom(t *testing.T) {
 		if largest > 1 {
 			t.Errorf("%s differs from pydicom by %d", names[i], largest)
 		}
+	}
+}
+
+// TestPresentationStateAgreesWithDCMTK renders through a presentation state
+// with a modality, a VOI and a presentation LUT, all scrambled, and compares
+// with dcmp2pgm.
+func TestPresentationStateAgreesWithDCMTK(t *testing.T) {
+	if _, err := exec.LookPath("dcmp2pgm"); err != nil {
+		t.Skip("dcmp2pgm (package dcmtk) is not installed")
+	}
+	dir := shared(t)
+	picture, state := filepath.Join(dir, "image/lut_image_for_pr.dcm"), filepath.Join(dir, "nonimage/pr_combined_luts.dcm")
+	pr, err := dicom.ReadFile(state, dicom.DefaultLimits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain := mustOpen(t, picture)
+	im, err := plain.Present(pr.Dataset)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := displayFrame(t, im, 0, nil)
+	out := filepath.Join(t.TempDir(), "out.pgm")
+	if msg, err := exec.Command("dcmp2pgm", "-p", state, picture, out).CombinedOutput(); err != nil {
+		t.Fatalf("dcmp2pgm: %v %s", err, msg)
+	}
+	pgm, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	largest, count := difference(got, pgm[len(pgm)-len(got):])
+	t.Logf("largest difference %d, %d pixels", largest, count)
+	if largest > 1 {
+		t.Errorf("differs from DCMTK by %d in %d pixels", largest, count)
+	}
+	if same, _ := difference(got, displayFrame(t, plain, 0, nil)); same == 0 {
+		t.Error("the presentation state changes nothing")
 	}
 }

@@ -64,6 +64,9 @@ func ramp(low, high float64) func(float64) float64 {
 // voiSet is the data set that holds the VOI attributes of frame n: the Frame
 // VOI LUT functional group of an enhanced object, else the object itself.
 func (im *Image) voiSet(n int) *dicom.Dataset {
+	if im.presentation != nil {
+		return im.presentation.voi
+	}
 	if g := im.functional(n, dicom.FrameVOILUTSequence); g != nil {
 		return g
 	}
@@ -130,6 +133,9 @@ func (im *Image) voi(w Window, n int) (func(float64) float64, error) {
 // Shape where the object has one, else the photometric interpretation. The two
 // agree in legal objects; the inversion happens once (PS3.3 C.8.11.3, C.11.6).
 func (im *Image) inverts() bool {
+	if im.presentation != nil {
+		return im.presentation.invert
+	}
 	switch im.set.Text(dicom.PresentationLUTShape) {
 	case "INVERSE":
 		return true
