@@ -20,10 +20,11 @@ const (
 
 const insertInstance = `INSERT INTO instances (sop_uid, class_uid, study_uid, series_uid, syntax_uid, number, pixel_rows,
   pixel_columns, frames, size, digest, source, remote, origin, status, reason, file, received_at)
-  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) ON CONFLICT (sop_uid) DO NOTHING`
+  VALUES ($1, $2, NULLIF($3, ''), $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) ON CONFLICT (sop_uid) DO NOTHING`
 
 // Add writes the row of an instance whose file is durable. Touch tells the
-// study about it; the study's row is written at the end of the transaction.
+// study about it; the study's row is written at the end of the transaction. It
+// is nil for an object that belongs to no study, and for one that is not new.
 func (t *Tx) Add(ctx context.Context, r *Record) (Outcome, *Touch, error) {
 	res, err := t.ExecContext(ctx, insertInstance, string(r.SOPInstanceUID), string(r.SOPClassUID), string(r.StudyInstanceUID),
 		string(r.SeriesInstanceUID), string(r.TransferSyntaxUID), r.InstanceNumber, r.Rows, r.Columns, r.Frames, r.Size, r.Digest,
@@ -34,6 +35,9 @@ func (t *Tx) Add(ctx context.Context, r *Record) (Outcome, *Touch, error) {
 	n, err := res.RowsAffected()
 	if err != nil {
 		return 0, nil, err
+	}
+	if n == 1 && r.StudyInstanceUID == "" {
+		return Added, nil, nil
 	}
 	if n == 1 {
 		return Added, t.touch(r), nil
@@ -71,7 +75,7 @@ func firstError(err, other error) error {
 // same decides about an instance whose UID is taken.
 func (t *Tx) same(ctx context.Context, r *Record) (Outcome, error) {
 	var digest, syntax, study string
-	err := t.QueryRowContext(ctx, `SELECT digest, syntax_uid, study_uid FROM instances WHERE sop_uid = $1`, string(r.SOPInstanceUID)).
+	err := t.QueryRowContext(ctx, `SELECT digest, syntax_uid, COALESCE(study_uid, '') FROM instances WHERE sop_uid = $1`, string(r.SOPInstanceUID)).
 		Scan(&digest, &syntax, &study)
 	if err != nil {
 		return 0, err
@@ -92,6 +96,9 @@ func (t *Tx) same(ctx context.Context, r *Record) (Outcome, error) {
 	}
 	if n == 0 {
 		return Duplicate, nil
+	}
+	if study == "" {
+		return Variant, nil
 	}
 	return Variant, t.Warn(ctx, radnode.UID(study), "another object came under the SOP Instance UID "+string(r.SOPInstanceUID)+
 		" from "+r.Source+"; it is kept apart and not shown: ask the sender which one is right")
@@ -118,7 +125,7 @@ func (t *Tx) one(ctx context.Context, op, q string, args ...any) error {
 	return nil
 }
 
-const instanceColumns = `sop_uid, class_uid, study_uid, series_uid, syntax_uid, number, pixel_rows, pixel_columns, frames, size,
+const instanceColumns = `sop_uid, class_uid, COALESCE(study_uid, ''), series_uid, syntax_uid, number, pixel_rows, pixel_columns, frames, size,
   digest, source, remote, origin, status, reason, file, received_at`
 
 // scanner is a row.

@@ -98,17 +98,29 @@ func receiveError(err error) error {
 // (PS3.4 B.2.3: A900, data set does not match SOP class).
 func agree(rec *store.Record, class, instance radnode.UID) error {
 	const op = "ingest"
+	bound := !standalone[class]
 	switch {
 	case rec.SOPClassUID != class:
 		return radnode.Errorf(radnode.Invalid, op, "the data set is of another SOP class than announced")
 	case rec.SOPInstanceUID != instance:
 		return radnode.Errorf(radnode.Invalid, op, "the data set has another SOP Instance UID than announced")
-	case !rec.StudyInstanceUID.Valid():
+	case bound && !rec.StudyInstanceUID.Valid():
 		return radnode.Errorf(radnode.Invalid, op, "the data set has no valid Study Instance UID")
-	case !rec.SeriesInstanceUID.Valid():
+	case bound && !rec.SeriesInstanceUID.Valid():
 		return radnode.Errorf(radnode.Invalid, op, "the data set has no valid Series Instance UID")
 	}
+	if !bound {
+		rec.StudyInstanceUID, rec.SeriesInstanceUID = "", ""
+	}
 	return nil
+}
+
+// standalone are the classes that belong to no patient and so to no study
+// (PS3.4 GG, Non-Patient Object Storage).
+var standalone = map[radnode.UID]bool{
+	dicom.HangingProtocolStorage: true, dicom.ColorPaletteStorage: true, dicom.GenericImplantTemplateStorage: true,
+	dicom.ImplantAssemblyTemplateStorage: true, dicom.ImplantTemplateGroupStorage: true, dicom.CTDefinedProcedureProtocolStorage: true,
+	dicom.XADefinedProcedureProtocolStorage: true, dicom.ProtocolApprovalStorage: true, dicom.InventoryStorage: true,
 }
 
 // classify decides whether the instance is input for the models.
@@ -140,7 +152,7 @@ func (w *Workflow) index(ctx context.Context, rec *store.Record) (store.Outcome,
 			tx.AtEnd("analyze "+string(study), func(ctx context.Context, tx *store.Tx) error {
 				return w.wanted(ctx, tx, touch, at)
 			})
-		} else if outcome == store.Variant {
+		} else if outcome == store.Variant && study != "" {
 			tx.AfterCommit(func() { w.changed(study) })
 		}
 		return nil

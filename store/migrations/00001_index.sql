@@ -51,7 +51,7 @@ CREATE INDEX series_uid ON series (series_uid);
 CREATE TABLE instances (
   sop_uid TEXT PRIMARY KEY,
   class_uid TEXT NOT NULL,
-  study_uid TEXT NOT NULL REFERENCES studies (study_uid) DEFERRABLE INITIALLY DEFERRED,
+  study_uid TEXT REFERENCES studies (study_uid) DEFERRABLE INITIALLY DEFERRED, -- NULL: belongs to no patient
   series_uid TEXT NOT NULL,
   syntax_uid TEXT NOT NULL,
   number BIGINT NOT NULL,
