@@ -37,14 +37,10 @@ func SecondaryCapture(in Input, p Picture) (*dicom.Dataset, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := b.checkPicture(p); err != nil {
+		return nil, err
+	}
 	source := b.images[p.SOPInstanceUID]
-	if source == nil || p.Image == nil {
-		return nil, radnode.Errorf(radnode.Invalid, op, "the picture is of no image of the report")
-	}
-	size := p.Image.Bounds().Size()
-	if size.X < 1 || size.Y < 1 || size.X > maxPicture || size.Y > maxPicture {
-		return nil, radnode.Errorf(radnode.TooLarge, op, "a picture of %d x %d pixels; its sides must be 1 to %d", size.X, size.Y, maxPicture)
-	}
 	img := b.drawing(p)
 	ds := b.companion(dicom.SecondaryCaptureImageStorage, "OT", "AI overlay")
 	ds.SetText(dicom.ImageType, "DERIVED", "SECONDARY")
@@ -57,6 +53,17 @@ func SecondaryCapture(in Input, p Picture) (*dicom.Dataset, error) {
 	lossy(ds, source)
 	setRGB(ds, img)
 	return ds, nil
+}
+
+func (b *builder) checkPicture(p Picture) error {
+	if b.images[p.SOPInstanceUID] == nil || p.Image == nil {
+		return radnode.Errorf(radnode.Invalid, op, "the picture is of no image of the report")
+	}
+	size := p.Image.Bounds().Size()
+	if size.X < 1 || size.Y < 1 || size.X > maxPicture || size.Y > maxPicture {
+		return radnode.Errorf(radnode.TooLarge, op, "a picture of %d x %d pixels; its sides must be 1 to %d", size.X, size.Y, maxPicture)
+	}
+	return nil
 }
 
 // setRGB writes the Image Pixel module for 8-bit colour (PS3.3 C.7.6.3).

@@ -5,6 +5,8 @@ import (
 	"image/color"
 	"image/png"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -92,5 +94,36 @@ func TestSegmentAndFindingHaveOneTrackingUID(t *testing.T) {
 	at := func(x, y int) byte { return e.Value[y*800+x] }
 	if at(300, 375) != 255 || at(10, 10) != 0 || at(400, 375) < 200 {
 		t.Errorf("values at the maximum, outside and between: %d, %d, %d", at(300, 375), at(10, 10), at(400, 375))
+	}
+}
+
+func TestEncapsulatedPDFsPassTheValidator(t *testing.T) {
+	for name, in := range map[string]report.Input{"draft": input(), "signed": signed(t)} {
+		t.Run(name, func(t *testing.T) {
+			ds, err := report.EncapsulatedPDF(in, report.Picture{Image: grey(), SOPInstanceUID: "1.2.3.4.1"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			validateObject(t, mustFile(t, ds))
+			e, _ := ds.Get(dicom.EncapsulatedDocument)
+			if !strings.HasPrefix(string(e.Value), "%PDF-1.5") || !strings.Contains(string(e.Value), "%%EOF") {
+				t.Error("the document is no PDF")
+			}
+			if _, err := exec.LookPath("pdftotext"); err == nil {
+				path := filepath.Join(t.TempDir(), "r.pdf")
+				if err := os.WriteFile(path, e.Value, 0o600); err != nil {
+					t.Fatal(err)
+				}
+				text, err := exec.Command("pdftotext", path, "-").Output()
+				if err != nil || !strings.Contains(string(text), "王 小東") || !strings.Contains(string(text), "Pneumonia: detected") {
+					t.Errorf("pdftotext: %v\n%s", err, text)
+				}
+			}
+			if out := os.Getenv("RADNODE_TEST_PICTURE"); out != "" {
+				if err := os.WriteFile(out+name+".pdf", e.Value, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
 	}
 }

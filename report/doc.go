@@ -16,5 +16,17 @@
 //	ds, err := report.SR(in)       // *dicom.Dataset, Comprehensive 3D SR, checked by sr.Check
 //	err = dicom.WriteFile(w, ds, dicom.ExplicitVRLittleEndian)
 //
+// The companions take the same Input, with a SOP instance and a series UID of
+// their own; the pictures are frames that the pixel worker rendered:
+//
+//	sc, err := report.SecondaryCapture(in, report.Picture{Image: img, SOPInstanceUID: uid})
+//	pdf, err := report.EncapsulatedPDF(in, pictures...)
+//	seg, err := report.Segmentation(in, uid, frame)  // nil, nil where no finding has a heat map
+//	pr, err := report.Presentation(in, uid, frame)   // likewise
+//
+// A peer that refuses Comprehensive 3D SR gets in.Class = report.Ladder[1], and
+// so on. Documents of one series should be of one kind: drafts and signed
+// reports, and each kind of companion, belong in series of their own.
+//
 // Equal input gives equal bytes: nothing in it is random and no clock is read.
 package report
