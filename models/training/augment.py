@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 # No word here tells the view: where a film says "AP" or "portable", that is for the network to use.
-MARKS = ("L", "R", "D", "LJ", "RT", "12:40", "1", "ERECT", "Dr. N", "0815")
+MARKS = ("L", "R", "L", "R", "LT", "RT", "12:40", "1", "ERECT", "Dr. N", "0815")
 
 
 def geometry(im, g, degrees=10.0, stretch=0.15, shift=0.06):
@@ -95,14 +95,29 @@ def collimate(im, g, most=0.14):
 
 
 def mark(im, g):
-    """A side marker or burned text near an edge, right or wrong side alike."""
+    """Burned text near an edge. A side marker goes where it belongs on an upright film, the
+    patient's right on the viewer's left: a mirrored film can be told by it."""
     s = im.shape[0]
     im = im.copy()
-    x = int((g.uniform(0.0, 0.22) if g.random() < 0.5 else g.uniform(0.75, 0.95)) * s)
+    text = str(g.choice(MARKS))
+    left = text in ("R", "RT") or (text not in ("L", "LT") and g.random() < 0.5)
+    x = int((g.uniform(0.0, 0.22) if left else g.uniform(0.75, 0.93)) * s)
     y = int((g.uniform(0.06, 0.3) if g.random() < 0.7 else g.uniform(0.7, 1.0)) * s)
     v = int(g.choice([255, 255, 230, 0]))
-    cv2.putText(im, str(g.choice(MARKS)), (x, y), cv2.FONT_HERSHEY_SIMPLEX, g.uniform(0.2, 0.6) * s / 128, v, int(g.integers(1, 3)), cv2.LINE_AA)
+    cv2.putText(im, text, (x, y), cv2.FONT_HERSHEY_SIMPLEX, g.uniform(0.25, 0.7) * s / 128, v, int(g.integers(1, 3)), cv2.LINE_AA)
     return im
+
+
+def opacify(im, g):
+    """A large soft density over one side, as an effusion or collapse: the heart's
+    outline alone must not carry the answer."""
+    s = im.shape[0]
+    yy, xx = np.mgrid[:s, :s] / s
+    cx, cy = g.choice([0.3, 0.7]) + g.uniform(-0.07, 0.07), g.uniform(0.35, 0.8)
+    blob = np.exp(-((xx - cx) / g.uniform(0.1, 0.25)) ** 2 - ((yy - cy) / g.uniform(0.15, 0.45)) ** 2)
+    bright = np.percentile(im[::2, ::2], g.uniform(70, 92))
+    a = blob * g.uniform(0.4, 1.0)
+    return (im * (1 - a) + np.maximum(im, bright) * a).astype(np.uint8)
 
 
 def erase(im, g):

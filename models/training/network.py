@@ -29,7 +29,8 @@ class FilmNet(nn.Module):
     """
     def __init__(self, outputs, widths=(16, 32, 64, 128), depths=(1, 2, 3), dropout=0.2, local=0):
         super().__init__()
-        self.around = nn.AvgPool2d(local, 1, local // 2, count_include_pad=False) if local else None
+        pool = lambda h, w: nn.AvgPool2d((h, w), 1, (h // 2, w // 2), count_include_pad=False)
+        self.around = nn.Sequential(pool(local, 1), pool(1, local)) if local else None
         layers = [nn.Conv2d(1, widths[0], 5, 2, 2, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()]
         for cin, cout, n in zip(widths, widths[1:], depths):
             layers += [Block(cin, cout, 2)] + [Block(cout, cout) for _ in range(n - 1)]

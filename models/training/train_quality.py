@@ -42,6 +42,8 @@ def sample(row, im, kind, g):
     """One training image with its targets: chest, view, inverted, orientation, masks."""
     if kind == 2:
         im = augment.no_film(SIZE, g, im)
+    elif kind == 0 and g.random() < 0.2:
+        im = augment.opacify(im, g)
     im = augment.film(im, g)
     inverted = g.random() < 0.5
     k = int(g.integers(0, 8))
