@@ -13,15 +13,15 @@
         int16_t a = (int16_t)((corner) - c), b = (int16_t)((side1) + (side2) - 2 * c); \
         int16_t d = (int16_t)(b + 2 * a + (int16_t)(((int32_t)a * 27148) >> 16)); \
         p |= (int16_t)((d >= 0) << (k)); \
-        t |= (int16_t)((a == 0) & (b == 0)); \
+        t |= (int16_t)(((a == 0) & (b == 0)) << ((k) / 2)); \
     } while (0)
 
 #define AXIS(k, side) (p |= (int16_t)(((side) >= c) << (k)))
 
 // radnode_lbp_ring writes the bit pattern of n pixels; pointers are to the
 // first of them in the rows above, at and below, and one more pixel exists at
-// both ends. tie is 1 where a diagonal sample equals a centre that is not 0
-// in exact arithmetic.
+// both ends. tie has bits 0 to 3 where diagonal sample 1, 3, 5 or 7 equals, in
+// exact arithmetic, a centre that is not 0.
 void radnode_lbp_ring(const uint8_t *up, const uint8_t *mid, const uint8_t *down, size_t n,
                       uint8_t *restrict pattern, uint8_t *restrict tie) {
     for (size_t x = 0; x < n; x++) {
@@ -38,6 +38,6 @@ void radnode_lbp_ring(const uint8_t *up, const uint8_t *mid, const uint8_t *down
         AXIS(6, south);
         DIAGONAL(7, se, south, east);
         pattern[x] = (uint8_t)p;
-        tie[x] = (uint8_t)(t & (c != 0));
+        tie[x] = (uint8_t)(c != 0 ? t : 0);
     }
 }

@@ -10,6 +10,7 @@ import "C"
 import (
 	"encoding/binary"
 	"math"
+	"math/bits"
 	"unsafe"
 )
 
@@ -23,18 +24,39 @@ const ringOffset = 0.70711
 
 // fractions holds, for each row or column, how far a diagonal point lies from
 // the pixel before it, with the rounding error that its coordinate has there.
-type fractions struct{ before, after []float64 }
+// Errors are the same between two powers of two: few classes of them exist.
+type fractions struct {
+	before, after []float64
+	class         []uint8
+}
 
 func (f *fractions) fill(n int) {
-	if len(f.before) >= n {
+	if len(f.class) >= n {
 		return
 	}
-	f.before, f.after = make([]float64, n), make([]float64, n)
+	f.before, f.after, f.class = make([]float64, n), make([]float64, n), make([]uint8, n)
+	classes := map[[2]float64]uint8{}
 	for i := range n {
 		lower, upper := float64(i)-ringOffset, float64(i)+ringOffset
 		f.before[i], f.after[i] = lower-math.Floor(lower), upper-math.Floor(upper)
+		key := [2]float64{f.before[i], f.after[i]}
+		if _, ok := classes[key]; !ok {
+			classes[key] = uint8(len(classes))
+		}
+		f.class[i] = classes[key]
 	}
 }
+
+// ruling is what the reference decides about ties in one class of rows and
+// columns: for each diagonal, centre and difference of the first neighbour
+// (from -8 to 7), whether the point reaches the centre.
+type ruling [4][256][16]uint8
+
+const (
+	unknown = iota
+	reaches
+	darker
+)
 
 // ringPatterns computes the bit patterns of an image of at least 3 x 3. Whether
 // a diagonal sample reaches the centre is decided in integers; only where both
@@ -64,73 +86,78 @@ func (l *LBP) ringPatterns(pix []byte, rows, columns int, out []byte) {
 	}
 }
 
-// settleRow decides the pixels of one row that are marked. Large flat regions
-// are where they come from; there one answer serves until the column's
-// rounding changes.
+// settleRow decides the diagonal points of one row that are marked.
 func (l *LBP) settleRow(row, ties, pix []byte, columns, y int) {
-	flatValue, flatX, flatPattern := -1, 0, byte(0)
+	class := -1
+	var known *ruling
 	for x := 0; x < len(ties); x++ {
-		if ties[x] == 0 {
+		t := ties[x]
+		if t == 0 {
 			if x+8 <= len(ties) && binary.LittleEndian.Uint64(ties[x:]) == 0 {
 				x += 7
 			}
 			continue
 		}
+		if c := int(l.column.class[x+1]); c != class {
+			class = c
+			known = l.ruling(l.row.class[y], uint8(c))
+		}
 		at := y*columns + x + 1
-		flat := flatAround(pix, columns, at)
-		if flat && int(pix[at]) == flatValue && l.column.before[x+1] == l.column.before[flatX] && l.column.after[x+1] == l.column.after[flatX] {
-			row[x+1] = flatPattern
-			continue
-		}
-		row[x+1] = l.settle(row[x+1], pix, columns, y, x+1)
-		if flat {
-			flatValue, flatX, flatPattern = int(pix[at]), x+1, row[x+1]
-		}
-	}
-}
-
-// flatAround says whether a pixel and its eight neighbours are equal.
-func flatAround(pix []byte, columns, at int) bool {
-	three := func(at int) uint32 { return uint32(pix[at]) | uint32(pix[at+1])<<8 | uint32(pix[at+2])<<16 }
-	mid := three(at - 1)
-	return mid == uint32(pix[at])*0x10101 && three(at-columns-1) == mid && three(at+columns-1) == mid
-}
-
-// ringCorners are, for the diagonal points 1, 3, 5 and 7, the row and column
-// of the upper left of the four pixels around them, from the centre.
-var ringCorners = [4][2]int{{-1, 0}, {-1, -1}, {0, -1}, {0, 0}}
-
-// settle decides the diagonal points that equal the centre in exact
-// arithmetic by the floating point of the reference.
-func (l *LBP) settle(p byte, pix []byte, columns, y, x int) byte {
-	centre := pix[y*columns+x]
-	for k, corner := range ringCorners {
-		at := (y+corner[0])*columns + x + corner[1]
-		a, b, c, d := pix[at], pix[at+1], pix[at+columns], pix[at+columns+1]
-		if a != centre || b != centre || c != centre || d != centre {
-			// Equal without all four being equal: diagonal = centre and the
-			// sum of both neighbours twice the centre.
-			if 2*int(centre) != int(a)+int(b)+int(c)+int(d)-2*int(centre) || !l.diagonalEqual(k, [4]byte{a, b, c, d}, centre) {
-				continue
+		for centre := pix[at]; t != 0; t &= t - 1 {
+			k := bits.TrailingZeros8(t)
+			side := pix[at-columns]
+			if k >= 2 {
+				side = pix[at+columns]
+			}
+			d := int(side) - int(centre)
+			verdict := uint8(unknown)
+			if uint(d+8) < 16 {
+				verdict = known[k][centre][d+8]
+			}
+			if verdict == unknown {
+				verdict = l.settle(k, float64(centre), float64(side), y, x+1)
+				if uint(d+8) < 16 {
+					known[k][centre][d+8] = verdict
+				}
+			}
+			if verdict == darker {
+				row[x+1] &^= 2 << (2 * k)
 			}
 		}
-		dr, dc := l.row.before[y], l.column.before[x]
-		if k >= 2 {
-			dr = l.row.after[y]
-		}
-		if k == 0 || k == 3 {
-			dc = l.column.after[x]
-		}
-		top := lerp(dc, float64(a), float64(b))
-		bottom := lerp(dc, float64(c), float64(d))
-		if lerp(dr, top, bottom)-float64(centre) < 0 {
-			p &^= 1 << (2*k + 1)
-		}
 	}
-	return p
 }
 
-// diagonalEqual says whether the pixel across from the centre equals it.
-func (l *LBP) diagonalEqual(k int, px [4]byte, centre byte) bool {
-	return px[[4]int{1, 0, 2, 3}[k]] == centre
+func (l *LBP) ruling(row, column uint8) *ruling {
+	key := [2]uint8{row, column}
+	if l.rulings[key] == nil {
+		if l.rulings == nil {
+			l.rulings = map[[2]uint8]*ruling{}
+		}
+		l.rulings[key] = &ruling{}
+	}
+	return l.rulings[key]
+}
+
+// settle decides one diagonal point that equals the centre in exact
+// arithmetic by the floating point of the reference. The diagonal neighbour
+// equals the centre; the pixel above or below is side and the one beside
+// makes up for its difference.
+func (l *LBP) settle(k int, centre, side float64, y, x int) uint8 {
+	beside := 2*centre - side
+	// Upper left, upper right, lower left, lower right of the four pixels.
+	px := [4][4]float64{
+		{side, centre, centre, beside}, {centre, side, beside, centre},
+		{beside, centre, centre, side}, {centre, beside, side, centre},
+	}[k]
+	dr, dc := l.row.before[y], l.column.before[x]
+	if k >= 2 {
+		dr = l.row.after[y]
+	}
+	if k == 0 || k == 3 {
+		dc = l.column.after[x]
+	}
+	if lerp(dr, lerp(dc, px[0], px[1]), lerp(dc, px[2], px[3]))-centre < 0 {
+		return darker
+	}
+	return reaches
 }
