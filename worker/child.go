@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"context"
 	"bytes"
 	"log/slog"
 	"strconv"
@@ -86,7 +87,13 @@ func (c *childLog) flush() {
 	}
 	c.tail = text
 	if c.lines++; c.lines <= maxLogLines {
-		c.log.Warn("pixel worker says", "text", text)
+		// Libraries chat on standard error; what the worker itself finds wrong
+		// is marked.
+		level := slog.LevelInfo
+		if strings.Contains(text, "level=ERROR") || strings.Contains(text, "level=WARN") {
+			level = slog.LevelWarn
+		}
+		c.log.Log(context.Background(), level, "pixel worker says", "text", text)
 	}
 }
 
