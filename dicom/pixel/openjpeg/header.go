@@ -16,8 +16,7 @@ type header struct {
 	bits                      int
 	signed                    bool
 	transformed               bool // COD: multiple component transform
-	reversible                bool
-	tiles                     int64
+	layers, tiles             int64
 }
 
 // maxTiles bounds what the library allocates for tiles before it decodes one.
@@ -52,39 +51,121 @@ func codestream(src []byte) ([]byte, error) {
 	return nil, radnode.Errorf(radnode.Invalid, op, "JP2 container holds no codestream")
 }
 
-// readHeader reads SIZ and COD of the main header.
+var errHeader = radnode.Errorf(radnode.Invalid, op, "header of the codestream is short or malformed")
+
+// readHeader reads SIZ and COD of the main header and looks through the coding
+// styles of the tile-parts.
 func readHeader(src []byte) (header, error) {
-	short := radnode.Errorf(radnode.Invalid, op, "main header of the codestream is short or malformed")
-	be := binary.BigEndian
-	if len(src) < 4 || be.Uint32(src) != 0xff4fff51 {
-		return header{}, short
+	if len(src) < 4 || binary.BigEndian.Uint32(src) != 0xff4fff51 {
+		return header{}, errHeader
 	}
 	var h header
-	for at := 2; at+4 <= len(src); {
+	at, err := h.segments(src, 2)
+	if err != nil {
+		return header{}, err
+	}
+	be := binary.BigEndian
+	for at+12 <= len(src) && be.Uint16(src[at:]) == markerSOT { // A.4.2
+		length := int64(be.Uint32(src[at+6:]))
+		if _, err := h.segments(src, at+12); err != nil {
+			return header{}, err
+		}
+		if length < 14 || length > int64(len(src)-at) { // 0: up to EOC; the library judges the rest
+			break
+		}
+		at += int(length)
+	}
+	return h, nil
+}
+
+// The markers that matter here (A.2).
+const (
+	markerSIZ = 0xff51
+	markerCOD = 0xff52
+	markerCOC = 0xff53
+	markerSOT = 0xff90
+	markerSOD = 0xff93
+)
+
+// segments reads the marker segments of a header from at on; it returns where
+// SOT or SOD stands.
+func (h *header) segments(src []byte, at int) (int, error) {
+	be := binary.BigEndian
+	for at+4 <= len(src) {
 		marker, n := be.Uint16(src[at:]), int(be.Uint16(src[at+2:]))
-		if marker == 0xff90 || marker == 0xff93 { // SOT, SOD
-			return h, nil
+		if marker == markerSOT || marker == markerSOD {
+			return at, nil
 		}
 		if marker>>8 != 0xff || n < 2 || at+2+n > len(src) {
-			return header{}, short
+			return 0, errHeader
 		}
-		body := src[at+4 : at+2+n]
-		switch marker {
-		case 0xff51:
-			var err error
-			if h, err = readSIZ(body); err != nil {
-				return header{}, err
-			}
-		case 0xff52:
-			if len(body) < 10 {
-				return header{}, short
-			}
-			h.transformed, h.reversible = body[4] != 0, body[9] == 1
+		if err := h.segment(marker, src[at+4:at+2+n]); err != nil {
+			return 0, err
 		}
 		at += 2 + n
 	}
-	return header{}, short
+	return 0, errHeader
 }
+
+func (h *header) segment(marker uint16, body []byte) (err error) {
+	switch marker {
+	case markerSIZ:
+		*h, err = readSIZ(body)
+		return err
+	case markerCOD:
+		if len(body) < 10 {
+			return errHeader
+		}
+		h.layers = int64(binary.BigEndian.Uint16(body[2:]))
+		h.transformed = body[4] != 0
+		return h.checkStyle(body[0], body[5:])
+	case markerCOC:
+		skip := 1
+		if h.components > 256 {
+			skip = 2
+		}
+		if len(body) < skip+6 {
+			return errHeader
+		}
+		return h.checkStyle(body[skip], body[skip+1:])
+	}
+	return nil
+}
+
+// What the library may be asked to set up for one component.
+const (
+	maxPackets   = 1 << 22 // precincts of all layers
+	freePrecinct = 1 << 16 // precincts, beside one for 256 samples
+)
+
+// checkStyle refuses precincts so small, or layers so many, that their
+// administration outgrows the picture (A.6.1, B.6): style is Scod or Scoc, sp
+// the parameters that follow.
+func (h *header) checkStyle(style byte, sp []byte) error {
+	levels := int(sp[0])
+	if levels > 32 || style&1 == 1 && len(sp) < 5+levels+1 {
+		return errHeader
+	}
+	total := int64(0)
+	for r := range levels + 1 {
+		px, py := uint(15), uint(15)
+		if style&1 == 1 {
+			px, py = uint(sp[5+r]&15), uint(sp[5+r]>>4)
+		}
+		down := uint(levels - r)
+		w, hh := ceilShift(int64(h.columns), down), ceilShift(int64(h.rows), down)
+		total += ceilShift(w, px) * ceilShift(hh, py)
+	}
+	if limit := freePrecinct + int64(h.columns)*int64(h.rows)/256; total > limit {
+		return radnode.Errorf(radnode.TooLarge, op, "codestream has %d precincts, the limit is %d", total, limit)
+	}
+	if n := total * max(h.layers, 1); n > maxPackets {
+		return radnode.Errorf(radnode.TooLarge, op, "codestream has %d packets, the limit is %d", n, maxPackets)
+	}
+	return nil
+}
+
+func ceilShift(v int64, by uint) int64 { return (v + 1<<by - 1) >> by }
 
 // readSIZ reads the image and tile size (A.5.1).
 func readSIZ(b []byte) (header, error) {

@@ -85,13 +85,15 @@ func TestHeadersThatDisagreeAreRefused(t *testing.T) {
 		"offset beyond":      {put(2, 1<<20), radnode.Invalid},
 		"no tile width":      {put(4, 0), radnode.Invalid},
 		"a million tiles":    {tiled(c, 4000, 4000), radnode.TooLarge},
+		"precincts of 1 x 1": {styled(c, 1, bytes.Repeat([]byte{0}, 6)), radnode.TooLarge},
+		"65535 layers":       {styled(c, 65535, bytes.Repeat([]byte{0x44}, 6)), radnode.TooLarge},
 		"cut in the header":  {stream[:60], radnode.Invalid},
 		"cut in the data":    {stream[:len(stream)/2], radnode.Invalid},
 		"a JP2 without data": {append([]byte("\x00\x00\x00\x0cjP  \r\n\x87\n"), 0, 0, 0, 9, 'f', 't'), radnode.Invalid},
 	}
 	for name, tt := range tests {
 		want := c
-		if name == "a million tiles" {
+		if tt.want == radnode.TooLarge {
 			want.Rows, want.Columns = 4000, 4000
 		}
 		dst := make([]byte, want.Size())
@@ -108,7 +110,19 @@ func tiled(c pixel.Coded, w, h uint32) []byte {
 		b = binary.BigEndian.AppendUint32(b, v)
 	}
 	b = append(b, 0, 1, byte(c.BitsStored-1), 1, 1)
-	return append(b, 0xff, 0x90, 0, 10, 0, 0, 0, 0, 0, 0, 0, 1)
+	return append(b, 0xff, 0x90, 0, 10, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0x93, 0, 0)
+}
+
+// styled makes the main header of a picture of 4000 x 4000 with layers and
+// precinct sizes.
+func styled(c pixel.Coded, layers uint16, precincts []byte) []byte {
+	b := tiled(c, 4000, 4000)
+	binary.BigEndian.PutUint32(b[24:], 4000)
+	binary.BigEndian.PutUint32(b[28:], 4000)
+	end := len(b) - 16
+	cod := binary.BigEndian.AppendUint16([]byte{0xff, 0x52, 0, byte(12 + len(precincts)), 1, 0}, layers)
+	cod = append(append(cod, 0, 5, 4, 4, 0, 1), precincts...)
+	return append(append(bytes.Clone(b[:end]), cod...), b[end:]...)
 }
 
 // FuzzDecode: any bytes give samples or a coded error, and never end the
