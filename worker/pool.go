@@ -247,15 +247,11 @@ func (p *Pool) Reload(ctx context.Context) ([]ModelStatus, error) {
 	return p.Models(ctx)
 }
 
-// skip leaves a model out from now on; false if it was left out already.
-func (p *Pool) skip(model, how string) bool {
+// skip leaves a model out from now on.
+func (p *Pool) skip(model, how string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if _, ok := p.skips[model]; ok {
-		return false
-	}
 	p.skips[model] = how
-	return true
 }
 
 // skipped are the arguments that tell a worker which models to leave out.

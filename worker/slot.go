@@ -70,8 +70,7 @@ func (s *slot) rest(ctx context.Context, d time.Duration, last error) {
 	}
 }
 
-// launch starts the process of the slot. A model that ends the process while
-// it is loaded is left out from then on, and named.
+// launch starts the process of the slot.
 func (s *slot) launch(ctx context.Context) error {
 	proc, err := s.start(ctx)
 	if err != nil {
@@ -86,14 +85,26 @@ func (s *slot) launch(ctx context.Context) error {
 	return nil
 }
 
+// start launches a process, twice if need be: the first end may have come from
+// outside. A model that both were loading is to blame and is left out.
 func (s *slot) start(ctx context.Context) (*process, error) {
+	var blamed *startFailure
 	for {
 		proc, err := launch(ctx, &s.pool.cfg, s.pool.skipped())
 		var failure *startFailure
-		if !errors.As(err, &failure) || failure.loading == "" || !s.pool.skip(failure.loading, failure.how) {
+		if !errors.As(err, &failure) {
 			return proc, err
 		}
-		s.pool.cfg.Log.Error("a model ends the pixel worker and is left out", "model", failure.loading, "how", failure.how)
+		switch {
+		case blamed == nil:
+			blamed = failure
+		case failure.loading != "" && failure.loading == blamed.loading:
+			s.pool.skip(failure.loading, failure.how)
+			s.pool.cfg.Log.Error("a model ends the pixel worker and is left out", "model", failure.loading, "how", failure.how)
+			blamed = nil
+		default:
+			return nil, err
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package pixel_test
 
 import (
 	"context"
+	"fmt"
 	"image"
 	_ "image/jpeg"
 	"image/png"
@@ -9,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/radnode/radnode"
@@ -21,7 +23,21 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "radnode-pixel" {
 		os.Exit(pixel.Run(os.Args[2:], "radnode test"))
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if started.pool != nil {
+		if err := started.pool.Close(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
+
+// started is the one worker of the tests that only ask it things.
+var started struct {
+	sync.Once
+	pool *worker.Pool
+	err  error
 }
 
 // library finds the ONNX Runtime of the build.
@@ -40,25 +56,19 @@ func library(tb testing.TB) string {
 	return ""
 }
 
-// mustStart starts one worker with the bundled models and the test model.
+// mustStart gives a worker with the bundled models and the test model.
 func mustStart(tb testing.TB) *worker.Pool {
 	tb.Helper()
-	folder, err := filepath.Abs("../../inference/testdata/models")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	p, err := worker.Start(context.Background(), worker.Config{
-		Command: []string{os.Args[0], "radnode-pixel"}, ModelsDir: folder, Library: library(tb), Threads: 1,
+	path := library(tb)
+	started.Do(func() {
+		started.pool, started.err = worker.Start(context.Background(), worker.Config{
+			Command: []string{os.Args[0], "radnode-pixel"}, ModelsDir: "../../inference/testdata/models", Library: path, Threads: 1,
+		})
 	})
-	if err != nil {
-		tb.Fatal(err)
+	if started.err != nil {
+		tb.Fatal(started.err)
 	}
-	tb.Cleanup(func() {
-		if err := p.Close(); err != nil {
-			tb.Error(err)
-		}
-	})
-	return p
+	return started.pool
 }
 
 // film is the demonstration film: an adult chest radiograph that a module of
@@ -68,13 +78,19 @@ func film(tb testing.TB) string {
 	return upstream(tb, "4.dcm")
 }
 
+// upstreamFolder is asked for once: each time starts the go command.
+var upstreamFolder = sync.OnceValues(func() (string, error) {
+	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/suyashkumar/dicom").Output()
+	return strings.TrimSpace(string(out)), err
+})
+
 func upstream(tb testing.TB, name string) string {
 	tb.Helper()
-	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/suyashkumar/dicom").Output()
+	folder, err := upstreamFolder()
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return filepath.Join(strings.TrimSpace(string(out)), "testdata", name)
+	return filepath.Join(folder, "testdata", name)
 }
 
 // shared is a file of the collection beside the repository.

@@ -223,7 +223,7 @@ func (r *registry) choose(asked []string) ([]*classifier, []refusal, error) {
 	for _, key := range slices.Sorted(maps.Keys(r.refused)) {
 		one := r.refused[key]
 		standsIn := r.newest[one.manifest.ID] != nil // another version of it reads the images
-		if len(asked) == 0 && !standsIn || slices.Contains(asked, key) || slices.Contains(asked, one.manifest.ID) {
+		if slices.Contains(asked, key) || !standsIn && (len(asked) == 0 || slices.Contains(asked, one.manifest.ID)) {
 			refused = append(refused, one)
 		}
 	}

@@ -51,25 +51,41 @@ func TestMemoryStaysFlat(t *testing.T) {
 // memory is the resident memory of the one child of this process.
 func memory(t *testing.T) int64 {
 	t.Helper()
+	all := children(t)
+	if len(all) != 1 {
+		t.Fatalf("%d workers are running", len(all))
+	}
+	statm, err := os.ReadFile("/proc/" + strconv.Itoa(all[0]) + "/statm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages, err := strconv.ParseInt(strings.Fields(string(statm))[1], 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pages * int64(os.Getpagesize())
+}
+
+// children lists the processes this one has started.
+func children(t *testing.T) []int {
+	t.Helper()
 	tasks, err := filepath.Glob("/proc/self/task/*/children")
 	if err != nil || len(tasks) == 0 {
 		t.Skip("no /proc to look at processes")
 	}
+	var out []int
 	for _, task := range tasks {
 		data, err := os.ReadFile(task)
-		if err != nil || len(strings.Fields(string(data))) == 0 {
+		if err != nil {
 			continue
 		}
-		statm, err := os.ReadFile("/proc/" + strings.Fields(string(data))[0] + "/statm")
-		if err != nil {
-			t.Fatal(err)
+		for _, field := range strings.Fields(string(data)) {
+			pid, err := strconv.Atoi(field)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out = append(out, pid)
 		}
-		pages, err := strconv.ParseInt(strings.Fields(string(statm))[1], 10, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return pages * int64(os.Getpagesize())
 	}
-	t.Fatal("no worker is running")
-	return 0
+	return out
 }
