@@ -1,8 +1,8 @@
 package worker
 
 import (
-	"context"
 	"bytes"
+	"context"
 	"log/slog"
 	"strconv"
 	"strings"
