@@ -248,6 +248,7 @@ func (f *frameReading) classify(ctx context.Context, c *classifier, one *radnode
 	one.Findings = c.model.Findings(output, 0, inference.Placement{
 		Left: g.Left, Top: g.Top, Width: g.Width, Height: g.Height, Upright: g.Upright,
 	})
+	one.Gate.Reasons = append(one.Gate.Reasons, remarks(&f.facts, one.Findings)...)
 	one.Features = result.Features
 	one.Stages = pictures.stages(result.Stages)
 	one.Provenance = f.provenance(c)

@@ -171,3 +171,34 @@ func TestAPictureShrinksByAveraging(t *testing.T) {
 		t.Errorf("got %d × %d", rows, columns)
 	}
 }
+
+func TestFindingsAboutTheFilmFillOrQuestionTheHeader(t *testing.T) {
+	film := func(view float64, more ...radnode.Finding) []radnode.Finding {
+		return append([]radnode.Finding{
+			{Label: "chest_film", Probability: 0.99, Present: true},
+			{Label: "view_ap", Probability: view, Present: view >= 0.5},
+		}, more...)
+	}
+	tests := map[string]struct {
+		header   facts
+		findings []radnode.Finding
+		want     string
+	}{
+		"a view that agrees":    {facts{view: "AP"}, film(0.98), ""},
+		"a view that disagrees": {facts{view: "AP"}, film(0.03), "the header says view AP, the film looks PA (0.97)"},
+		"no view":               {facts{}, film(0.99), "view missing in the header: AP (0.99)"},
+		"no header":             {facts{headless: true}, film(0.25), "the view looks PA (0.75)"},
+		"another view":          {facts{view: "LL"}, film(0.9), ""},
+		"an inverted film":      {facts{view: "AP"}, film(0.9, radnode.Finding{Label: "inverted", Probability: 0.99, Present: true}), "the grey scale looks inverted (0.99); the photometric interpretation may be wrong"},
+		"an upright film":       {facts{view: "AP"}, film(0.9, radnode.Finding{Label: "orientation_upright", Probability: 0.9, Present: true}), ""},
+		"a turned film":         {facts{view: "AP"}, film(0.9, radnode.Finding{Label: "orientation_rotated_90", Probability: 0.9, Present: true}), "the film does not lie upright: rotated_90 (0.90)"},
+		"no chest film":         {facts{}, []radnode.Finding{{Label: "chest_film", Probability: 0.1}, {Label: "view_ap", Probability: 0.9, Present: true}}, "this does not look like a frontal chest film (0.10)"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(tt.want, strings.Join(remarks(&tt.header, tt.findings), "; ")); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
