@@ -15,21 +15,6 @@ def code(value, meaning, scheme="99RADNODE"):
     return {"value": value, "scheme": scheme, "meaning": meaning}
 
 
-QUALITY_CODES = {
-    "chest_film": code("CHESTFILM", "Frontal chest radiograph"),
-    "view_ap": code("399348003", "antero-posterior", "SCT"),
-    "inverted": code("INVERTED", "Grey scale inverted"),
-    "orientation_upright": code("UPRIGHT", "Image upright"),
-    "orientation_rotated_90": code("ROTATED90", "Image turned by 90 degrees clockwise"),
-    "orientation_rotated_180": code("ROTATED180", "Image turned by 180 degrees"),
-    "orientation_rotated_270": code("ROTATED270", "Image turned by 270 degrees clockwise"),
-    "orientation_mirrored": code("MIRRORED", "Image mirrored left to right"),
-    "orientation_mirrored_90": code("MIRRORED90", "Image mirrored, then turned by 90 degrees clockwise"),
-    "orientation_mirrored_180": code("MIRRORED180", "Image mirrored, then turned by 180 degrees"),
-    "orientation_mirrored_270": code("MIRRORED270", "Image mirrored, then turned by 270 degrees clockwise"),
-}
-
-
 def pct(v):
     return f"{100 * v['value']:.1f} % [{100 * v['interval'][0]:.1f}-{100 * v['interval'][1]:.1f}]"
 
@@ -61,7 +46,9 @@ def quality_manifest(report, version, size):
                   f"{pct(r['orientation']['children'])} of children (n={r['orientation']['children']['n']}).")
     labels = []
     for i, name in enumerate(deploy.LABELS):
-        label = {"name": name, "code": QUALITY_CODES[name]}
+        # Technical labels have no code: they are no findings of the patient, and a
+        # reader need not decide about them before signing.
+        label = {"name": name, "code": None}
         if i < 3:
             label["threshold"] = report["thresholds"][name]
         else:
