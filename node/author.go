@@ -22,6 +22,9 @@ var _ workflow.Author = author{}
 // Author implements workflow.Author.
 func (a author) Author(_ context.Context, doc workflow.Document) (*dicom.Dataset, error) {
 	in := a.input(doc.Report.StudyInstanceUID, doc.SOPInstanceUID)
+	if doc.Observer != nil {
+		in.SeriesInstanceUID, in.SeriesNumber = radnode.DeriveUID("signed report series", string(doc.Report.StudyInstanceUID)), signedSeries
+	}
 	for _, e := range doc.Evidence {
 		file, err := dicom.ReadFile(e.Path, dicom.Limits{})
 		if err != nil {
@@ -48,11 +51,16 @@ func (a author) Author(_ context.Context, doc workflow.Document) (*dicom.Dataset
 	return report.SR(in)
 }
 
-// input is what all our documents in a study have in common. They share one
-// series.
+// signedSeries is the series number of signed reports, beside 9901 of the
+// unverified ones.
+const signedSeries = 9902
+
+// input is what all our documents in a study have in common. The unverified
+// ones share one series, the signed ones another: the description of a series
+// must be true of everything in it.
 func (a author) input(study, instance radnode.UID) report.Input {
 	return report.Input{
-		SOPInstanceUID: instance, SeriesInstanceUID: radnode.DeriveUID("report series", string(study)),
+		SOPInstanceUID: instance, SeriesInstanceUID: radnode.DeriveUID("unverified report series", string(study)),
 		Now: time.Now(), Software: Version, Station: a.station,
 	}
 }

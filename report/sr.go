@@ -268,6 +268,29 @@ func (b *builder) reference(uid radnode.UID, frame int) sr.Reference {
 	return r
 }
 
+// privateSchemes describes the coding schemes that the standard does not list:
+// ours, and those that models brought by a site use for their labels.
+func (b *builder) privateSchemes() []sr.CodingScheme {
+	var schemes []sr.CodingScheme
+	if b.private {
+		schemes = append(schemes, privateScheme)
+	}
+	for _, a := range b.Analyses {
+		for _, f := range a.Findings {
+			if f.Code == nil || f.Code.Scheme == "" || sr.KnownScheme(f.Code.Scheme) ||
+				slices.ContainsFunc(schemes, func(s sr.CodingScheme) bool { return s.Designator == f.Code.Scheme }) {
+				continue
+			}
+			scheme := privateScheme
+			if f.Code.Scheme != privateScheme.Designator {
+				scheme = sr.CodingScheme{Designator: f.Code.Scheme, Name: "codes of the model " + a.Model.ID}
+			}
+			schemes = append(schemes, scheme)
+		}
+	}
+	return schemes
+}
+
 func (b *builder) document(class radnode.UID, root *sr.Item) *sr.Document {
 	d := &sr.Document{
 		SOPClassUID: class, SOPInstanceUID: b.SOPInstanceUID, SeriesInstanceUID: b.SeriesInstanceUID,
@@ -285,9 +308,7 @@ func (b *builder) document(class radnode.UID, root *sr.Item) *sr.Document {
 		d.Equipment = append(d.Equipment, b.equipment(m))
 	}
 	d.Equipment = append(d.Equipment, b.device())
-	if b.private {
-		d.PrivateSchemes = []sr.CodingScheme{privateScheme}
-	}
+	d.PrivateSchemes = b.privateSchemes()
 	for _, s := range b.Source {
 		r := b.reference(s.UID(dicom.SOPInstanceUID), 0)
 		if r.StudyInstanceUID == b.study {
