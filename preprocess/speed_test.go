@@ -30,13 +30,19 @@ def best(fn, n=7):
     return float(np.min(d) * 1000)
 `
 
-// windowed is what a Python user writes for the window of PS3.3 C.11.2.1.2.1.
+// windowedScript is what a Python user writes for the window of PS3.3
+// C.11.2.1.2.1: a table over all stored values, looked up with the bits above
+// those stored masked off; and the shortest form for values known to fit.
 const windowedScript = `
 def window(a, c=2048., w=4096.):
     v = np.arange(4096, dtype=np.float32)
     lut = np.clip(((v - (c - .5)) / (w - 1) + .5) * 255 + .5, 0, 255).astype(np.uint8)
-    return lut[a]
-def classifier():
+    lo = 0
+    return lut[(a.astype(np.int32) - lo) & 4095]
+def terse(a, c=2048., w=4096.):
+    v = np.arange(4096, dtype=np.float32)
+    return np.clip(((v - (c - .5)) / (w - 1) + .5) * 255 + .5, 0, 255).astype(np.uint8)[a]
+def classifier(window=window):
     e = cv2.createCLAHE(2.0, (8, 8)).apply(window(cr))
     return cv2.resize(e, (224, 224), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
 `
@@ -120,7 +126,7 @@ def texture():
 def first():
     x = g.astype(np.float64)
     return x.mean(), x.var(), np.percentile(g, (10, 25, 50, 75, 90)), g.min(), g.max(), (x ** 2).sum()
-sys.stdout.buffer.write(np.array([best(classifier), best(texture, 3), best(first, 3)]).tobytes())`)
+sys.stdout.buffer.write(np.array([best(classifier), best(texture, 3), best(first, 3), best(lambda: classifier(terse))]).tobytes())`)
 	shown := make([]float32, crRows*crColumns)
 	mustRun(b, mustCompile(b, steps{{"step": "window"}}), img, shown, preprocess.RunOptions{})
 	grey := preprocess.Image{Rows: crRows, Columns: crColumns, Channels: 1, Pix8: make([]byte, len(shown))}
@@ -136,6 +142,7 @@ sys.stdout.buffer.write(np.array([best(classifier), best(texture, 3), best(first
 		python float64
 	}{
 		{"chest classifier", img, classifierSteps, 224 * 224, python[0]},
+		{"chest classifier against terse Python", img, classifierSteps, 224 * 224, python[3]},
 		{"first order, GLCM and LBP", grey, steps{{"step": "features"}}, 0, python[1] + python[2]},
 		{"every family at 1024", grey, steps{{"step": "resize", "longest": 1024}, {"step": "features", "families": all}}, 0, python[1]},
 		{"every family at full size", grey, steps{{"step": "features", "families": all}}, 0, python[1]},
@@ -163,15 +170,15 @@ func BenchmarkEachStepOfTheChestPipeline(b *testing.B) {
 	singleThread(b)
 	img, _ := crImage(b, "")
 	p := mustCompile(b, steps{{"step": "window"}, {"step": "clahe"}, {"step": "resize", "rows": 224, "columns": 224}, {"step": "normalise"}})
-	total := map[string]float64{}
-	n := 0.
+	least := map[string]float64{}
 	for b.Loop() {
 		for _, s := range mustRun(b, p, img, nil, preprocess.RunOptions{}).Stages {
-			total[s.Step] += s.Millis
+			if old, ok := least[s.Step]; !ok || s.Millis < old {
+				least[s.Step] = s.Millis
+			}
 		}
-		n++
 	}
-	for step, ms := range total {
-		b.ReportMetric(ms/n, fmt.Sprintf("%s-ms", step))
+	for step, ms := range least {
+		b.ReportMetric(ms, fmt.Sprintf("%s-ms", step))
 	}
 }

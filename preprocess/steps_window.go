@@ -165,22 +165,11 @@ func (r *run) applyCurve(curve func(float64) float64, w Window) error {
 	return nil
 }
 
-// storedTable fills table for each 16-bit pattern that can occur; patterns
-// outside the range that does occur are left out, so that a 12-bit image
-// costs 4096 curve values.
+// storedTable fills table for every 16-bit pattern: that costs less than
+// finding out which of them occur.
 func (r *run) storedTable(table *[1 << 16]byte, shade func(float64) byte) {
-	img := r.img
-	low, high := uint16(math.MaxUint16), uint16(0)
-	flip := uint16(0)
-	if img.Signed {
-		flip = 0x8000 // orders two's complement as unsigned
-	}
-	for _, v := range img.Stored {
-		low, high = min(low, v^flip), max(high, v^flip)
-	}
-	for k := int(low); k <= int(high); k++ {
-		v := uint16(k) ^ flip
-		table[v] = shade(img.modality(v))
+	for v := range table {
+		table[v] = shade(r.img.modality(uint16(v)))
 	}
 }
 

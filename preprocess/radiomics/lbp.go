@@ -29,7 +29,7 @@ type LBP struct {
 
 	row, column    fractions // of the ring, for the size of the last image
 	patterns, ties []byte
-	rulings        map[[2]uint8]*ruling
+	known          map[uint8]rulings
 }
 
 // NewLBP makes the code table; points is 2 to 16.

@@ -41,3 +41,30 @@ void radnode_lbp_ring(const uint8_t *up, const uint8_t *mid, const uint8_t *down
         tie[x] = (uint8_t)(c != 0 ? t : 0);
     }
 }
+
+// radnode_lbp_settle corrects the patterns of the marked pixels from first on
+// by what is known of ties: for each class of columns, diagonal, centre and
+// difference of the neighbour above or below (-8 to 7) 1 for a sample that
+// reaches the centre, 2 for a darker one, 0 for unknown. It returns the first
+// pixel with an answer it does not know, or n.
+size_t radnode_lbp_settle(const uint8_t *up, const uint8_t *mid, const uint8_t *down, size_t first, size_t n,
+                          const uint8_t *class, const uint8_t *known, const uint8_t *tie, uint8_t *pattern) {
+    enum { DIFFERENCES = 16, CENTRES = 256, DIAGONALS = 4 };
+    for (size_t x = first; x < n; x++) {
+        unsigned t = tie[x];
+        if (t == 0) continue;
+        const uint8_t *at = known + ((size_t)class[x] * DIAGONALS * CENTRES + mid[x]) * DIFFERENCES;
+        unsigned above = (unsigned)(up[x] - mid[x] + 8), below = (unsigned)(down[x] - mid[x] + 8);
+        unsigned darker = 0, unknown = 0;
+        for (unsigned k = 0; k < DIAGONALS; k++) {
+            unsigned d = k < 2 ? above : below;
+            unsigned v = d < DIFFERENCES ? at[k * CENTRES * DIFFERENCES + d] : 0;
+            unsigned marked = t >> k & 1;
+            unknown |= marked & (v == 0);
+            darker |= (marked & (v == 2)) << (2 * k + 1);
+        }
+        if (unknown) return x;
+        pattern[x] = (uint8_t)(pattern[x] & ~darker);
+    }
+    return n;
+}

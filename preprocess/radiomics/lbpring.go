@@ -5,10 +5,11 @@ package radiomics
 // #include <stdint.h>
 // void radnode_lbp_ring(const uint8_t *up, const uint8_t *mid, const uint8_t *down, size_t n,
 //                       uint8_t *pattern, uint8_t *tie);
+// size_t radnode_lbp_settle(const uint8_t *up, const uint8_t *mid, const uint8_t *down, size_t first, size_t n,
+//                           const uint8_t *class, const uint8_t *known, const uint8_t *tie, uint8_t *pattern);
 import "C"
 
 import (
-	"encoding/binary"
 	"math"
 	"math/bits"
 	"unsafe"
@@ -28,6 +29,7 @@ const ringOffset = 0.70711
 type fractions struct {
 	before, after []float64
 	class         []uint8
+	classes       int
 }
 
 func (f *fractions) fill(n int) {
@@ -45,18 +47,25 @@ func (f *fractions) fill(n int) {
 		}
 		f.class[i] = classes[key]
 	}
+	f.classes = len(classes)
 }
 
-// ruling is what the reference decides about ties in one class of rows and
-// columns: for each diagonal, centre and difference of the first neighbour
-// (from -8 to 7), whether the point reaches the centre.
-type ruling [4][256][16]uint8
+// rulings is what the reference decides about ties in one class of rows: for
+// each class of columns, diagonal, centre and difference of the neighbour
+// above or below from -8 to 7.
+type rulings []uint8
 
 const (
 	unknown = iota
 	reaches
 	darker
+
+	differences, centres, diagonals = 16, 256, 4
 )
+
+func (r rulings) place(class uint8, k int, centre byte, d int) int {
+	return ((int(class)*diagonals+k)*centres+int(centre))*differences + d
+}
 
 // ringPatterns computes the bit patterns of an image of at least 3 x 3. Whether
 // a diagonal sample reaches the centre is decided in integers; only where both
@@ -79,63 +88,55 @@ func (l *LBP) ringPatterns(pix []byte, rows, columns int, out []byte) {
 		}
 		row[0] = byte(l.pattern(pix, rows, columns, y, 0))
 		row[columns-1] = byte(l.pattern(pix, rows, columns, y, columns-1))
-		at := func(dy int) *C.uint8_t { return (*C.uint8_t)(unsafe.Pointer(&pix[(y+dy)*columns+1])) }
-		C.radnode_lbp_ring(at(-1), at(0), at(1), C.size_t(columns-2),
-			(*C.uint8_t)(unsafe.Pointer(&row[1])), (*C.uint8_t)(unsafe.Pointer(&ties[0])))
-		l.settleRow(row, ties, pix, columns, y)
+		l.ringRow(row, ties, pix, columns, y)
 	}
 }
 
-// settleRow decides the diagonal points of one row that are marked.
-func (l *LBP) settleRow(row, ties, pix []byte, columns, y int) {
-	class := -1
-	var known *ruling
-	for x := 0; x < len(ties); x++ {
-		t := ties[x]
-		if t == 0 {
-			if x+8 <= len(ties) && binary.LittleEndian.Uint64(ties[x:]) == 0 {
-				x += 7
-			}
-			continue
+// ringRow computes the inner pixels of one row.
+func (l *LBP) ringRow(row, ties, pix []byte, columns, y int) {
+	first := func(s []byte) *C.uint8_t { return (*C.uint8_t)(unsafe.Pointer(&s[0])) }
+	up, mid, down := first(pix[(y-1)*columns+1:]), first(pix[y*columns+1:]), first(pix[(y+1)*columns+1:])
+	n := columns - 2
+	C.radnode_lbp_ring(up, mid, down, C.size_t(n), first(row[1:]), first(ties))
+	known := l.rulings(l.row.class[y])
+	for x := 0; ; x++ {
+		x = int(C.radnode_lbp_settle(up, mid, down, C.size_t(x), C.size_t(n), first(l.column.class[1:]), first(known), first(ties), first(row[1:])))
+		if x == n {
+			return
 		}
-		if c := int(l.column.class[x+1]); c != class {
-			class = c
-			known = l.ruling(l.row.class[y], uint8(c))
+		l.decide(row, ties[x], known, pix, columns, y, x+1)
+	}
+}
+
+// decide computes the marked diagonals of one pixel and remembers the answers.
+func (l *LBP) decide(row []byte, marked byte, known rulings, pix []byte, columns, y, x int) {
+	at := y*columns + x
+	for t := marked; t != 0; t &= t - 1 {
+		k := bits.TrailingZeros8(t)
+		side := pix[at-columns]
+		if k >= 2 {
+			side = pix[at+columns]
 		}
-		at := y*columns + x + 1
-		for centre := pix[at]; t != 0; t &= t - 1 {
-			k := bits.TrailingZeros8(t)
-			side := pix[at-columns]
-			if k >= 2 {
-				side = pix[at+columns]
-			}
-			d := int(side) - int(centre)
-			verdict := uint8(unknown)
-			if uint(d+8) < 16 {
-				verdict = known[k][centre][d+8]
-			}
-			if verdict == unknown {
-				verdict = l.settle(k, float64(centre), float64(side), y, x+1)
-				if uint(d+8) < 16 {
-					known[k][centre][d+8] = verdict
-				}
-			}
-			if verdict == darker {
-				row[x+1] &^= 2 << (2 * k)
-			}
+		verdict := l.settle(k, float64(pix[at]), float64(side), y, x)
+		if d := int(side) - int(pix[at]) + differences/2; d >= 0 && d < differences {
+			known[known.place(l.column.class[x], k, pix[at], d)] = verdict
+		}
+		if verdict == darker {
+			row[x] &^= 2 << (2 * k)
 		}
 	}
 }
 
-func (l *LBP) ruling(row, column uint8) *ruling {
-	key := [2]uint8{row, column}
-	if l.rulings[key] == nil {
-		if l.rulings == nil {
-			l.rulings = map[[2]uint8]*ruling{}
-		}
-		l.rulings[key] = &ruling{}
+// rulings returns what is known for one class of rows.
+func (l *LBP) rulings(class uint8) rulings {
+	if l.known == nil {
+		l.known = map[uint8]rulings{}
 	}
-	return l.rulings[key]
+	n := l.column.classes * diagonals * centres * differences
+	if len(l.known[class]) < n {
+		l.known[class] = make(rulings, n)
+	}
+	return l.known[class]
 }
 
 // settle decides one diagonal point that equals the centre in exact
