@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/radnode/radnode"
 )
@@ -104,12 +105,13 @@ func (p *Pool) gather(first *call) []*call {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	batch := []*call{first}
+	most := p.paceOf(first).batch()
 	images, bytes, each := first.infer.Images, len(first.infer.Input), len(first.infer.Input)/first.infer.Images
 	kept := p.tensors[:0]
 	for _, c := range p.tensors {
 		r := c.infer
 		fits := r.Model == first.infer.Model && len(r.Input)/r.Images == each &&
-			images+r.Images <= maxBatch && bytes+len(r.Input) <= maxInferInput
+			images+r.Images <= most && bytes+len(r.Input) <= maxInferInput
 		switch {
 		case c == first:
 		case fits && c.ctx.Err() == nil && c.claim():
@@ -123,6 +125,22 @@ func (p *Pool) gather(first *call) []*call {
 	p.tensors = kept
 	return batch
 }
+
+// paceOf returns the pace of the model of a call. The mutex is held.
+func (p *Pool) paceOf(c *call) *pace {
+	one := p.paces[c.infer.Model]
+	if one == nil {
+		if len(p.paces) >= maxPaces {
+			clear(p.paces)
+		}
+		one = &pace{}
+		p.paces[c.infer.Model] = one
+	}
+	return one
+}
+
+// maxPaces bounds the models, existing or not, that callers may name.
+const maxPaces = 1000
 
 // serveTensors runs a batch. Where the process ends in a batch of several,
 // each is run alone, so that only the one that is at fault is refused.
@@ -185,15 +203,21 @@ func (s *slot) runBatch(ctx context.Context, batch []*call) error {
 		ctx, cancel = both(ctx, batch[0].ctx)
 		defer cancel()
 	}
+	start := time.Now()
 	reply, err := s.proc.call(ctx, OpInfer, body, batch[0].timeout)
 	if err != nil {
 		return err
 	}
+	took := time.Since(start)
 	var result InferResult
 	if err := json.Unmarshal(reply, &result); err != nil {
 		return radnode.Errorf(radnode.Internal, OpInfer, "the answer of the pixel worker cannot be read: %w", err)
 	}
-	s.pool.count(func(st *Stats) { st.Batches++; st.BatchImages += int64(order.Images) })
+	s.pool.count(func(st *Stats) {
+		st.Batches++
+		st.BatchImages += int64(order.Images)
+		s.pool.paceOf(batch[0]).took(took, order.Images)
+	})
 	return s.handOut(batch, order.Images, result)
 }
 

@@ -84,6 +84,7 @@ type Pool struct {
 
 	mu      sync.Mutex
 	tensors []*call           // OpInfer calls that wait
+	paces   map[string]*pace  // of the models of Infer
 	skips   map[string]string // models left out: "id@version" and how they ended a worker
 	waiting int
 	healthy int
@@ -167,7 +168,7 @@ func Start(ctx context.Context, cfg Config) (*Pool, error) {
 	p := &Pool{
 		cfg: cfg, cancel: cancel, closed: make(chan struct{}),
 		urgent: make(chan *call), normal: make(chan *call), down: make(chan struct{}),
-		reloading: make(chan struct{}, 1), skips: map[string]string{},
+		reloading: make(chan struct{}, 1), skips: map[string]string{}, paces: map[string]*pace{},
 	}
 	for range cfg.Processes {
 		s := &slot{pool: p, renew: make(chan chan error)}
