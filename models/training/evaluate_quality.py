@@ -64,10 +64,14 @@ def equal_error(y, z):
     return float(cuts[best[len(best) // 2]])
 
 
-def scores(graph, rows, images, index):
-    """Both displays, both polarities: z[display][polarity] of the images."""
+DISPLAYS = {"as stored": lambda im: im, "1-99 percentile": stretch}
+
+
+def scores(graph, rows, images, index, displays):
+    """Both polarities of each display: z[display][polarity] of the images."""
     out = {}
-    for display, change in (("as stored", lambda im: im), ("1-99 percentile", stretch)):
+    for display in displays:
+        change = DISPLAYS[display]
         x = np.stack([change(images[i]) for i in index])
         film = np.array([rows[i].chest for i in index])
         plain = read(graph, x)
@@ -94,7 +98,7 @@ def once(file, make):
 
 class Films:
     """The scores of one split with what is known about its images."""
-    def __init__(self, graph, rows, images, split, cache):
+    def __init__(self, graph, rows, images, split, cache, displays=tuple(DISPLAYS)):
         self.index = np.array([i for i, r in enumerate(rows) if r.split == split])
         self.rows = [rows[i] for i in self.index]
         self.chest = np.array([r.chest for r in self.rows])
@@ -102,12 +106,12 @@ class Films:
         self.view = np.array([r.view for r in self.rows])
         self.group = np.array([r.patient for r in self.rows])
         self.labels = np.array([r.labels for r in self.rows])
-        self.z = once(cache / f"scores-{split}-{fingerprint(graph)}.pkl", lambda: scores(graph, rows, images, self.index))
+        self.z = once(cache / f"scores-{split}-{fingerprint(graph)}.pkl", lambda: scores(graph, rows, images, self.index, displays))
         self.adult = np.isin(self.source, ("nih14", "hannover", "rsna"))
 
 
 def calibrate(val):
-    """Temperatures and thresholds from the validation films, all displays and polarities."""
+    """Temperatures and thresholds from the validation films, both polarities."""
     both = [val.z[d][p] for d in val.z for p in (False, True)]
     z = np.concatenate(both)
     n = len(both)
@@ -224,7 +228,7 @@ def main():
     net.load_state_dict(torch.load(out / "best.pt"))
     ways = [int(k) for k in a.ways.split(",")]
     graph = deploy.QualityGraph(net, [1.0] * 11, ways).eval()
-    t, cut = calibrate(Films(graph, rows, images, "val", out))
+    t, cut = calibrate(Films(graph, rows, images, "val", out, ["1-99 percentile"]))
     test = Films(graph, rows, images, "test", out)
     history = json.loads((out / "history.json").read_text())
     report = {"temperatures": t, "thresholds": cut, "test": measure(test, t, cut), "failures": failures(test, t, cut), "epochs": len(history)}
