@@ -132,17 +132,19 @@ func nativeCR(tb testing.TB) string {
 	return path
 }
 
-// leastCPU runs f for the benchmark and reports the smallest processor time.
+// leastCPU runs f for the benchmark and reports the smallest processor and wall
+// clock time.
 func leastCPU(b *testing.B, f func() error) {
-	best := time.Hour
+	best, shortest := time.Hour, time.Hour
 	for b.Loop() {
-		start := cpu()
+		start, clock := cpu(), time.Now()
 		if err := f(); err != nil {
 			b.Fatal(err)
 		}
-		best = min(best, cpu()-start)
+		best, shortest = min(best, cpu()-start), min(shortest, time.Since(clock))
 	}
 	b.ReportMetric(float64(best), "cpu-ns/op")
+	b.ReportMetric(float64(shortest), "best-ns/op")
 }
 
 // BenchmarkNative compares decoding and rendering a native 10 MB frame from its
