@@ -112,10 +112,13 @@ func (c *charset) declare(e *codeElement, first bool) {
 	}
 }
 
+// termPadding is what devices write differently in defined terms.
+var termPadding = strings.NewReplacer("-", "", "_", "", " ", "")
+
 // charsetNumber reduces a defined term to the number of its registration.
 func charsetNumber(term string) string {
 	s := strings.ToUpper(strings.TrimSpace(term))
-	switch strings.NewReplacer("-", "", "_", "", " ", "").Replace(s) {
+	switch termPadding.Replace(s) {
 	case "UTF8", "ISOIR192":
 		return "192"
 	case "GB18030":

@@ -86,6 +86,9 @@ func Write(w io.Writer, d *Dataset, ts radnode.UID) error {
 		return radnode.Errorf(radnode.Unsupported, op, "unknown transfer syntax %s", ts)
 	}
 	e := encoder{implicit: syntax.Implicit, big: syntax.BigEndian, encapsulated: syntax.Encapsulated, root: d}
+	if memory, ok := w.(*bytes.Buffer); ok {
+		e.b = memory.AvailableBuffer() // spares growing another one
+	}
 	if err := e.dataset(d); err != nil {
 		return err
 	}
