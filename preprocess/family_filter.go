@@ -40,7 +40,7 @@ func (g *region) hog() ([]radiomics.Feature, error) {
 }
 
 func (g *region) wavelet() ([]radiomics.Feature, error) {
-	return radiomics.Wavelet(g.floats(), g.rows, g.columns, g.a.text("wavelet"), 3)
+	return radiomics.Wavelet(g.floats(), g.rows, g.columns, g.a.text("wavelet"), 3, g.r.w.floatSlice)
 }
 
 // A Gabor filter of wavelength 4 fits in 9 pixels; longer waves are found by

@@ -24,7 +24,7 @@ func TestWaveletEnergiesAgreeWithPyWavelets(t *testing.T) {
 import pywt
 c = pywt.wavedec2(data.reshape(%d, %d).astype(float), %q, mode="periodization", level=3)
 sys.stdout.buffer.write(np.array([(b**2).mean() for level in c[:0:-1] for b in level]).tobytes())`, rows, columns, name), pix)
-		got, err := radiomics.Wavelet(floats(pix), rows, columns, name, 3)
+		got, err := radiomics.Wavelet(floats(pix), rows, columns, name, 3, func(_ string, n int) []float32 { return make([]float32, n) })
 		if err != nil {
 			t.Fatal(err)
 		}

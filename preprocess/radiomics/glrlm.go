@@ -4,7 +4,7 @@ package radiomics
 // the border of the region.
 func GLRLM(l *Levels, by Aggregation) []Feature {
 	var perSlice [][]*sizeMatrix
-	length := make([]int32, len(l.voxels))
+	length := l.notes()
 	if by.volume() {
 		var ms []*sizeMatrix
 		for _, d := range directions3D {

@@ -13,7 +13,7 @@ const (
 // GLSZM computes the grey level size zone features (IBSI 3.8): zones are
 // connected by 8 neighbours in a slice, 26 in a volume.
 func GLSZM(l *Levels, by ZoneAggregation) []Feature {
-	parent := make([]int32, len(l.voxels))
+	parent := l.notes()
 	var ms []*sizeMatrix
 	if by == Zones3D {
 		ms = append(ms, l.zones(0, l.Slices, directions3D, parent))

@@ -25,11 +25,7 @@ func HOG(pix []float32, rows, columns, cells int) ([]Feature, error) {
 			if dx == 0 && dy == 0 {
 				continue
 			}
-			angle := math.Atan2(dy, dx) * (180 / math.Pi)
-			if angle < 0 {
-				angle += 180
-			}
-			bin := int(angle/(180/hogBins)) % hogBins
+			bin := direction9(dx, dy)
 			sums[(cell+x*cells/columns)*hogBins+bin] += math.Sqrt(dx*dx + dy*dy)
 		}
 	}
@@ -45,6 +41,28 @@ func HOG(pix []float32, rows, columns, cells int) ([]Feature, error) {
 		}
 	}
 	return out, nil
+}
+
+// tangents are those of 20, 40, 60 and 80 degrees.
+var tangents = [4]float64{math.Tan(math.Pi / 9), math.Tan(2 * math.Pi / 9), math.Tan(math.Pi / 3), math.Tan(4 * math.Pi / 9)}
+
+// direction9 is the sector of 20 degrees of a direction without sign, from 0.
+func direction9(dx, dy float64) int {
+	if dy < 0 || dy == 0 && dx < 0 {
+		dx, dy = -dx, -dy
+	}
+	if dx >= 0 {
+		k := 0
+		for k < 4 && dy >= tangents[k]*dx {
+			k++
+		}
+		return k
+	}
+	k := 0 // the mirror image: sectors counted back from 180 degrees
+	for k < 4 && dy > tangents[k]*-dx {
+		k++
+	}
+	return hogBins - 1 - k
 }
 
 func gradientAt(pix []float32, rows, columns, y, x int) (dx, dy float64) {

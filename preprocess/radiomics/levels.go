@@ -10,12 +10,14 @@ const MaxLevels = 1024
 
 // Levels is a discretised volume. Voxels of the region hold 1..Count, all
 // others 0. It is stored with a frame of zeros around every slice, and one
-// empty slice at each end, so that a neighbour always exists.
+// empty slice at each end, so that a neighbour always exists. It keeps scratch
+// memory: one goroutine at a time.
 type Levels struct {
 	Columns, Rows, Slices int
 	Count                 int // Ng: number of grey levels
 	voxels                []uint16
 	stride, plane         int
+	scratch               []int32 // one for each voxel, for runs and zones
 }
 
 // NewLevels makes a volume of zeros.
@@ -57,6 +59,14 @@ func (l *Levels) counts() []int {
 		}
 	}
 	return counts
+}
+
+// notes lends a number for each voxel; they are arbitrary at first.
+func (l *Levels) notes() []int32 {
+	if cap(l.scratch) < len(l.voxels) {
+		l.scratch = make([]int32, len(l.voxels))
+	}
+	return l.scratch[:len(l.voxels)]
 }
 
 // Discretise says how values become levels (IBSI 2.7): a fixed number of bins
