@@ -1,7 +1,7 @@
 # radnode: two commands matter, `make run` and `make test`; `make help` lists the rest.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-export GOFLAGS := -mod=mod -trimpath
+export GOFLAGS := -trimpath
 export CGO_CXXFLAGS ?= -O2 -g0
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
