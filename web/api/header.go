@@ -17,6 +17,11 @@ func (d *ImageDescription) locate(path string) error {
 	}
 	set := f.Dataset
 	d.TransferSyntax = f.TransferSyntax
+	if relation := set.Text(dicom.PixelIntensityRelationship); angiography[set.UID(dicom.SOPClassUID)] && (relation == "LOG" || relation == "DISP") {
+		// PS3.3 C.8.7.1.1.2, PS3.4 N.2.1.2: the table leads back to X-ray
+		// intensity and is not part of the way to the display.
+		d.ModalityLUT = nil
+	}
 	d.Laterality = first(set.Text(dicom.ImageLaterality), set.Text(dicom.Laterality))
 	d.ViewPosition = set.Text(dicom.ViewPosition)
 	d.ImageType = set.Texts(dicom.ImageType)
@@ -43,6 +48,11 @@ func (d *ImageDescription) locate(path string) error {
 		d.Orientation = &[2]string{o[0], o[1]}
 	}
 	return nil
+}
+
+// angiography are the classes whose modality LUT leads back to X-ray intensity.
+var angiography = map[radnode.UID]bool{
+	"1.2.840.10008.5.1.4.1.1.12.1": true, "1.2.840.10008.5.1.4.1.1.12.2": true, "1.2.840.10008.5.1.4.1.1.12.3": true,
 }
 
 func first(values ...string) string {

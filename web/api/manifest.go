@@ -20,12 +20,15 @@ type ImageDescription struct {
 	ModalityLUT *LUT    `json:"modality_lut,omitempty"`
 	Units       string  `json:"units,omitempty"` // HU, SUVbw …
 
-	Windows     []Window  `json:"windows"`
-	VOIFunction string    `json:"voi_function"` // LINEAR, LINEAR_EXACT or SIGMOID
-	VOILUTs     []LUT     `json:"voi_luts,omitempty"`
-	Inverse     bool      `json:"inverse"` // Presentation LUT Shape INVERSE
-	Palette     *Palette  `json:"palette,omitempty"`
-	Padding     *[2]int64 `json:"padding,omitempty"` // stored values from, to that are not part of the image
+	Windows     []Window `json:"windows"`
+	VOIFunction string   `json:"voi_function"` // LINEAR, LINEAR_EXACT or SIGMOID
+	VOILUTs     []LUT    `json:"voi_luts,omitempty"`
+	Inverse     bool     `json:"inverse"` // Presentation LUT Shape INVERSE
+	Palette     *Palette `json:"palette,omitempty"`
+	Float       bool     `json:"float,omitempty"` // 32-bit floating point samples
+
+	PerFrame []FrameValues `json:"per_frame,omitempty"` // one per frame, where frames differ in scale or window
+	Padding  *[2]int64     `json:"padding,omitempty"`   // stored values from, to that are not part of the image
 
 	PixelSpacing  *[2]float64 `json:"pixel_spacing,omitempty"`  // mm between rows, between columns
 	SpacingSource string      `json:"spacing_source,omitempty"` // patient, imager, calibrated
@@ -52,6 +55,14 @@ type LUT struct {
 	Bits        int     `json:"bits"`
 	Explanation string  `json:"explanation,omitempty"`
 	Values      []int32 `json:"values"`
+}
+
+// FrameValues is what may differ from frame to frame (PS3.3 C.7.6.16.2.9,
+// C.7.6.16.2.10).
+type FrameValues struct {
+	Slope     float64  `json:"slope"`
+	Intercept float64  `json:"intercept"`
+	Windows   []Window `json:"windows"`
 }
 
 // Window is one window of the header (PS3.3 C.11.2.1.2).

@@ -1,5 +1,6 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { findingName, moment, personName, t, type Key } from './i18n';
+import { whyNot } from './worklist';
 import type { Decision, Finding, Report, ReportFinding, Result, Study } from './types';
 
 const reasons: Key[] = ['wrongPlace', 'wrongLabel', 'notPresent', 'artefact', 'known'];
@@ -24,7 +25,7 @@ export function FindingsPanel(p: Props) {
         <h2 id="findings-title">{t('findings')}</h2>
         {report?.state === 'signed' ? <span class="verified">{t('verifiedBy', { who: personName(report.signed_by) })}</span> : unverified && <span class="ai">{t('aiNotVerified')}</span>}
       </header>
-      {study.state === 'not_analysed' && <p class="note">{t('notAnalysedBecause', { why: study.state_reason.replace(/^not analysed(: | because )?/i, '') || t('noReason') })}</p>}
+      {study.state === 'not_analysed' && <p class="note">{t('notAnalysedBecause', { why: whyNot(study) })}</p>}
       {study.state === 'analysing' && <p class="note">{t('running')} …</p>}
       {study.state === 'arriving' && <p class="note">{t('stillArriving')} …</p>}
       {report && decidable.length === 0 && <p class="note">{t('noneAbove')}</p>}

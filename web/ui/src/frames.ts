@@ -10,7 +10,9 @@ export function slotsOf(m: Manifest): Slot[] {
   m.instances.uids.forEach((uid, i) => {
     const desc = m.images[m.instances.image[i] as number] as ImageDescription;
     for (let f = 1; f <= Math.max(1, desc.frames); f++) {
-      out.push({ uid, number: m.instances.numbers[i] as number, frame: f, desc, windows: m.instances.windows[i] ?? [], bytes: m.instances.bytes[i] as number });
+      const own = desc.per_frame?.[f - 1];
+      const d = own ? { ...desc, slope: own.slope, intercept: own.intercept } : desc;
+      out.push({ uid, number: m.instances.numbers[i] as number, frame: f, desc: d, windows: own?.windows?.length ? own.windows : m.instances.windows[i] ?? [], bytes: m.instances.bytes[i] as number });
     }
   });
   return out;

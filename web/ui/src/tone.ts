@@ -41,48 +41,55 @@ export function isPadding(d: ImageDescription, stored: number): boolean {
   return d.padding !== undefined && stored >= d.padding[0] && stored <= d.padding[1];
 }
 
-/** The window from the low to the high percentile of the values that are not padding. */
-export function percentileWindow(d: ImageDescription, s: Samples, low = 0.01, high = 0.99): Window {
-  const step = Math.max(1, Math.floor(s.length / 200_000));
-  const values: number[] = [];
-  for (let i = 0; i < s.length; i += step) {
-    const v = s[i] as number;
-    if (!isPadding(d, v)) values.push(modality(d, v));
+/** The real values of the low and high share of the samples that are not padding, and the smallest and largest. */
+export function spread(d: ImageDescription, s: Samples, low = 0.01, high = 0.99): { low: number; high: number; min: number; max: number } | null {
+  const counts = new Map<number, number>(), step = s instanceof Float32Array ? 1 + Math.floor(s.length / 2 ** 20) : 1;
+  let total = 0;
+  if (s.BYTES_PER_ELEMENT <= 2) { // a histogram of the stored values
+    const offset = d.signed ? 32768 : 0, bins = new Uint32Array(65536);
+    for (let i = 0; i < s.length; i++) bins[(s[i] as number) + offset]++;
+    bins.forEach((n, i) => { if (n && !isPadding(d, i - offset)) { const v = modality(d, i - offset); counts.set(v, (counts.get(v) ?? 0) + n); total += n; } });
+  } else {
+    for (let i = 0; i < s.length; i += step) {
+      const stored = s[i] as number;
+      if (isPadding(d, stored) || !Number.isFinite(stored)) continue;
+      const v = modality(d, stored);
+      counts.set(v, (counts.get(v) ?? 0) + 1);
+      total++;
+    }
   }
-  if (values.length === 0) return { center: 0, width: 1 };
-  const sorted = Float64Array.from(values).sort();
-  const at = (q: number): number => sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))] as number;
-  return windowOf(at(low), at(high));
+  if (total === 0) return null;
+  const values = [...counts.keys()].sort((a, b) => a - b);
+  const at = (k: number): number => {
+    let seen = 0;
+    for (const v of values) if ((seen += counts.get(v) as number) >= k) return v;
+    return values.at(-1) as number;
+  };
+  return { low: at(Math.max(1, Math.ceil(low * total))), high: at(Math.max(1, Math.ceil(high * total))), min: values[0] as number, max: values.at(-1) as number };
 }
 
-export function windowOf(lo: number, hi: number): Window { return { center: (lo + hi) / 2 + 0.5, width: Math.max(2, hi - lo + 1) }; }
-
-/** The VOI choices of an image, in the order of keys 1..9. */
-export function choices(d: ImageDescription, windows: Window[], modalityCode: string, s?: Samples): VOI[] {
-  const out: VOI[] = [];
-  const add = (w: Window, name: string, fn = d.voi_function): void => { if (w.width > 0) out.push({ center: w.center, width: w.width, fn, name }); };
-  for (const l of d.voi_luts ?? []) if (l.values.length > 0) out.push({ center: 0, width: 1, fn: 'LINEAR', lut: l, name: l.explanation ?? 'LUT' });
-  windows.forEach((w, i) => add(w, w.explanation || `header ${i + 1}`));
+/** The VOI choices of an image, in the order of keys 1..9, and which of them is shown first. */
+export function choices(d: ImageDescription, windows: Window[], modalityCode: string, s?: Samples): { list: VOI[]; first: number } {
+  const list: VOI[] = [];
+  const add = (w: Window, name: string, fn = d.voi_function): void => { if (w.width > 0) list.push({ center: w.center, width: w.width, fn, name }); };
+  if (d.palette) return { list: [{ center: 0, width: 1, fn: 'LINEAR', name: 'palette' }], first: 0 };
+  if (d.samples !== 1) return { list, first: 0 };
   if (modalityCode === 'CT') {
     for (const [name, width, center] of [['soft tissue', 400, 40], ['lung', 1500, -600], ['abdomen', 150, 90], ['bone', 2500, 480], ['brain', 80, 40]] as const) {
       add({ center, width }, name, 'LINEAR');
     }
   }
-  if (s && d.samples === 1 && !d.palette) {
-    add(percentileWindow(d, s), '1–99 %', 'LINEAR');
-    let lo = Infinity, hi = -Infinity;
-    for (let i = 0; i < s.length; i++) {
-      const v = s[i] as number;
-      if (isPadding(d, v)) continue;
-      if (v < lo) lo = v;
-      if (v > hi) hi = v;
-    }
-    if (lo <= hi) {
-      const [a, b] = [modality(d, lo), modality(d, hi)];
-      add(windowOf(Math.min(a, b), Math.max(a, b)), 'full range', 'LINEAR');
-    }
+  const first = list.length; // what the header says, else the percentiles: as the server renders it
+  for (const l of d.voi_luts ?? []) if (l.values.length > 0) list.push({ center: 0, width: 1, fn: 'LINEAR', lut: l, name: l.explanation || 'LUT' });
+  windows.forEach((w, i) => add(w, w.explanation || `header ${i + 1}`));
+  const range = s && spread(d, s);
+  if (range) {
+    const exact = (lo: number, hi: number, name: string): void => add({ center: (lo + hi) / 2, width: hi - lo }, name, 'LINEAR_EXACT');
+    exact(range.low, range.high, '1–99 %');
+    exact(range.min, range.max, 'full range');
+    if (range.min === range.max) exact(range.min - 0.5, range.max + 0.5, 'full range');
   }
-  return out;
+  return { list, first: Math.min(first, Math.max(0, list.length - 1)) };
 }
 
 /** Base64 to bytes. */

@@ -63,7 +63,7 @@ export interface ImageDescription {
   palette?: { first: number; red: string; green: string; blue: string }; padding?: [number, number];
   pixel_spacing?: [number, number]; spacing_source?: string; pixel_aspect?: [number, number]; orientation?: [string, string];
   laterality?: string; view_position?: string; image_type?: string[]; lossy_ratio?: number; burned_in?: string; frame_time_ms?: number;
-  transfer_syntax?: UID; unviewable?: string; float?: boolean;
+  transfer_syntax?: UID; unviewable?: string; float?: boolean; per_frame?: { slope: number; intercept: number; windows: Window[] | null }[];
 }
 export interface Manifest {
   series_uid: UID; study_uid: UID; modality: string; description: string; images: ImageDescription[];

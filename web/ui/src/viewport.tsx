@@ -6,7 +6,7 @@ import { apply, edgeLetters, fitZoom, imageToCSS, invert, straight, zoomAt, type
 import { GLRenderer } from './glrenderer';
 import { t } from './i18n';
 import type { Layer, Overlay, Renderer } from './renderer';
-import { choices, display, modality, smooth, unpack, type VOI } from './tone';
+import { choices, display, modality, smooth, unpack, type Samples, type VOI } from './tone';
 import type { Heatmap, Manifest } from './types';
 
 export type Tool = 'window' | 'pan' | 'zoom' | 'length' | 'ellipse' | 'probe';
@@ -32,6 +32,8 @@ export class Viewport {
   private view: View = straight;
   private voi: VOI | null = null;
   private voiIndex = 0;
+  private picked = -1; // the preset the reader chose; -1: the first of each image
+  private tones = new WeakMap<Samples, { list: VOI[]; first: number }>();
   private chosen = false; // the reader set a window: keep it from slice to slice
   private inverted = false;
   private overlay: Overlay | null = null;
@@ -87,7 +89,7 @@ export class Viewport {
     const slots = slotsOf(m);
     this.modalityCode = m.modality;
     this.loader = new Loader(slots, (i) => { if (i === this.slot) this.arrived(); else this.tell(); });
-    this.view = straight; this.inverted = false; this.chosen = false; this.voi = null; this.layer = null; this.overlay = null; this.measures = [];
+    this.view = straight; this.inverted = false; this.chosen = false; this.picked = -1; this.voi = null; this.layer = null; this.overlay = null; this.measures = [];
     this.go(slot >= 0 && slot < slots.length ? slot : Math.floor((slots.length - 1) / 2));
   }
 
@@ -111,8 +113,10 @@ export class Viewport {
     if (s && samples) {
       const stay = this.chosen && this.voi && !this.voi.lut ? this.voi : null;
       if (!stay) {
-        this.vois = choices(s.desc, s.windows, this.modalityCode, samples);
-        this.voiIndex = Math.min(this.voiIndex, Math.max(0, this.vois.length - 1));
+        const known = this.tones.get(samples) ?? choices(s.desc, s.windows, this.modalityCode, samples);
+        this.tones.set(samples, known);
+        this.vois = known.list;
+        this.voiIndex = this.picked >= 0 && this.picked < this.vois.length ? this.picked : known.first;
         this.voi = this.vois[this.voiIndex] ?? null;
       }
     }
@@ -123,7 +127,7 @@ export class Viewport {
   set(view: Partial<View>): void { this.view = { ...this.view, ...view }; this.paint(); this.tell(); }
   fit(): void { this.set({ zoom: 0, panX: 0, panY: 0 }); }
   actual(): void { this.set({ zoom: 1 / devicePixelRatio, panX: 0, panY: 0 }); }
-  reset(): void { this.view = straight; this.inverted = false; this.chosen = false; this.voiIndex = 0; this.arrived(); }
+  reset(): void { this.view = straight; this.inverted = false; this.chosen = false; this.picked = -1; this.arrived(); }
   turn(by: number): void { this.set({ turns: (this.view.turns + by + 4) % 4, panX: 0, panY: 0 }); }
   flip(horizontal: boolean): void { this.set(horizontal ? { flipH: !this.view.flipH } : { flipV: !this.view.flipV }); }
   invertGrey(): void { this.inverted = !this.inverted; this.paint(); this.tell(); }
@@ -137,7 +141,7 @@ export class Viewport {
   }
   choose(i: number): void {
     const v = this.vois[i];
-    if (v) { this.voi = v; this.voiIndex = i; this.chosen = i > 0; this.paint(); this.tell(); }
+    if (v) { this.voi = v; this.voiIndex = i; this.picked = i; this.chosen = false; this.paint(); this.tell(); }
   }
   window(dx: number, dy: number): void {
     const v = this.voi;
@@ -285,6 +289,16 @@ export class Viewport {
     if (!d || !s || !this.voi) return -1;
     const v = display(this.voi, modality(d, s[y * d.columns + x] as number));
     return Math.round(255 * (this.inverted !== d.inverse ? 1 - v : v));
+  }
+
+  /** snapshot reads the screen back: the picture as it is shown, without marks. */
+  snapshot(): ImageData {
+    this.draw();
+    const copy = document.createElement('canvas');
+    copy.width = this.canvas.width; copy.height = this.canvas.height;
+    const ctx = copy.getContext('2d', { willReadFrequently: true }) as CanvasRenderingContext2D;
+    ctx.drawImage(this.canvas, 0, 0); // in the same task as the drawing: the buffer is not kept
+    return ctx.getImageData(0, 0, copy.width, copy.height);
   }
 
   private tell(): void { this.onStatus(this.status()); }

@@ -162,14 +162,18 @@ export function Priority({ urgency }: { urgency: number }) {
   return <span class={`prio p${mark.length}`} title={word}>{mark && <b aria-hidden="true">{mark}</b>}<span class="hidden">{word}</span></span>;
 }
 
+/** whyNot is the reason alone: the words "not analysed" are said once, by us. */
+export function whyNot(s: StudySummary): string {
+  return s.state_reason.replace(/not analysed(: | because )?/gi, '').trim() || t('noReason');
+}
+
 export function aiWords(s: StudySummary): { text: string; strong: boolean } {
   if (s.state === 'arriving') return { text: t('stillArriving'), strong: false };
   if (s.state === 'analysing') return { text: t('running'), strong: false };
   const found = s.findings ?? [];
   if (found.length > 0) return { text: found.slice(0, 2).join(' · ') + (found.length > 2 ? ` · +${found.length - 2}` : ''), strong: true };
   if (s.state === 'not_analysed') {
-    const why = s.state_reason.replace(/^not analysed(: | because )?/i, '') || t('noReason');
-    return { text: t('notAnalysedBecause', { why }), strong: false };
+    return { text: t('notAnalysedBecause', { why: whyNot(s) }), strong: false };
   }
   return { text: t('noneAbove'), strong: false };
 }
