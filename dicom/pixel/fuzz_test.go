@@ -24,6 +24,9 @@ var fuzzLimits = pixel.Limits{
 // rendering its first frame end without panic, with an error that has a code,
 // in bounded memory.
 func FuzzOpen(f *testing.F) {
+	for _, b := range synthetic(f) {
+		f.Add(b)
+	}
 	if dir, ok := sharedIfThere(); ok {
 		for _, name := range []string{
 			"image/sc_rgb_3x3_jpeg.dcm", "image/sc_rgb_3x3_odd.dcm", "image/jpegls_near_16bit_50x10.dcm", "image/jpegls_near_8bit_45x10.dcm",
@@ -39,6 +42,55 @@ func FuzzOpen(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) { exercise(t, b) })
 }
 
+// synthetic makes a small object of each kind of encoding, with LUTs, overlay
+// and palette.
+func synthetic(tb testing.TB) [][]byte {
+	tb.Helper()
+	native := monochrome(4, 4, 16, 12, words(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 4095))
+	native.SetItems(dicom.ModalityLUTSequence, lutItem(0, 12, 5, 6, 7))
+	native.SetItems(dicom.VOILUTSequence, packedItem(0, 1, 2, 3, 4))
+	native.SetInts(dicom.PixelPaddingValue, 3)
+	native.SetInts(0x60000010, 4)
+	native.SetInts(0x60000011, 4)
+	native.SetBytes(0x60003000, dicom.OW, []byte{0x5a, 0xa5})
+	colours := paletteObject(16, func(d *dicom.Dataset, c int) {
+		d.SetBytes(paletteDescriptors[c], dicom.US, words(9, 0, 16))
+		d.SetBytes(paletteSegments[c], dicom.OW, words(0, 2, 0x1000, 0x2000, 1, 4, 0x6000, 2, 1, 0, 0, 0, 1, 0xff00))
+	}, 0, 1, 2, 8)
+	var picture bytes.Buffer
+	if err := pixel.WriteJPEG(&picture, 4, 4, 1, 80, []byte("sixteen samples!")); err != nil {
+		tb.Fatal(err)
+	}
+	rle, err := pixel.Encode(context.Background(), pixel.RLELossless, &pixel.Frame{
+		Rows: 4, Columns: 4, Samples: 1, BitsAllocated: 8, BitsStored: 8, Pix: []byte("sixteen samples!"),
+	}, nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	fragments := func(b ...[]byte) *dicom.Dataset {
+		d := monochrome(4, 4, 8, 8, nil)
+		d.SetInts(dicom.NumberOfFrames, len(b))
+		d.SetFragments(dicom.PixelDataTag, b...)
+		return d
+	}
+	var out [][]byte
+	for _, o := range []struct {
+		d  *dicom.Dataset
+		ts radnode.UID
+	}{
+		{native, explicitLE}, {native, implicitLE}, {native, deflatedLE}, {native, explicitBE}, {colours, explicitLE},
+		{fragments(picture.Bytes()), pixel.JPEGBaseline8Bit}, {fragments(rle, rle), pixel.RLELossless},
+		{fragments([]byte("\x01\x10\x00\xef\xffsixteen samples!\x00")), pixel.DeflatedImageFrame},
+	} {
+		var b bytes.Buffer
+		if err := dicom.WriteFile(&b, o.d, o.ts); err != nil {
+			tb.Fatal(err)
+		}
+		out = append(out, b.Bytes())
+	}
+	return out
+}
+
 func exercise(t *testing.T, b []byte) {
 	file, err := dicom.Read(bytes.NewReader(b), int64(len(b)), dicom.Limits{HeaderBytes: 1 << 20, InflatedBytes: 8 << 20})
 	if err != nil {
@@ -50,6 +102,11 @@ func exercise(t *testing.T, b []byte) {
 		return
 	}
 	im.Describe(0)
+	for _, o := range im.Overlays() {
+		if _, err := im.OverlayPlane(context.Background(), o, 0, make([]byte, o.Rows*o.Columns)); err != nil {
+			hasCause(t, err)
+		}
+	}
 	var fr pixel.Frame
 	if err := im.Decode(context.Background(), im.Frames-1, &fr); err != nil {
 		hasCause(t, err)
