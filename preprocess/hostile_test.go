@@ -61,6 +61,7 @@ func everyStep() map[string]steps {
 
 // No step may end the process, whatever the image: an error or a value.
 func TestEveryStepSurvivesEveryImage(t *testing.T) {
+	t.Parallel()
 	images := map[string]preprocess.Image{}
 	for name, size := range map[string][2]int{"1x1": {1, 1}, "1x40": {1, 40}, "40x1": {40, 1}, "2x2": {2, 2}, "3x5": {3, 5}, "16x16": {16, 16}, "61x47": {61, 47}} {
 		images[name] = noise(size[0], size[1], 1)

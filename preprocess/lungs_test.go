@@ -88,6 +88,7 @@ var thorough = flag.Bool("thorough", false, "test on every film")
 // The labels were mined from reports: the ratio must agree with them clearly
 // more often than chance, and most films must have one at all.
 func TestTheCardiothoracicRatioSeparatesEnlargedHeartsFromOthers(t *testing.T) {
+	t.Parallel()
 	files, enlarged := adultPA(t)
 	p := mustCompile(t, steps{{"step": "grey"}, {"step": "lung_fields", "as": "lungs"}})
 	type reading struct {

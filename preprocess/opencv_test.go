@@ -135,6 +135,7 @@ def grabcut(g):
 `
 
 func TestStepsAgreeWithPythonOpenCVExactlyOnRealFiles(t *testing.T) {
+	t.Parallel()
 	frames := realFrames(t)
 	if len(frames) < 8 {
 		t.Fatalf("only %d real frames could be read", len(frames))

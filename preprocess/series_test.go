@@ -42,6 +42,7 @@ for f in sorted(os.listdir(root)):
 }
 
 func TestARealSeriesBecomesAVolumeWithFeatures(t *testing.T) {
+	t.Parallel()
 	all := liverSlices(t)
 	bundled, err := preprocess.Bundled()
 	if err != nil {

@@ -17,6 +17,7 @@ func floats(pix []byte) []float32 {
 }
 
 func TestWaveletEnergiesAgreeWithPyWavelets(t *testing.T) {
+	t.Parallel()
 	const rows, columns = 96, 128
 	pix := scene(rows, columns)
 	for _, name := range []string{"haar", "db2"} {
@@ -40,6 +41,7 @@ sys.stdout.buffer.write(np.array([(b**2).mean() for level in c[:0:-1] for b in l
 }
 
 func TestHOGAgreesWithScikitImage(t *testing.T) {
+	t.Parallel()
 	const rows, columns, cells = 96, 128, 4
 	pix := scene(rows, columns)
 	want := askPython(t, fmt.Sprintf(`

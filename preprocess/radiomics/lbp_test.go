@@ -58,6 +58,7 @@ func scene(rows, columns int) []byte {
 }
 
 func TestLBPCodesEqualScikitImage(t *testing.T) {
+	t.Parallel()
 	const rows, columns = 120, 133
 	pix := scene(rows, columns)
 	type circle struct {
@@ -105,6 +106,7 @@ func TestLBPCodesEqualScikitImage(t *testing.T) {
 }
 
 func TestTheFastRingEqualsTheReferenceArithmetic(t *testing.T) {
+	t.Parallel()
 	const rows, columns = 300, 700
 	pix := scene(rows, columns)
 	want := askPython(t, fmt.Sprintf("from skimage.feature import local_binary_pattern as l\nsys.stdout.buffer.write(l(data.reshape(%d, %d), 8, 1, 'default').tobytes())", rows, columns), pix)
@@ -124,6 +126,7 @@ func TestTheFastRingEqualsTheReferenceArithmetic(t *testing.T) {
 }
 
 func TestGLCMEqualsScikitImage(t *testing.T) {
+	t.Parallel()
 	const rows, columns, bins = 120, 133, 32
 	pix := scene(rows, columns)
 	want := askPython(t, fmt.Sprintf(`

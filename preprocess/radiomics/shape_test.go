@@ -23,6 +23,7 @@ func TestShape3DMatchesThePublishedPhantomValues(t *testing.T) {
 }
 
 func TestShape2DAgreesWithScikitImage(t *testing.T) {
+	t.Parallel()
 	const rows, columns = 90, 120
 	inside := make([]byte, rows*columns)
 	for i := range inside {
