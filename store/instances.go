@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"os"
 
 	"github.com/radnode/radnode"
 )
@@ -16,6 +17,7 @@ const (
 	Added     Outcome = iota // new
 	Duplicate                // the same bytes are here already
 	Variant                  // other bytes under the same UID: kept apart
+	Restored                 // the same bytes, but the file had gone: the new one takes its place
 )
 
 const insertInstance = `INSERT INTO instances (sop_uid, class_uid, study_uid, series_uid, syntax_uid, number, pixel_rows,
@@ -74,14 +76,19 @@ func firstError(err, other error) error {
 
 // same decides about an instance whose UID is taken.
 func (t *Tx) same(ctx context.Context, r *Record) (Outcome, error) {
-	var digest, syntax, study string
-	err := t.QueryRowContext(ctx, `SELECT digest, syntax_uid, COALESCE(study_uid, '') FROM instances WHERE sop_uid = $1`, string(r.SOPInstanceUID)).
-		Scan(&digest, &syntax, &study)
+	var digest, syntax, study, file string
+	var size int64
+	err := t.QueryRowContext(ctx, `SELECT digest, syntax_uid, COALESCE(study_uid, ''), file, size FROM instances WHERE sop_uid = $1`,
+		string(r.SOPInstanceUID)).Scan(&digest, &syntax, &study, &file, &size)
 	if err != nil {
 		return 0, err
 	}
 	if digest == r.Digest && syntax == string(r.TransferSyntaxUID) {
-		return Duplicate, nil
+		if info, err := os.Stat(t.s.Path(file)); err == nil && info.Size() == size {
+			return Duplicate, nil
+		}
+		t.s.log.Warn("a lost file was sent again", "instance", r.SOPInstanceUID, "file", file)
+		return Restored, t.one(ctx, "restore instance", `UPDATE instances SET file = $1, size = $2 WHERE sop_uid = $3`, r.File, r.Size, string(r.SOPInstanceUID))
 	}
 	res, err := t.ExecContext(ctx, `INSERT INTO variants (id, sop_uid, study_uid, class_uid, syntax_uid, size, digest, source, remote, file, received_at)
   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (sop_uid, digest, syntax_uid) DO NOTHING`,

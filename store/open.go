@@ -59,6 +59,7 @@ type Schema struct {
 const (
 	defaultMinFree = 128 << 20
 	readers        = 4
+	readerIdle     = 5 * time.Minute
 	defaultTimeout = 10 * time.Second
 	// walPages is how many pages the write-ahead log may hold before a commit
 	// also copies them into the database.
@@ -148,12 +149,14 @@ func dsn(path string, timeout time.Duration, readOnly bool) string {
 		fmt.Sprintf("busy_timeout(%d)", timeout.Milliseconds()),
 		"journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(1)",
 		fmt.Sprintf("wal_autocheckpoint(%d)", walPages),
-		"cache_size(-16384)", "temp_store(MEMORY)",
+		"temp_store(MEMORY)",
 	} {
 		q.Add("_pragma", p)
 	}
 	if readOnly {
 		q.Add("_pragma", "query_only(1)")
+	} else {
+		q.Add("_pragma", "cache_size(-8192)") // KiB; the inner pages of every index
 	}
 	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()
 }
@@ -178,6 +181,7 @@ func (s *Store) openDatabase(ctx context.Context) error {
 	}
 	s.read.SetMaxOpenConns(readers)
 	s.read.SetMaxIdleConns(readers)
+	s.read.SetConnMaxIdleTime(readerIdle)
 	return databaseError("open database", s.read.PingContext(ctx))
 }
 

@@ -172,9 +172,13 @@ func (r *ReportRow) fill(ctx context.Context, q querier) (err error) {
 	return err
 }
 
-// Report finds one report.
-func (s *Store) Report(ctx context.Context, id string) (*ReportRow, error) {
-	return report(ctx, s.read, s.read.QueryRowContext(ctx, `SELECT `+reportColumns+` FROM reports WHERE id = $1`, id), id)
+// Report finds one report, as of one commit.
+func (s *Store) Report(ctx context.Context, id string) (found *ReportRow, err error) {
+	err = s.snapshot(ctx, "find report", func(tx *sql.Tx) error {
+		found, err = report(ctx, tx, tx.QueryRowContext(ctx, `SELECT `+reportColumns+` FROM reports WHERE id = $1`, id), id)
+		return err
+	})
+	return found, err
 }
 
 // Report finds one report as this transaction sees it.
@@ -193,9 +197,13 @@ func report(ctx context.Context, q querier, row scanner, id string) (*ReportRow,
 	return &r, r.fill(ctx, q)
 }
 
-// Reports lists the reports of a study, newest first.
-func (s *Store) Reports(ctx context.Context, study radnode.UID) ([]ReportRow, error) {
-	return reports(ctx, s.read, study)
+// Reports lists the reports of a study, newest first, as of one commit.
+func (s *Store) Reports(ctx context.Context, study radnode.UID) (all []ReportRow, err error) {
+	err = s.snapshot(ctx, "read reports", func(tx *sql.Tx) error {
+		all, err = reports(ctx, tx, study)
+		return err
+	})
+	return all, err
 }
 
 // Reports lists the reports of a study as this transaction sees them.

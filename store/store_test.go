@@ -468,9 +468,9 @@ func TestAStudyCountsWhatIsInIt(t *testing.T) {
 	if diff := cmp.Diff([]string{"CR", "DX"}, sum.Modalities); diff != "" || sum.InstanceCount != 40 || sum.SeriesCount != 4 {
 		t.Errorf("%s %+v", diff, sum)
 	}
-	series, err := s.Series(ctx, "1.2.3")
-	if err != nil || len(series) != 4 || len(series[0].Instances) != 10 {
-		t.Errorf("%d series, %v", len(series), err)
+	study, err := s.Study(ctx, "1.2.3")
+	if err != nil || len(study.Series) != 4 || len(study.Series[0].Instances) != 10 {
+		t.Errorf("%+v, %v", study, err)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
-	"slices"
 	"strings"
 	"time"
 
@@ -201,39 +200,6 @@ func studySummary(row scanner, study radnode.UID) (radnode.StudySummary, error) 
 		return sum, radnode.Errorf(radnode.NotFound, "find study", "no study %.70s is stored here", study)
 	}
 	return sum, databaseError("find study", err)
-}
-
-// Series lists the series of a study with the instances that came from
-// outside; the node's own documents are shown as reports.
-func (s *Store) Series(ctx context.Context, study radnode.UID) ([]radnode.Series, error) {
-	series, err := list(ctx, s.read, func(row scanner) (radnode.Series, error) {
-		var v radnode.Series
-		err := row.Scan(&v.SeriesInstanceUID, &v.Modality, &v.Number, &v.Description, &v.BodyPart)
-		return v, err
-	}, `SELECT series_uid, modality, number, description, body_part FROM series WHERE study_uid = $1 ORDER BY number, series_uid`, string(study))
-	if err != nil {
-		return nil, err
-	}
-	all, err := s.Instances(ctx, study)
-	if err != nil {
-		return nil, err
-	}
-	at := map[radnode.UID]int{}
-	for i := range series {
-		at[series[i].SeriesInstanceUID] = i
-		series[i].Instances = []radnode.Instance{}
-	}
-	for _, r := range all {
-		if i, ok := at[r.SeriesInstanceUID]; ok && r.Origin == Received {
-			series[i].Instances = append(series[i].Instances, r.Instance)
-		}
-	}
-	return slices.DeleteFunc(series, func(v radnode.Series) bool { return len(v.Instances) == 0 }), nil
-}
-
-// Warnings lists what the reader of a study should know, oldest first.
-func (s *Store) Warnings(ctx context.Context, study radnode.UID) ([]string, error) {
-	return list(ctx, s.read, scanText, `SELECT warning FROM study_warnings WHERE study_uid = $1 ORDER BY at, warning`, string(study))
 }
 
 func scanText(row scanner) (string, error) {

@@ -196,7 +196,8 @@ func (r *read) outcome() (store.InstanceStatus, string) {
 		if accepted(a) {
 			return store.Analysed, ""
 		}
-		reasons = append(reasons, refusal(a))
+		model, reason := why(a)
+		reasons = append(reasons, model+": "+reason)
 	}
 	if len(reasons) == 0 {
 		return store.NotAnalysed, "not analysed: no model is installed"
@@ -207,16 +208,22 @@ func (r *read) outcome() (store.InstanceStatus, string) {
 // accepted reports whether a model read the image.
 func accepted(a radnode.Analysis) bool { return a.Gate.Accepted && a.Error == nil }
 
-// refusal says in one sentence why a model did not read an image.
-func refusal(a radnode.Analysis) string {
-	name := a.Model.ID
-	if name == "" {
-		name = "image"
+// why says why a model did not read an image, after the model's name.
+func why(a radnode.Analysis) (model, reason string) {
+	model = a.Model.ID
+	if model == "" {
+		model = "image"
 	}
 	if a.Error != nil {
-		return name + ": " + notAnalysed(*a.Error)
+		return model, strings.TrimPrefix(*a.Error, "not analysed: ")
 	}
-	return name + ": " + notAnalysed(strings.Join(a.Gate.Reasons, ", "))
+	return model, strings.Join(a.Gate.Reasons, ", ")
+}
+
+// refusal is the sentence for the report.
+func refusal(a radnode.Analysis) string {
+	model, reason := why(a)
+	return model + ": not analysed because " + reason
 }
 
 // fileAnalysis writes results, instance states, draft report and draft

@@ -16,7 +16,7 @@ func TestAnImageThatNoModelFitsIsNotAnalysedAndSaysWhy(t *testing.T) {
 	i := newImage()
 	b.ingest(i)
 	s := b.state(i.study, radnode.NotAnalysed)
-	if s.StateReason != "not analysed: other: not analysed: the patient is 44 years old" || len(s.Reports) != 0 || len(s.Results) != 1 {
+	if s.StateReason != "not analysed: other: the patient is 44 years old" || len(s.Reports) != 0 || len(s.Results) != 1 {
 		t.Errorf("reason %q, %d reports, %d results", s.StateReason, len(s.Reports), len(s.Results))
 	}
 	b.balanced()

@@ -228,7 +228,7 @@ func TestAKilledNodeGoesOnWhereItWas(t *testing.T) {
 		"ingest.done:1", "ingest.done:3", "job.claimed:1", "analyze.read:1", "analyze.filed:1", "job.handled:1", "job.handled:2",
 		"job.finished:1", "sign.written:1", "sign.done:1", "deliver.sent:1", "deliver.filed:1", "deliver.proved:1", "deliver.filed:2",
 	}
-	for n := 1; n <= 16; n += 3 {
+	for n := 1; n <= 16; n += 5 {
 		steps = append(steps, fmt.Sprintf("store.commit:%d", n), fmt.Sprintf("store.committed:%d", n+1))
 	}
 	if testing.Short() {
@@ -369,7 +369,7 @@ func TestWhatWasAcknowledgedSurvivesRandomKillsUnderLoad(t *testing.T) {
 		t.Skip("takes some seconds")
 	}
 	dir := t.TempDir()
-	for range 15 {
+	for range 10 {
 		cmd := exec.Command(os.Args[0])
 		cmd.Env = append(os.Environ(), loadDir+"="+dir)
 		var out bytes.Buffer

@@ -345,7 +345,7 @@ func TestAnImageBecomesADraftASignedReportAndAProvedDelivery(t *testing.T) {
 		t.Errorf("study %+v", s)
 	}
 	r := s.Reports[0]
-	if diff := cmp.Diff([]string{"other: not analysed: the patient is 44 years old"}, r.NotAnalysed); diff != "" {
+	if diff := cmp.Diff([]string{"other: not analysed because the patient is 44 years old"}, r.NotAnalysed); diff != "" {
 		t.Error(diff)
 	}
 	path, err := b.StagePath(ctx, s.Results[0].ID, "grey")
@@ -469,6 +469,26 @@ func TestTheSameBytesUnderOneUIDAreOneInstanceHoweverOftenTheyCome(t *testing.T)
 		t.Errorf("%d files", n)
 	}
 	b.balanced()
+}
+
+func TestAnInstanceWhoseFileWasLostIsRestoredWhenItIsSentAgain(t *testing.T) {
+	b := mustOpen(t, t.TempDir())
+	i := newImage()
+	b.ingest(i)
+	s := b.state(i.study, radnode.ToReview)
+	path, _, err := b.InstancePath(context.Background(), i.sop)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	b.ingest(i)
+	b.balanced()
+	again := b.state(i.study, radnode.ToReview)
+	if again.InstanceCount != 1 || len(again.Results) != len(s.Results) {
+		t.Errorf("%d instances, %d results", again.InstanceCount, len(again.Results))
+	}
 }
 
 func TestOtherBytesUnderOneUIDAreKeptApart(t *testing.T) {

@@ -17,30 +17,7 @@ func (w *Workflow) Worklist(ctx context.Context, f radnode.StudyFilter) ([]radno
 
 // Study gathers everything the page of a study shows.
 func (w *Workflow) Study(ctx context.Context, uid radnode.UID) (*radnode.Study, error) {
-	sum, err := w.store.StudySummary(ctx, uid)
-	if err != nil {
-		return nil, err
-	}
-	s := &radnode.Study{StudySummary: sum, Reports: []radnode.Report{}}
-	if s.Series, err = w.store.Series(ctx, uid); err != nil {
-		return nil, err
-	}
-	results, err := w.store.Results(ctx, uid)
-	if err != nil {
-		return nil, err
-	}
-	s.Results = radnodeResults(results)
-	reports, err := w.store.Reports(ctx, uid)
-	if err != nil {
-		return nil, err
-	}
-	for _, r := range reports {
-		s.Reports = append(s.Reports, r.Report)
-	}
-	if s.Warnings, err = w.store.Warnings(ctx, uid); s.Warnings == nil {
-		s.Warnings = []string{}
-	}
-	return s, err
+	return w.store.Study(ctx, uid)
 }
 
 // Report finds one report.
