@@ -131,6 +131,9 @@ func LoadAll(fsys fs.FS) ([]*Package, []error) {
 	var out []*Package
 	var errs []error
 	for _, file := range files {
+		if strings.HasPrefix(file, ".") { // a package that is being installed
+			continue
+		}
 		p, err := Load(fsys, path.Dir(file))
 		if err != nil {
 			errs = append(errs, err)
