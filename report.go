@@ -154,6 +154,7 @@ type Peer struct {
 	Port    int      `json:"port"`
 	Allow   []string `json:"allow"`   // store, query, retrieve, commit
 	Deliver []string `json:"deliver"` // sr, seg, sc, pdf
+	TLS     bool     `json:"tls"`     // it is called, and must call, with TLS
 	Source  string   `json:"source"`  // "configuration" or who added it
 }
 

@@ -28,6 +28,11 @@ type Config struct {
 	AllowLoopback bool          `yaml:"allow_loopback"`
 	Quiet         time.Duration `yaml:"quiet"`
 	Associations  int           `yaml:"associations"`
+	Matches       int           `yaml:"matches"`
+	TLS           string        `yaml:"tls"`
+	TLSCert       string        `yaml:"tls_certificate"`
+	TLSKey        string        `yaml:"tls_key"`
+	TLSTrust      string        `yaml:"tls_authorities"`
 	Worker        string        `yaml:"worker"`
 	Workers       int           `yaml:"workers"`
 	WorkerMemory  int           `yaml:"worker_memory_mb"`
@@ -57,6 +62,11 @@ var options = []option{
 	{"allow_loopback", "RADNODE_ALLOW_LOOPBACK", "let any AE title call from this machine itself (a demonstration, a test)", func(c *Config) any { return &c.AllowLoopback }, false},
 	{"quiet", "RADNODE_QUIET", "a study is whole when nothing arrived for so long", func(c *Config) any { return &c.Quiet }, false},
 	{"associations", "RADNODE_ASSOCIATIONS", "most associations at once; further callers are asked to come later", func(c *Config) any { return &c.Associations }, false},
+	{"matches", "RADNODE_MATCHES", "most matches of one query (C-FIND)", func(c *Config) any { return &c.Matches }, false},
+	{"tls", "RADNODE_TLS_ADDR", "address of a second DICOM port that speaks TLS; empty: none", func(c *Config) any { return &c.TLS }, false},
+	{"tls_certificate", "RADNODE_TLS_CERTIFICATE", "file with our certificate chain (PEM), for the TLS port and for peers that ask for one; read again when it changes", func(c *Config) any { return &c.TLSCert }, false},
+	{"tls_key", "RADNODE_TLS_KEY", "file with the private key of the certificate (PEM)", func(c *Config) any { return &c.TLSKey }, false},
+	{"tls_authorities", "RADNODE_TLS_AUTHORITIES", "file with the authorities (PEM) that vouch for peers: callers on the TLS port must then show a certificate; empty: callers need none, and the system's authorities vouch for peers we call", func(c *Config) any { return &c.TLSTrust }, false},
 	{"worker", "RADNODE_WORKER", "program of the pixel worker; empty: radnode-pixel beside this program", func(c *Config) any { return &c.Worker }, false},
 	{"workers", "RADNODE_WORKERS", "pixel worker processes", func(c *Config) any { return &c.Workers }, false},
 	{"worker_memory_mb", "RADNODE_WORKER_MEMORY_MB", "memory limit of one pixel worker; a worker over it is replaced", func(c *Config) any { return &c.WorkerMemory }, false},
@@ -74,7 +84,7 @@ var options = []option{
 func DefaultConfig() Config {
 	return Config{
 		Data: "data", AETitle: "RADNODE", DICOM: "127.0.0.1:11112", HTTP: "127.0.0.1:8080",
-		Quiet: 5 * time.Second, Associations: 200,
+		Quiet: 5 * time.Second, Associations: 200, Matches: 100_000,
 		Workers: max(1, runtime.NumCPU()/2), WorkerMemory: 4096, WorkerTimeout: 2 * time.Minute,
 		Providers: "cuda,webgpu,cpu", Organisation: "not stated",
 	}
@@ -211,6 +221,10 @@ func (c Config) Check() error {
 		return radnode.Errorf(radnode.Invalid, op, "worker_timeout: %s is under a second", c.WorkerTimeout)
 	case c.Quiet < 0:
 		return radnode.Errorf(radnode.Invalid, op, "quiet: %s is negative", c.Quiet)
+	case c.Matches < 1:
+		return radnode.Errorf(radnode.Invalid, op, "matches: %d is under 1", c.Matches)
+	case c.TLS != "" && (c.TLSCert == "" || c.TLSKey == ""), (c.TLSCert == "") != (c.TLSKey == ""):
+		return radnode.Errorf(radnode.Invalid, op, "tls: name both tls_certificate and tls_key")
 	case c.Associations < 1:
 		return radnode.Errorf(radnode.Invalid, op, "associations: %d is under 1", c.Associations)
 	}

@@ -11,8 +11,8 @@ import (
 
 // sender brings documents to peers over DIMSE.
 type sender struct {
-	callingAE string
-	proofs    *proofs
+	calling calling
+	proofs  *proofs
 }
 
 var _ workflow.Sender = sender{}
@@ -38,7 +38,7 @@ func (s sender) Store(ctx context.Context, peer radnode.Peer, object workflow.Ob
 	if err != nil {
 		return radnode.Errorf(radnode.Internal, "deliver", "our own document cannot be read: %w", err)
 	}
-	client, err := targetOf(peer, s.callingAE).dial(ctx, dimse.StorageContexts(outgoing.StoreOptions))
+	client, err := s.calling.to(peer).dial(ctx, dimse.StorageContexts(outgoing.StoreOptions))
 	if err != nil {
 		return err
 	}

@@ -60,7 +60,7 @@ func (p *proofs) expect(transaction radnode.UID) (<-chan *dimse.CommitReport, fu
 // given the only proof it can with its C-STORE response, and the text says so.
 func (s sender) Prove(ctx context.Context, peer radnode.Peer, objects []workflow.Object) (string, error) {
 	contexts := slices.Concat(dimse.CommitContexts(), dimse.QueryContexts(dimse.StudyRootFind, dimse.QueryOptions{}), dimse.VerificationContexts())
-	client, err := targetOf(peer, s.callingAE).dial(ctx, contexts)
+	client, err := s.calling.to(peer).dial(ctx, contexts)
 	if err != nil {
 		return "", err
 	}
@@ -79,7 +79,7 @@ func (s sender) Prove(ctx context.Context, peer radnode.Peer, objects []workflow
 		// The peer may still report late on the first association: a fresh one
 		// keeps the two conversations apart.
 		_ = client.Close()
-		if client, err = targetOf(peer, s.callingAE).dial(ctx, dimse.QueryContexts(dimse.StudyRootFind, dimse.QueryOptions{})); err != nil {
+		if client, err = s.calling.to(peer).dial(ctx, dimse.QueryContexts(dimse.StudyRootFind, dimse.QueryOptions{})); err != nil {
 			return "", err
 		}
 		defer client.Close()

@@ -21,6 +21,25 @@ type Target struct {
 	CalledAE  string
 	Address   string // host:port
 	CallingAE string
+	TLS       *TLSFiles // nil: plain TCP
+}
+
+// TLSFiles names the files of a TLS connection.
+type TLSFiles = ul.TLSFiles
+
+// calling is how this node calls others.
+type calling struct {
+	ae  string
+	tls TLSFiles
+}
+
+// to is a peer as a target.
+func (c calling) to(peer radnode.Peer) Target {
+	t := Target{CalledAE: peer.AETitle, Address: net.JoinHostPort(peer.Host, strconv.Itoa(peer.Port)), CallingAE: c.ae}
+	if peer.TLS {
+		t.TLS = &c.tls
+	}
+	return t
 }
 
 // ParseTarget reads CALLED@HOST:PORT.
@@ -32,15 +51,29 @@ func ParseTarget(text, callingAE string) (Target, error) {
 	if !ValidAETitle(callingAE) {
 		return Target{}, radnode.Errorf(radnode.Invalid, "peer", "calling AE title %q is not valid", callingAE)
 	}
-	return targetOf(peer, callingAE), nil
+	return calling{ae: callingAE}.to(peer), nil
 }
 
-func targetOf(peer radnode.Peer, callingAE string) Target {
-	return Target{CalledAE: peer.AETitle, Address: net.JoinHostPort(peer.Host, strconv.Itoa(peer.Port)), CallingAE: callingAE}
+// destination says how to reach the target. The files of TLS are read anew
+// each time: renewed ones count at once.
+func (t Target) destination() (dimse.Destination, error) {
+	d := dimse.Destination{Address: t.Address, Client: dimse.ClientConfig{CallingAE: t.CallingAE, CalledAE: t.CalledAE}}
+	if t.TLS == nil {
+		return d, nil
+	}
+	var err error
+	if d.Client.TLS, err = ul.ClientTLS(*t.TLS); err != nil {
+		return d, radnode.Errorf(radnode.Invalid, "TLS", "%w", err)
+	}
+	return d, nil
 }
 
 func (t Target) dial(ctx context.Context, contexts []dimse.Proposal) (*dimse.Client, error) {
-	return dimse.Dial(ctx, t.Address, dimse.ClientConfig{CallingAE: t.CallingAE, CalledAE: t.CalledAE}, contexts)
+	d, err := t.destination()
+	if err != nil {
+		return nil, err
+	}
+	return dimse.Dial(ctx, d.Address, d.Client, contexts)
 }
 
 // Echo verifies that the peer answers, and says how long the whole

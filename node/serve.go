@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -49,6 +50,7 @@ type node struct {
 	proofs *proofs
 	dicom  *dimse.Server
 	http   *http.Server
+	beside sync.WaitGroup // what is written beside the requests it is about
 }
 
 // Serve runs a node until ctx ends.
@@ -70,8 +72,15 @@ func Serve(ctx context.Context, c Config, o ServeOptions) (err error) {
 	if err != nil {
 		return err
 	}
+	tlsPort, err := c.listenTLS()
+	if err != nil {
+		return errors.Join(err, dicomPort.Close(), httpPort.Close())
+	}
 	running, ctx := errgroup.WithContext(ctx)
 	running.Go(func() error { return n.dicom.Serve(work, dicomPort) })
+	if tlsPort != nil {
+		running.Go(func() error { return n.dicom.Serve(work, tlsPort) })
+	}
 	running.Go(func() error { return ignoreClosed(n.http.Serve(httpPort)) })
 	running.Go(func() error { return n.work(ctx, work) })
 	running.Go(func() error {
@@ -84,6 +93,9 @@ func Serve(ctx context.Context, c Config, o ServeOptions) (err error) {
 			if err := n.demonstrate(ctx, dicomPort.Addr().String(), o.Demo); err != nil {
 				return err
 			}
+		}
+		if tlsPort != nil {
+			fmt.Fprintf(o.Out, "DICOM over TLS: %s@%s\n", c.AETitle, tlsPort.Addr())
 		}
 		if ctx.Err() == nil {
 			fmt.Fprintf(o.Out, "radnode ready: DICOM %s@%s, HTTP http://%s/\n", c.AETitle, dicomPort.Addr(), httpPort.Addr())
@@ -102,7 +114,7 @@ func open(ctx context.Context, c Config, log *slog.Logger) (*node, error) {
 	}
 	n.models = &registry{pool: n.pool}
 	flow := workflow.Options{
-		Analyzer: reader{n.pool}, Author: author{c.AETitle, c.Organisation}, Sender: sender{c.AETitle, n.proofs},
+		Analyzer: reader{n.pool}, Author: author{c.AETitle, c.Organisation}, Sender: sender{c.calling(), n.proofs},
 		AE: c.AETitle, Urgency: n.models.Urgency, Quiet: c.Quiet, AnalysisWorkers: c.Workers,
 	}
 	if n.desk, err = openDesk(ctx, c, flow, true, log); err != nil {
@@ -118,17 +130,31 @@ func open(ctx context.Context, c Config, log *slog.Logger) (*node, error) {
 }
 
 func (n *node) openDICOM() error {
-	r := &receiver{peers: n.desk.Peers, trail: n.desk.trail, allowLoopback: n.config.AllowLoopback, log: n.log,
-		ingest: func(ctx context.Context, req *dimse.StoreRequest, data io.Reader) error {
-			source := workflow.Source{Name: req.CallingAE, Remote: req.Host()}
-			return n.desk.flow.Ingest(ctx, source, req.TransferSyntaxUID, req.AffectedSOPClassUID, req.AffectedSOPInstanceUID, data)
-		}}
+	c := &callers{peers: n.desk.Peers, trail: n.desk.trail, allowLoopback: n.config.AllowLoopback, log: n.log}
+	out := archive{store: n.desk.store, callers: c, egress: egress{n.pool}, calling: n.config.calling(), audited: n.audit}
+	r := receiver{ingest: func(ctx context.Context, req *dimse.StoreRequest, data io.Reader) error {
+		source := workflow.Source{Name: req.CallingAE, Remote: req.Host()}
+		return n.desk.flow.Ingest(ctx, source, req.TransferSyntaxUID, req.AffectedSOPClassUID, req.AffectedSOPInstanceUID, data)
+	}}
 	var err error
 	n.dicom, err = dimse.NewServer(dimse.ServerConfig{
-		AETitle: n.config.AETitle, Store: r, Reports: n.proofs, Authorize: r.authorize,
+		AETitle: n.config.AETitle, Store: r, Find: queries{n.desk.store, n.config.AETitle, n.config.Matches},
+		Retrieve: out, Destinations: out, Query: offered, Reports: n.proofs,
+		Authorize: c.authorize, Allow: c.allow,
 		Limits: dimse.Limits{Associations: n.config.Associations}, Log: n.log,
 	})
 	return err
+}
+
+// audit writes a row of the trail beside the work it is about.
+func (n *node) audit(e audit.Event) {
+	n.beside.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		if err := n.desk.trail.Record(ctx, e); err != nil {
+			n.log.Error("audit", "error", err)
+		}
+	})
 }
 
 func (n *node) openWeb() error {
@@ -153,7 +179,7 @@ func (n *node) openWeb() error {
 
 // Echo verifies a peer for the viewer's page of peers.
 func (n *node) Echo(ctx context.Context, peer radnode.Peer) (time.Duration, error) {
-	return targetOf(peer, n.config.AETitle).Echo(ctx)
+	return n.config.calling().to(peer).Echo(ctx)
 }
 
 // ready reports whether the node can take an image in.
@@ -216,6 +242,7 @@ func (n *node) stop() error {
 }
 
 func (n *node) close() error {
+	n.beside.Wait()
 	err := n.pool.Close()
 	return errors.Join(err, n.desk.Close())
 }

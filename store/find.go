@@ -11,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/dicom"
 )
 
@@ -376,10 +375,4 @@ func (a *answer) fill(row rowValues) *dicom.Dataset {
 		}
 	}
 	return a.match
-}
-
-// StoredObject is an instance that can be sent.
-type StoredObject struct {
-	SOPClassUID, SOPInstanceUID, TransferSyntaxUID radnode.UID
-	Path                                           string
 }

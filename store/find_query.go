@@ -61,7 +61,7 @@ func NewQuery(identifier *dicom.Dataset, o QueryOptions) (*Query, error) {
 		return nil, err
 	}
 	if !o.Relational {
-		if err := q.demandUniqueKeys(identifier, false); err != nil {
+		if err := q.demandUniqueKeysAbove(identifier); err != nil {
 			return nil, err
 		}
 	}
@@ -94,17 +94,16 @@ func levelOf(identifier *dicom.Dataset, o QueryOptions) (QueryLevel, error) {
 // uniqueKeys are the unique keys from the top.
 var uniqueKeys = [...]dicom.Tag{dicom.PatientID, dicom.StudyInstanceUID, dicom.SeriesInstanceUID, dicom.SOPInstanceUID}
 
-// demandUniqueKeys checks that every unique key above the level has a value
-// (PS3.4 C.4.1.2.2.1); for a retrieval also the one of the level itself.
-// lists: it may have several.
-func (q *Query) demandUniqueKeys(identifier *dicom.Dataset, retrieval bool) error {
-	for level, tag := range uniqueKeys {
-		if QueryLevel(level) > q.level || QueryLevel(level) == q.level && !retrieval || level == 0 && !q.options.PatientRoot {
+// demandUniqueKeysAbove checks that every unique key above the level has one
+// value (PS3.4 C.4.1.2.2.1).
+func (q *Query) demandUniqueKeysAbove(identifier *dicom.Dataset) error {
+	for level, tag := range uniqueKeys[:q.level] {
+		if level == int(PatientLevel) && !q.options.PatientRoot {
 			continue
 		}
 		values := identifier.Texts(tag)
-		if len(values) == 0 || values[0] == "" || !retrieval && (len(values) > 1 || level == 0 && hasWildcard(values[0])) {
-			return radnode.Errorf(radnode.Invalid, "query", "level %s needs a value of %s", q.level, tag.Keyword())
+		if len(values) != 1 || values[0] == "" || level == int(PatientLevel) && hasWildcard(values[0]) {
+			return radnode.Errorf(radnode.Invalid, "query", "level %s needs one value of %s", q.level, tag.Keyword())
 		}
 	}
 	return nil

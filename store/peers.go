@@ -9,14 +9,16 @@ import (
 	"github.com/radnode/radnode"
 )
 
-const peerColumns = `name, ae_title, host, port, allow, deliver, source`
+const peerColumns = `name, ae_title, host, port, allow, deliver, tls, source`
 
 func scanPeer(row scanner) (radnode.Peer, error) {
 	var p radnode.Peer
 	var allow, deliver string
-	if err := row.Scan(&p.Name, &p.AETitle, &p.Host, &p.Port, &allow, &deliver, &p.Source); err != nil {
+	var secured int
+	if err := row.Scan(&p.Name, &p.AETitle, &p.Host, &p.Port, &allow, &deliver, &secured, &p.Source); err != nil {
 		return p, err
 	}
+	p.TLS = secured != 0
 	return p, errors.Join(json.Unmarshal([]byte(allow), &p.Allow), json.Unmarshal([]byte(deliver), &p.Deliver))
 }
 
@@ -49,9 +51,13 @@ func (t *Tx) SavePeer(ctx context.Context, p radnode.Peer) error {
 	if err != nil {
 		return databaseError("save peer", err)
 	}
-	_, err = t.ExecContext(ctx, `INSERT INTO peers (name, ae_title, host, port, allow, deliver, source) VALUES ($1, $2, $3, $4, $5, $6, $7)
+	secured := 0
+	if p.TLS {
+		secured = 1
+	}
+	_, err = t.ExecContext(ctx, `INSERT INTO peers (name, ae_title, host, port, allow, deliver, tls, source) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
   ON CONFLICT (name) DO UPDATE SET ae_title = excluded.ae_title, host = excluded.host, port = excluded.port, allow = excluded.allow,
-  deliver = excluded.deliver, source = excluded.source`, p.Name, p.AETitle, p.Host, p.Port, string(allow), string(deliver), p.Source)
+  deliver = excluded.deliver, tls = excluded.tls, source = excluded.source`, p.Name, p.AETitle, p.Host, p.Port, string(allow), string(deliver), secured, p.Source)
 	return databaseError("save peer", err)
 }
 

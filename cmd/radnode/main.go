@@ -41,7 +41,7 @@ func commands() []command {
 		{"model", "model list | verify [ID] [--json]", "the models this node knows", model},
 		{"user", "user add NAME --role ROLE [--full-name NAME] | list | disable NAME | enable NAME", "accounts of people", user},
 		{"token", "token create --role ROLE --name NAME | list | revoke NAME", "tokens of programs", token},
-		{"peer", "peer add NAME AE@HOST:PORT [--allow store,query,retrieve] [--deliver sr] | list | remove NAME", "DICOM peers and destinations", peer},
+		{"peer", "peer add NAME AE@HOST:PORT [--allow store,query,retrieve,commit] [--deliver sr] [--tls] | list | remove NAME", "DICOM peers and destinations", peer},
 		{"ledger", "ledger [--json]", "balance of everything the node accepted; exit 1 if anything is unaccounted for", ledger},
 		{"doctor", "doctor [--json]", "what works on this machine, and the remedy for what does not", doctor},
 		{"config", "config [--config FILE] …", "print the effective configuration with comments", printConfig},

@@ -13,6 +13,7 @@ func peer(ctx context.Context, p *program, args []string) error {
 	f := p.flags()
 	allow := f.String("allow", strings.Join(node.Services, ","), "services the peer may use here, with commas; none: it may not call")
 	deliver := f.String("deliver", "", "kinds of object to send there once signed, with commas: "+strings.Join(node.Deliverables, ", "))
+	secured := f.Bool("tls", false, "call the peer with TLS, and let it call only with TLS")
 	asJSON := f.Bool("json", false, "print JSON objects")
 	rest, c, err := p.parseWithConfig(f, args)
 	if err != nil {
@@ -38,7 +39,7 @@ func peer(ctx context.Context, p *program, args []string) error {
 		if added.Deliver, err = listOf(*deliver, node.Deliverables); err != nil {
 			return err
 		}
-		added.Source = "command line"
+		added.TLS, added.Source = *secured, "command line"
 		return d.AddPeer(ctx, added)
 	case rest[0] == "remove" && len(rest) == 2:
 		return d.RemovePeer(ctx, rest[1])
@@ -60,7 +61,11 @@ func listPeers(ctx context.Context, p *program, d *node.Desk, asJSON bool) error
 			}
 			continue
 		}
-		p.say("%-16s %s@%s:%d allow=%s deliver=%s (%s)", one.Name, one.AETitle, one.Host, one.Port,
+		secured := ""
+		if one.TLS {
+			secured = " tls"
+		}
+		p.say("%-16s %s@%s:%d%s allow=%s deliver=%s (%s)", one.Name, one.AETitle, one.Host, one.Port, secured,
 			strings.Join(one.Allow, ","), strings.Join(one.Deliver, ","), one.Source)
 	}
 	return nil
