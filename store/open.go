@@ -119,6 +119,10 @@ func (s *Store) open(ctx context.Context) error {
 	if err := os.MkdirAll(s.stageRoot(), 0o700); err != nil {
 		return fileError(op, err)
 	}
+	// The names of the database and the folders are as durable as what is in them.
+	if err := errors.Join(syncFolder(s.opts.Dir), syncFolder(filepath.Dir(filepath.Clean(s.opts.Dir)))); err != nil {
+		return fileError(op, err)
+	}
 	s.writer.start(s)
 	return nil
 }

@@ -489,3 +489,17 @@ func TestIdentifiersAreInOrderAndDifferent(t *testing.T) {
 		}
 	}
 }
+
+// BenchmarkOpen is the store's part of the node's start.
+func BenchmarkOpen(b *testing.B) {
+	dir := b.TempDir()
+	for b.Loop() {
+		s, err := store.Open(context.Background(), store.Options{Dir: dir, Exclusive: true})
+		if err == nil {
+			err = s.Close()
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -154,9 +155,10 @@ func (w *Workflow) prove(ctx context.Context, d *store.DeliveryRow, peer radnode
 
 // putOff plans the next attempt, or gives up when the time for it is over.
 func (w *Workflow) putOff(ctx context.Context, d *store.DeliveryRow, cause error) error {
-	if ctx.Err() != nil {
-		return cause // the node stops, or the attempt took too long: the queue decides
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return cause // the node stops: nobody's failure
 	}
+	ctx = context.WithoutCancel(ctx) // that the attempt took too long is filed as any other failure
 	d.Attempts++
 	d.Error = radnode.MessageOf(cause)
 	if time.Since(d.StartedAt) > w.GiveUp {

@@ -129,6 +129,17 @@ func TestARefusedDeliveryCanBeTriedAgain(t *testing.T) {
 	b.balanced()
 }
 
+func TestAPeerThatHangsCostsAnAttempt(t *testing.T) {
+	b := mustOpen(t, t.TempDir(), quickly, func(o *workflow.Options) { o.DeliveryTimeout = 200 * time.Millisecond })
+	b.pacs.hang = true
+	i, _ := b.ordered()
+	s := b.state(i.study, radnode.Delivered)
+	if d := s.Reports[0].Deliveries[0]; d.Attempts != 2 {
+		t.Errorf("delivery %+v", d)
+	}
+	b.balanced()
+}
+
 func TestADeliveryIsGivenUpWithItsReason(t *testing.T) {
 	b := mustOpen(t, t.TempDir(), quickly, func(o *workflow.Options) { o.GiveUp = 30 * time.Millisecond })
 	b.pacs.answer = func(int) error { return coded(radnode.Unavailable, "connection refused") }

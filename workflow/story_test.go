@@ -182,12 +182,17 @@ type pacs struct {
 	answer func(n int) error // nil: success
 	proof  func(n int) (string, error)
 	proved int
+	hang   bool // in the first call, until the caller gives up
 }
 
-func (p *pacs) Store(_ context.Context, _ radnode.Peer, o workflow.Object) error {
+func (p *pacs) Store(ctx context.Context, _ radnode.Peer, o workflow.Object) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.sent = append(p.sent, o.SOPInstanceUID)
+	if p.hang && len(p.sent) == 1 {
+		<-ctx.Done()
+		return radnode.Errorf(radnode.Canceled, "send", "the peer did not answer in time")
+	}
 	if p.answer != nil {
 		return p.answer(len(p.sent))
 	}
