@@ -1,6 +1,7 @@
 package inference
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -40,7 +41,7 @@ func Open(cfg Config) (*Runtime, error) {
 		cfg.Threads = 1
 	}
 	if _, err := os.Stat(cfg.Library); err != nil {
-		return nil, radnode.Errorf(radnode.Unavailable, op, "the library %s is not there; run make, or name it with --onnxruntime: %w", cfg.Library, err)
+		return nil, radnode.Errorf(radnode.Unavailable, op, "the library %s is not there; run make, or name it with --onnxruntime (%w)", cfg.Library, errors.Unwrap(err))
 	}
 	if !opened.TryLock() {
 		return nil, radnode.Errorf(radnode.Conflict, op, "it is already open in this process")

@@ -179,6 +179,7 @@ func (r *registry) load(ctx context.Context, p packaged) error {
 		manifest: m, model: model, pipeline: pipeline, source: p.Package,
 		withValues: asksForValues(m.Pipeline), tensor: make([]float32, m.Input.Size()),
 	}
+	c.warm(ctx)
 	r.ready = append(r.ready, c)
 	if old := r.newest[m.ID]; old == nil || models.CompareVersions(m.Version, old.manifest.Version) > 0 {
 		r.newest[m.ID] = c
@@ -189,6 +190,23 @@ func (r *registry) load(ctx context.Context, p packaged) error {
 		Manifest: m, Card: card(p),
 	})
 	return nil
+}
+
+// warmSide is the side of the drawn image that warms a pipeline: about a film
+// shrunk by four.
+const warmSide = 512
+
+// warm runs the pipeline once, so that the first patient does not wait for
+// OpenCV to set up its memory. A step may rightly refuse what is no film.
+func (c *classifier) warm(ctx context.Context) {
+	img := preprocess.Image{Rows: warmSide, Columns: warmSide, Channels: 1, Pix8: make([]byte, warmSide*warmSide)}
+	for i := range img.Pix8 {
+		row, column := i/warmSide, i%warmSide
+		img.Pix8[i] = byte((row ^ column) / 2)
+	}
+	if _, err := c.pipeline.Run(ctx, img, c.tensor, preprocess.RunOptions{}); err != nil {
+		slog.Warn("pipeline is not warm", "model", name(c.manifest), "error", err)
+	}
 }
 
 // refuse lists a model that cannot be used.

@@ -28,7 +28,8 @@ func Run(args []string, software string) int {
 		fmt.Fprintln(os.Stderr, "radnode-pixel:", err)
 		return 1
 	}
-	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	// The node adds time and level when it passes the lines on.
+	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn, ReplaceAttr: onlyWords})))
 	opts, err := parse(args)
 	if errors.Is(err, flag.ErrHelp) {
 		return 0
@@ -49,6 +50,13 @@ func Run(args []string, software string) int {
 		return 1
 	}
 	return 0
+}
+
+func onlyWords(groups []string, a slog.Attr) slog.Attr {
+	if len(groups) == 0 && (a.Key == slog.TimeKey || a.Key == slog.LevelKey) {
+		return slog.Attr{}
+	}
+	return a
 }
 
 type settings struct {
