@@ -5,16 +5,23 @@ import (
 	"io"
 
 	"github.com/radnode/radnode/dimse"
+	"github.com/radnode/radnode/workflow"
 )
 
 // receiver takes objects in; who may send them is the business of callers.
 type receiver struct {
-	ingest func(ctx context.Context, req *dimse.StoreRequest, data io.Reader) error
+	flow     *workflow.Workflow
+	evidence *evidence
 }
 
 var _ dimse.Storer = receiver{}
 
 // Store implements dimse.Storer.
 func (r receiver) Store(ctx context.Context, req *dimse.StoreRequest, data io.Reader) error {
-	return r.ingest(ctx, req, data)
+	source := workflow.Source{Name: req.CallingAE, Remote: req.Host()}
+	err := r.flow.Ingest(ctx, source, req.TransferSyntaxUID, req.AffectedSOPClassUID, req.AffectedSOPInstanceUID, data)
+	if err == nil {
+		r.evidence.stored(req.Association.ID, req.AffectedSOPInstanceUID)
+	}
+	return err
 }

@@ -42,15 +42,17 @@ const (
 
 // node is a running node.
 type node struct {
-	config Config
-	log    *slog.Logger
-	desk   *Desk
-	pool   *worker.Pool
-	models *registry
-	proofs *proofs
-	dicom  *dimse.Server
-	http   *http.Server
-	beside sync.WaitGroup // what is written beside the requests it is about
+	config   Config
+	log      *slog.Logger
+	desk     *Desk
+	pool     *worker.Pool
+	models   *registry
+	proofs   *proofs
+	commits  *commitments
+	evidence *evidence
+	dicom    *dimse.Server
+	http     *http.Server
+	beside   sync.WaitGroup // what is written beside the requests it is about
 }
 
 // Serve runs a node until ctx ends.
@@ -113,13 +115,15 @@ func open(ctx context.Context, c Config, log *slog.Logger) (*node, error) {
 		return nil, err
 	}
 	n.models = &registry{pool: n.pool}
+	n.evidence = newEvidence(log)
 	flow := workflow.Options{
 		Analyzer: reader{n.pool}, Author: author{c.AETitle, c.Organisation}, Sender: sender{c.calling(), n.proofs},
-		AE: c.AETitle, Urgency: n.models.Urgency, Quiet: c.Quiet, AnalysisWorkers: c.Workers,
+		Completeness: n.evidence, AE: c.AETitle, Urgency: n.models.Urgency, Quiet: c.Quiet, AnalysisWorkers: c.Workers,
 	}
 	if n.desk, err = openDesk(ctx, c, flow, true, log); err != nil {
 		return nil, errors.Join(err, n.pool.Close())
 	}
+	n.evidence.store, n.evidence.hasten = n.desk.store, n.desk.flow.Hasten
 	if err = n.openDICOM(); err == nil {
 		err = n.openWeb()
 	}
@@ -132,15 +136,12 @@ func open(ctx context.Context, c Config, log *slog.Logger) (*node, error) {
 func (n *node) openDICOM() error {
 	c := &callers{peers: n.desk.Peers, trail: n.desk.trail, allowLoopback: n.config.AllowLoopback, log: n.log}
 	out := archive{store: n.desk.store, callers: c, egress: egress{n.pool}, calling: n.config.calling(), audited: n.audit}
-	r := receiver{ingest: func(ctx context.Context, req *dimse.StoreRequest, data io.Reader) error {
-		source := workflow.Source{Name: req.CallingAE, Remote: req.Host()}
-		return n.desk.flow.Ingest(ctx, source, req.TransferSyntaxUID, req.AffectedSOPClassUID, req.AffectedSOPInstanceUID, data)
-	}}
+	n.commits = &commitments{store: n.desk.store, callers: c, calling: n.config.calling(), log: n.log, wake: make(chan struct{}, 1)}
 	var err error
 	n.dicom, err = dimse.NewServer(dimse.ServerConfig{
-		AETitle: n.config.AETitle, Store: r, Find: queries{n.desk.store, n.config.AETitle, n.config.Matches},
-		Retrieve: out, Destinations: out, Query: offered, Reports: n.proofs,
-		Authorize: c.authorize, Allow: c.allow,
+		AETitle: n.config.AETitle, Store: receiver{n.desk.flow, n.evidence}, Find: queries{n.desk.store, n.config.AETitle, n.config.Matches},
+		Retrieve: out, Destinations: out, Query: offered, Commit: n.commits, Reports: n.proofs,
+		Steps: steps{n.desk.store, n.evidence.completed}, Authorize: c.authorize, Allow: c.allow, Ended: n.evidence.ended,
 		Limits: dimse.Limits{Associations: n.config.Associations}, Log: n.log,
 	})
 	return err
@@ -217,7 +218,13 @@ func (n *node) work(ctx, life context.Context) error {
 	if ctx.Err() != nil {
 		return nil
 	}
-	return n.desk.flow.Start(life)
+	if err := n.desk.flow.Start(life); err != nil {
+		return err
+	}
+	var watching errgroup.Group
+	watching.Go(func() error { return n.commits.run(ctx) })
+	watching.Go(func() error { return n.evidence.run(ctx) })
+	return watching.Wait()
 }
 
 // stop ends the edges first, then the jobs, so that what was accepted is

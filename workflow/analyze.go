@@ -41,10 +41,14 @@ func (w *Workflow) analyze(ctx context.Context, job jobs.Job) error {
 	if len(pending) == 0 {
 		return w.settle(ctx, study)
 	}
-	if quiet := w.quietAt(pending, job); time.Now().Before(quiet) {
-		return jobs.Snooze(quiet)
+	until, whole, err := w.wait(ctx, pending, job)
+	if err != nil {
+		return err
 	}
-	if err := w.say(ctx, study, radnode.Analysing, fmt.Sprintf("%d of its images are being read", len(pending))); err != nil {
+	if whole == "" {
+		return jobs.Snooze(until)
+	}
+	if err := w.say(ctx, study, radnode.Analysing, fmt.Sprintf("%d of its images are being read: %s", len(pending), whole)); err != nil {
 		return err
 	}
 	run, dir, err := w.store.NewRun()

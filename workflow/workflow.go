@@ -71,6 +71,9 @@ type Options struct {
 	Author   Author
 	Sender   Sender
 
+	// Completeness may say that a study is whole before it was quiet for long
+	// enough. nil: only time does.
+	Completeness Completeness
 	// AE is our own AE title: what comes from it is not analysed again.
 	AE string
 	// Urgency is the urgency of a label when present, from the manifest of its

@@ -1,0 +1,209 @@
+package node
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/dimse"
+	"github.com/radnode/radnode/store"
+	"github.com/radnode/radnode/workflow"
+)
+
+// evidence knows what speaks for a study being whole before it has been quiet
+// for long enough: a performed procedure step that is completed and whose
+// instances are all here, or the release of the association that brought it.
+// Each word is weighed again when the study is about to be read; an image that
+// comes later re-opens it anyway.
+type evidence struct {
+	store  *store.Store
+	hasten func(ctx context.Context, study radnode.UID) error
+	log    *slog.Logger
+
+	mu       sync.Mutex
+	sending  map[string]*sent // by association
+	released map[radnode.UID]time.Time
+	news     chan news
+}
+
+var _ workflow.Completeness = (*evidence)(nil)
+
+// sent is what one association has brought.
+type sent struct {
+	count int
+	last  []radnode.UID // the newest instances
+}
+
+// news is what may complete studies: a step that is over, or an association.
+type news struct {
+	study     radnode.UID
+	instances []radnode.UID // of a released association
+	few       bool          // too few for the release to mean anything
+	at        time.Time
+}
+
+const (
+	// rememberedInstances is how many instances of an association are looked
+	// up when it ends.
+	rememberedInstances = 256
+	// rememberedStudies bounds the releases that are remembered.
+	rememberedStudies = 4096
+	// waitingNews bounds what waits to be weighed. What finds no room is lost:
+	// the study then waits for its quiet time.
+	waitingNews = 256
+	// manyEnough is how many instances an association must have brought for
+	// its release to mean anything: some devices open one for each.
+	manyEnough = 2
+)
+
+func newEvidence(log *slog.Logger) *evidence {
+	return &evidence{log: log, sending: map[string]*sent{}, released: map[radnode.UID]time.Time{}, news: make(chan news, waitingNews)}
+}
+
+// stored notes an instance that an association has brought.
+func (e *evidence) stored(association string, instance radnode.UID) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s := e.sending[association]
+	if s == nil {
+		s = &sent{}
+		e.sending[association] = s
+	}
+	s.count++
+	if len(s.last) == rememberedInstances {
+		s.last = slices.Delete(s.last, 0, rememberedInstances/2)
+	}
+	s.last = append(s.last, instance)
+}
+
+// ended is told of each association that is over; cause is nil after an
+// orderly release.
+func (e *evidence) ended(_ context.Context, a *dimse.Association, cause error) {
+	e.mu.Lock()
+	s := e.sending[a.ID]
+	delete(e.sending, a.ID)
+	e.mu.Unlock()
+	if s != nil && cause == nil {
+		e.tell(news{instances: s.last, few: s.count < manyEnough, at: time.Now()})
+	}
+}
+
+// completed is told of each study one of whose steps is completed.
+func (e *evidence) completed(study radnode.UID) { e.tell(news{study: study}) }
+
+func (e *evidence) tell(n news) {
+	select {
+	case e.news <- n:
+	default:
+	}
+}
+
+// run weighs the news until ctx ends.
+func (e *evidence) run(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case n := <-e.news:
+			if err := e.weigh(ctx, n); err != nil && ctx.Err() == nil {
+				e.log.Warn("a study waits for its quiet time: other evidence could not be weighed", "error", err)
+			}
+		}
+	}
+}
+
+// weigh has the studies read that may be whole now.
+func (e *evidence) weigh(ctx context.Context, n news) error {
+	studies := []radnode.UID{n.study}
+	if n.study == "" {
+		var err error
+		if studies, err = e.releasedBy(ctx, n); err != nil {
+			return err
+		}
+	}
+	for _, study := range studies {
+		last, err := e.store.LastReceived(ctx, study)
+		if err != nil {
+			return err
+		}
+		if reason, err := e.Whole(ctx, study, last); err != nil || reason == "" || last.IsZero() {
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		if err := e.hasten(ctx, study); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// releasedBy lists the studies that a released association brought and that no
+// other association is bringing.
+func (e *evidence) releasedBy(ctx context.Context, n news) ([]radnode.UID, error) {
+	e.mu.Lock()
+	var others []radnode.UID
+	for _, s := range e.sending {
+		others = append(others, s.last[len(s.last)-1])
+	}
+	e.mu.Unlock()
+	studies, _, err := e.store.StudiesOf(ctx, n.instances)
+	if err != nil {
+		return nil, err
+	}
+	busy, _, err := e.store.StudiesOf(ctx, others)
+	if err != nil {
+		return nil, err
+	}
+	if n.few {
+		return studies, nil
+	}
+	studies = slices.DeleteFunc(studies, func(study radnode.UID) bool { return slices.Contains(busy, study) })
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.released) > rememberedStudies {
+		clear(e.released)
+	}
+	for _, study := range studies {
+		e.released[study] = n.at
+	}
+	return studies, nil
+}
+
+// Whole implements workflow.Completeness.
+func (e *evidence) Whole(ctx context.Context, study radnode.UID, last time.Time) (string, error) {
+	list, err := e.store.Steps(ctx, study)
+	if err != nil {
+		return "", err
+	}
+	var made []radnode.UID
+	for _, p := range list {
+		if p.Status == dimse.StepInProgress {
+			return "", nil // the modality is still at it
+		}
+		if p.Status == dimse.StepCompleted {
+			made = append(made, p.Instances...)
+		}
+	}
+	if len(made) > 0 {
+		slices.Sort(made)
+		made = slices.Compact(made)
+		_, here, err := e.store.StudiesOf(ctx, made)
+		if err != nil || here < len(made) {
+			return "", err
+		}
+		return fmt.Sprintf("the modality reported its step completed and all %d instances are here", len(made)), nil
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	at, released := e.released[study]
+	if !released || last.After(at) {
+		return "", nil
+	}
+	return "the sender released its association", nil
+}
