@@ -199,6 +199,9 @@ func (f *frameReading) read(ctx context.Context, c *classifier) (*radnode.Analys
 	if how, ok := f.request.Without[name(c.manifest)]; ok {
 		one.Gate = radnode.Gate{Reasons: []string{"not analysed: the model ended the pixel worker twice on this image (" + how + ")"}}
 	}
+	if f.fr.blank {
+		one.Gate = radnode.Gate{Reasons: []string{"not analysed: the image is blank, every pixel has the same value"}}
+	}
 	if !one.Gate.Accepted {
 		return one, nil
 	}

@@ -264,6 +264,24 @@ func TestAPictureWithoutHeaderIsRead(t *testing.T) {
 	}
 }
 
+func TestABlankPictureIsNotRead(t *testing.T) {
+	p := mustStart(t)
+	path := filepath.Join(t.TempDir(), "blank.png")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := png.Encode(f, image.NewGray(image.Rect(0, 0, 300, 200))); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if a := analyze(t, p, path); a.Gate.Accepted || a.Error != nil || !strings.Contains(a.Gate.Reasons[0], "the image is blank") {
+		t.Errorf("got %+v", a)
+	}
+}
+
 func TestAFrameIsWrittenAsStored(t *testing.T) {
 	p := mustStart(t)
 	out := filepath.Join(t.TempDir(), "frame.raw")

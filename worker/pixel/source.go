@@ -166,6 +166,7 @@ type frame struct {
 
 	rows, columns, samples int
 	digest                 string
+	blank                  bool // every display value is the same
 }
 
 // keepBytes is the largest buffer that is kept from one request to the next.
@@ -180,6 +181,20 @@ func (f *frame) trim() {
 
 // decode fills fr with frame n (from 0).
 func (s *source) decode(ctx context.Context, n int, fr *frame, withValues bool) error {
+	if err := s.fill(ctx, n, fr, withValues); err != nil {
+		return err
+	}
+	fr.blank = true
+	for _, v := range fr.display[1:] {
+		if v != fr.display[0] {
+			fr.blank = false
+			break
+		}
+	}
+	return nil
+}
+
+func (s *source) fill(ctx context.Context, n int, fr *frame, withValues bool) error {
 	fr.values = fr.values[:0]
 	if p := s.picture; p != nil {
 		fr.rows, fr.columns, fr.samples = p.rows, p.columns, p.samples
