@@ -53,6 +53,7 @@ type generation struct {
 	mark  *os.File
 	left  int           // files it may still take
 	users int           // files being written
+	dirty bool          // a file without row could not be removed
 	dirs  [fan]*os.File // open for syncing
 }
 
@@ -82,7 +83,7 @@ func (g *generation) close(clean bool) error {
 			errs = append(errs, d.Close())
 		}
 	}
-	if clean {
+	if clean && !g.dirty {
 		errs = append(errs, os.Remove(filepath.Join(g.path, openMark)))
 	}
 	if g.mark != nil {
@@ -192,6 +193,13 @@ func (f *files) retire() {
 	if g := f.current; g != nil && g.users == 0 {
 		_ = g.close(true) // at worst the next start sweeps it again
 	}
+}
+
+// soil leaves g to the sweep of the next start.
+func (f *files) soil(g *generation) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	g.dirty = true
 }
 
 // release ends one use of g.
@@ -326,7 +334,11 @@ func (f *File) Discard() error {
 	if f.synced {
 		path = strings.TrimSuffix(f.part, partSuffix)
 	}
-	return errors.Join(fileError("remove instance file", os.Remove(path)), f.end())
+	err := os.Remove(path)
+	if err != nil {
+		f.files.soil(f.gen)
+	}
+	return errors.Join(fileError("remove instance file", err), f.end())
 }
 
 func (f *File) end() error {

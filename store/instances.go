@@ -161,9 +161,23 @@ func (s *Store) Instances(ctx context.Context, study radnode.UID) ([]Record, err
 	return instances(ctx, s.read, study)
 }
 
-// Instances lists the instances of a study as this transaction sees them.
-func (t *Tx) Instances(ctx context.Context, study radnode.UID) ([]Record, error) {
-	return instances(ctx, t, study)
+// Standing is a state that instances of a study are in, and why.
+type Standing struct {
+	Status InstanceStatus
+	Reason string
+}
+
+// maxStandings bounds the different reasons looked at.
+const maxStandings = 100
+
+// Standings lists the different states and reasons of the images of a study.
+func (t *Tx) Standings(ctx context.Context, study radnode.UID) ([]Standing, error) {
+	return list(ctx, t, func(row scanner) (Standing, error) {
+		var v Standing
+		err := row.Scan(&v.Status, &v.Reason)
+		return v, err
+	}, `SELECT DISTINCT status, reason FROM instances WHERE study_uid = $1 AND origin = 'received'
+  ORDER BY status DESC, reason LIMIT $2`, string(study), maxStandings)
 }
 
 // querier reads: the reading pool, or a transaction.

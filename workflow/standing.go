@@ -17,7 +17,7 @@ const topFindings = 3
 // stand works out from the rows where a study stands, and writes it. It is the
 // only place that decides a study's state once its images are read.
 func (w *Workflow) stand(ctx context.Context, tx *store.Tx, study radnode.UID) error {
-	instances, err := tx.Instances(ctx, study)
+	standings, err := tx.Standings(ctx, study)
 	if err != nil {
 		return err
 	}
@@ -25,25 +25,25 @@ func (w *Workflow) stand(ctx context.Context, tx *store.Tx, study radnode.UID) e
 	if err != nil {
 		return err
 	}
-	st := store.StudyStanding{State: radnode.NotAnalysed, Reason: notAnalysedReason(instances)}
+	st := store.StudyStanding{State: radnode.NotAnalysed, Reason: notAnalysedReason(standings)}
 	if len(reports) > 0 {
 		w.standOfReport(&st, &reports[0])
 		if st.Reader == "" && reports[0].Predecessor != "" && len(reports) > 1 {
 			st.Reader = reports[1].SignedBy
 		}
 	}
-	if slices.ContainsFunc(instances, func(r store.Record) bool { return r.Status == store.Waiting }) {
+	if slices.ContainsFunc(standings, func(s store.Standing) bool { return s.Status == store.Waiting }) {
 		st.State, st.Reason = radnode.Arriving, store.ArrivingReason
 	}
 	return tx.SetStanding(ctx, study, st)
 }
 
 // notAnalysedReason says why no image of a study was read.
-func notAnalysedReason(instances []store.Record) string {
+func notAnalysedReason(standings []store.Standing) string {
 	var reasons []string
-	for _, r := range instances {
-		if r.Origin == store.Received && r.Reason != "" && !slices.Contains(reasons, r.Reason) {
-			reasons = append(reasons, r.Reason)
+	for _, s := range standings {
+		if s.Reason != "" {
+			reasons = append(reasons, s.Reason)
 		}
 	}
 	if len(reasons) == 0 {
