@@ -125,7 +125,7 @@ func thickened(pix []byte, radius int) []byte {
 	return out
 }
 
-const reach = 1.45 // how far beyond the expected rim a field may go
+const reach = 1.3 // how far beyond the expected rim a field may go
 
 // darkRegion finds the field of one half: below the value that separates the
 // surroundings of the expected place into dark and bright, in one piece,

@@ -130,7 +130,11 @@ func TestTheCardiothoracicRatioSeparatesEnlargedHeartsFromOthers(t *testing.T) {
 	if float64(len(readings)) < 0.7*float64(tried) {
 		t.Errorf("only %d of %d films have a ratio", len(readings), tried)
 	}
-	if below/pairs < 0.65 { // about 40 positives: two standard errors below what all films give
+	least := 0.65 // of a tenth of the films: two standard errors below
+	if *thorough {
+		least = 0.75
+	}
+	if below/pairs < least {
 		t.Errorf("AUC %.3f", below/pairs)
 	}
 }

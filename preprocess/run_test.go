@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/preprocess"
@@ -289,5 +291,31 @@ func TestTensorTypesAndLayouts(t *testing.T) {
 	bytes := make([]byte, 2)
 	if _, err := mustCompile(t, steps{{"step": "tensor", "type": "uint8"}}).RunInto(context.Background(), grey, preprocess.Tensor{Uint8: bytes}, preprocess.RunOptions{}); err != nil || bytes[0] != 0 || bytes[1] != 255 {
 		t.Errorf("uint8 %v %v", bytes, err)
+	}
+}
+
+func TestOnePipelineServesSeveralGoroutines(t *testing.T) {
+	p := mustCompile(t, steps{{"step": "grey"}, {"step": "clahe"}, {"step": "features"}, {"step": "resize", "rows": 32, "columns": 32}, {"step": "normalise"}})
+	img := noise(200, 260, 1)
+	want := make([]float32, 32*32)
+	first := mustRun(t, p, img, want, preprocess.RunOptions{})
+	var group errgroup.Group
+	for range 4 {
+		group.Go(func() error {
+			for range 10 {
+				dst := make([]float32, 32*32)
+				res, err := p.Run(t.Context(), img, dst, preprocess.RunOptions{})
+				if err != nil {
+					return err
+				}
+				if digestOf(dst) != digestOf(want) || !cmp.Equal(first.Features, res.Features) {
+					return errors.New("a run beside others gives another result")
+				}
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Error(err)
 	}
 }
