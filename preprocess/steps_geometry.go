@@ -50,8 +50,11 @@ var geometrySteps = []Step{
 			{Name: "margin", Kind: Number, Default: 0., Min: 0, Max: 0.5, Unit: "of the longer side of the rectangle", Doc: "margin for mode foreground"},
 			withinParam,
 		},
-		flow: func(_ args, in flow) (flow, error) {
+		flow: func(a args, in flow) (flow, error) {
 			in.rows, in.columns, in.moved = 0, 0, true
+			if a.text("mode") == "foreground" && !a.has("mask") {
+				return needGrey(a, in)
+			}
 			return in, nil
 		},
 		build: buildCrop,
@@ -215,7 +218,11 @@ func cropBox(r *run, a args) error {
 }
 
 func cropForeground(r *run, a args) error {
-	b, err := r.grey()
+	get := r.grey
+	if a.has("mask") {
+		get = r.pixels
+	}
+	b, err := get()
 	if err != nil {
 		return err
 	}
