@@ -6,7 +6,6 @@ patient (by collection group where no patient is known) and are taken as given.
 import csv
 import hashlib
 import pathlib
-import re
 from dataclasses import dataclass
 
 import cv2
@@ -97,8 +96,3 @@ def kermany_classes(rows):
     """0 normal, 1 bacterial, 2 viral for each row."""
     names = {"normal": 0, "pneumonia|bacterial": 1, "pneumonia|viral": 2}
     return np.array([names[r.labels] for r in rows], dtype=np.int64)
-
-
-def kermany_number(row):
-    """The patient number inside the data set's own file names."""
-    return int(re.search(r"(\d+)$", row.patient).group(1))

@@ -73,7 +73,7 @@ def figures(y, p, groups, cut, kinds):
 def load_nets(folders):
     nets = []
     for folder in folders:
-        net = tp.new_net(**json.loads((pathlib.Path(folder) / "network.json").read_text())).eval()
+        net = tp.new_net().eval()
         net.load_state_dict(torch.load(pathlib.Path(folder) / "best.pt"))
         nets.append(net)
     return nets
@@ -105,7 +105,7 @@ def main():
     slope, shift = platt(np.r_[clean, rough], np.r_[y, y, np.repeat(y, 2)])
     sig = lambda z: 1 / (1 + np.exp(-(slope * z + shift)))
     cut = operating_point(sig(clean), np.r_[y, y], a.sensitivity)
-    report = {"platt": [slope, shift], "threshold": cut, "validation": {}, "test": {}}
+    report = {"nets": len(a.nets), "platt": [slope, shift], "threshold": cut, "validation": {}, "test": {}}
     groups = np.array([r.patient for r in rows])
     for part, index in (("validation", val), ("test", test)):
         for display, change in (("as stored", lambda im: im), ("1-99 percentile", stretch)):
@@ -119,6 +119,7 @@ def main():
     report["failures"] = [f"{pathlib.Path(rows[i].path).name} ({rows[i].labels}): {v:.2f}" for i, v in zip(test, q) if (v >= cut) != (kinds[i] > 0)]
     report["adults"] = on_adults(graph, sig, every, a.cache, cut)
     report["probes"] = probes.run(images, kinds > 0, data.indices(rows, "train"), {"test": test})
+    report["matched"] = probes.matched(images, kinds > 0, data.indices(rows, "train"), test, q)
     report["counts"] = {s: np.bincount(kinds[data.indices(rows, s)]).tolist() for s in ("train", "val", "test")}
     report["patients"] = {s: len({rows[i].patient for i in data.indices(rows, s)}) for s in ("train", "val", "test")}
     pictures(graph, sig, images, test, kinds[test] > 0, cut, pathlib.Path(a.out), pathlib.Path(a.nets[0]))

@@ -113,9 +113,18 @@ def package(graph, size, folder, work, manifest, card, images):
     print(f"{folder}: {file.stat().st_size} bytes, largest differences {worst}")
 
 
+def report_of(work):
+    """The evaluation's report, with what dicom_films.py measured where it ran."""
+    report = json.loads((work / "report.json").read_text())
+    program = work.parent / "program.txt"
+    if program.exists():
+        report["program"] = "## The test split through the built program, as DICOM\n```\n" + program.read_text() + "```\n"
+    return report
+
+
 def quality(a):
     work = pathlib.Path(a.work) / "quality"
-    report = json.loads((work / "report.json").read_text())
+    report = report_of(work)
     net = network.FilmNet(11).eval()
     net.load_state_dict(torch.load(work / "best.pt"))
     t = report["temperatures"]
@@ -128,7 +137,7 @@ def quality(a):
 
 def pneumonia(a):
     work = pathlib.Path(a.work) / "pneumonia"
-    report = json.loads((work / "report.json").read_text())
+    report = report_of(work)
     graph = deploy.PneumoniaGraph(evaluate_pneumonia.load_nets(a.nets or [work]), *report["platt"]).eval()
     rows = [r for r in data.read_rows(a.data) if r.source == "kermany"]
     images = data.load(rows, train_pneumonia.SIZE, a.cache)[data.indices(rows, "test")[::25][:24]]

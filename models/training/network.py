@@ -23,14 +23,10 @@ class FilmNet(nn.Module):
     """Image [N,1,S,S] in 0..1 to logits [N,K] and evidence maps [N,K,S/16,S/16].
 
     Each image is standardised by its own mean and deviation, so level and width
-    of the display window fall out before the first weight. With local contrast each
-    place is standardised by its surroundings instead: tone and outline of the body
-    fade, the pattern of the lung stays.
+    of the display window fall out before the first weight.
     """
-    def __init__(self, outputs, widths=(16, 32, 64, 128), depths=(1, 2, 3), dropout=0.2, local=0):
+    def __init__(self, outputs, widths=(16, 32, 64, 128), depths=(1, 2, 3), dropout=0.2):
         super().__init__()
-        pool = lambda h, w: nn.AvgPool2d((h, w), 1, (h // 2, w // 2), count_include_pad=False)
-        self.around = nn.Sequential(pool(local, 1), pool(1, local)) if local else None
         layers = [nn.Conv2d(1, widths[0], 5, 2, 2, bias=False), nn.BatchNorm2d(widths[0]), nn.ReLU()]
         for cin, cout, n in zip(widths, widths[1:], depths):
             layers += [Block(cin, cout, 2)] + [Block(cout, cout) for _ in range(n - 1)]
@@ -41,11 +37,7 @@ class FilmNet(nn.Module):
     def standardise(self, x):
         mean = x.mean((2, 3), keepdim=True)
         d = x - mean
-        x = d / torch.sqrt((d * d).mean((2, 3), keepdim=True) + 1e-4)
-        if self.around is None:
-            return x
-        d = x - self.around(x)
-        return d / torch.sqrt(self.around(d * d) + 0.03)
+        return d / torch.sqrt((d * d).mean((2, 3), keepdim=True) + 1e-4)
 
     def forward(self, x):
         maps = self.head(self.drop(self.features(self.standardise(x))))

@@ -57,6 +57,17 @@ def logistic(x, y, steps=300, decay=1e-3, seed=1):
     return lambda q: ((q - mean) / std) @ w + b
 
 
+def matched(images, y, train, test, z):
+    """How the network does where a thumbnail does not help: among test films whose thumbnail
+    score lies where both classes have films, the AUC of the probe and of the network."""
+    score = logistic(np.stack([thumbnail(images[i]) for i in train]), y[train])
+    s, t = score(np.stack([thumbnail(images[i]) for i in test])), y[test]
+    lo, hi = np.quantile(s[t], 0.02), np.quantile(s[~t], 0.98)
+    m = (s >= min(lo, hi)) & (s <= max(lo, hi))
+    return {"films": int(m.sum()), "pneumonia": int(t[m].sum()), "probe": metrics.auc(t[m], s[m]), "network": metrics.auc(t[m], z[m]),
+            "interval": metrics.interval(metrics.auc, t[m], z[m])}
+
+
 def run(images, y, train, tests):
     """AUC of each probe on each named test index."""
     out = {}

@@ -23,15 +23,20 @@ SIZE = 160
 WIDTHS, DEPTHS = (16, 32, 64, 128), (1, 2, 3)
 
 
-def new_net(local=0):
-    return network.FilmNet(3, WIDTHS, DEPTHS, dropout=0.35, local=local).to(memory_format=torch.channels_last)
+def new_net():
+    return network.FilmNet(3, WIDTHS, DEPTHS, dropout=0.35).to(memory_format=torch.channels_last)
 
 
 def child_film(im, g):
     """Stronger than for the quality model: a film may not be told by its frame, its
     sharpness, its tone or its aspect."""
+    s = im.shape[0]
     if g.random() < 0.5:
         im = im[:, ::-1]
+    if g.random() < 0.5:  # a part of the film: the anatomy fills the frame differently
+        n = int(s * g.uniform(0.72, 1.0)), int(s * g.uniform(0.72, 1.0))
+        y, x = int(g.integers(0, s - n[0] + 1)), int(g.integers(0, s - n[1] + 1))
+        im = data.squash(np.ascontiguousarray(im[y:y + n[0], x:x + n[1]]), s)
     im = augment.film(np.ascontiguousarray(im), g, 1.25)
     return augment.erase(im, g) if g.random() < 0.3 else im
 
@@ -69,36 +74,21 @@ def main():
     p.add_argument("--epochs", type=int, default=36)
     p.add_argument("--seed", type=int, default=30)
     p.add_argument("--threads", type=int, default=1)
-    p.add_argument("--local", type=int, default=0, help="side of the square for local contrast; 0 none")
-    p.add_argument("--drop", choices=["", "low", "high"], default="",
-                   help="leave out the lowest or highest quarter of patient numbers from training (shift check)")
     a = p.parse_args()
     torch.set_num_threads(a.threads)
     torch.manual_seed(a.seed)
     rows = [r for r in data.read_rows(a.data) if r.source == "kermany"]
     images = data.load(rows, SIZE, a.cache)
     train, val = data.indices(rows, "train"), data.indices(rows, "val")
-    if a.drop:
-        train = np.array([i for i in train if not outer_quarter(rows, i, a.drop)])
     g = np.random.default_rng(99)
     rough = np.stack([child_film(images[i], g) for i in val for _ in range(2)])
     fit(images, data.kermany_classes(rows), train, (images[val], rough), val, a)
 
 
-def outer_quarter(rows, i, side):
-    """Whether the film's patient number lies in the outer quarter of its kind."""
-    kind = rows[i].labels, rows[i].patient[:9]
-    numbers = [data.kermany_number(r) for r in rows if (r.labels, r.patient[:9]) == kind]
-    lo, hi = np.percentile(numbers, [25, 75])
-    n = data.kermany_number(rows[i])
-    return n < lo if side == "low" else n > hi
-
-
 def fit(images, classes, train, films, val, a, batch=48):
     out = pathlib.Path(a.out)
     out.mkdir(parents=True, exist_ok=True)
-    (out / "network.json").write_text(json.dumps({"local": a.local}))
-    net, frozen = new_net(a.local), new_net(a.local)
+    net, frozen = new_net(), new_net()
     g = np.random.default_rng(a.seed)
     clean, rough = films
     y_clean = classes[val]

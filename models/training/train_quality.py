@@ -42,8 +42,6 @@ def sample(row, im, kind, g):
     """One training image with its targets: chest, view, inverted, orientation, masks."""
     if kind == 2:
         im = augment.no_film(SIZE, g, im)
-    elif kind == 0 and g.random() < 0.2:
-        im = augment.opacify(im, g)
     im = augment.film(im, g)
     inverted = g.random() < 0.5
     k = int(g.integers(0, 8))
@@ -111,7 +109,6 @@ def main():
     p.add_argument("--cache", default="/tmp/radnode-training/cache")
     p.add_argument("--epochs", type=int, default=36)
     p.add_argument("--seed", type=int, default=20)
-    p.add_argument("--start", help="weights to go on from, at a third of the rate")
     p.add_argument("--threads", type=int, default=1)
     a = p.parse_args()
     torch.set_num_threads(a.threads)
@@ -126,8 +123,6 @@ def main():
     pools["other"] = data.indices(rows, "train", source="mednist", chest=False)
     val = validation_set(rows, images, "val")
     net = network.FilmNet(11).to(memory_format=torch.channels_last)
-    if a.start:
-        net.load_state_dict(torch.load(a.start))
     fit(net, rows, images, pools, val, g, a)
 
 
@@ -137,9 +132,8 @@ def fit(net, rows, images, pools, val, g, a, batch=48):
     out = pathlib.Path(a.out)
     out.mkdir(parents=True, exist_ok=True)
     steps = a.epochs * ((sum(DRAW.values()) + sum(NEGATIVES.values())) // batch)
-    top = 1e-3 if a.start else 3e-3
-    opt = torch.optim.AdamW(net.parameters(), lr=top, weight_decay=0.03)
-    rate = torch.optim.lr_scheduler.OneCycleLR(opt, top, total_steps=steps + 1, pct_start=0.15)
+    opt = torch.optim.AdamW(net.parameters(), lr=3e-3, weight_decay=0.03)
+    rate = torch.optim.lr_scheduler.OneCycleLR(opt, 3e-3, total_steps=steps + 1, pct_start=0.15)
     avg = network.Average(net)
     frozen = network.FilmNet(11).to(memory_format=torch.channels_last)
     best, history = 0.0, []
