@@ -3,6 +3,7 @@ package dicom
 import (
 	"fmt"
 	"sort"
+	"sync"
 )
 
 // Tag names a data element: group number in the upper and element number in
@@ -64,6 +65,21 @@ func lookupExact(t Tag) (DictionaryEntry, bool) {
 	}
 	return DictionaryEntry{}, false
 }
+
+// LookupKeyword finds the tag of a keyword of PS3.6.
+func LookupKeyword(keyword string) (Tag, bool) {
+	t, ok := tagsByKeyword()[keyword]
+	return t, ok && keyword != ""
+}
+
+// tagsByKeyword is the dictionary by keyword; few programs need it.
+var tagsByKeyword = sync.OnceValue(func() map[string]Tag {
+	byKeyword := make(map[string]Tag, len(dictionary))
+	for _, e := range dictionary {
+		byKeyword[e.Keyword] = e.Tag
+	}
+	return byKeyword
+})
 
 // VR is a value representation (PS3.5 6.2).
 type VR string

@@ -79,13 +79,19 @@ func WriteFile(w io.Writer, d *Dataset, ts radnode.UID) error {
 // either byte order, deflated; encapsulated syntaxes need SetFragments. Text
 // becomes UTF-8, declared where any goes beyond ASCII. Group lengths are left
 // out, but for the command group (PS3.7 6.3.1), whose length is computed.
-func Write(w io.Writer, d *Dataset, ts radnode.UID) error {
+func Write(w io.Writer, d *Dataset, ts radnode.UID) error { return write(w, d, ts, false) }
+
+// WriteAsIs writes d as Write does, but text stays in the character set that d
+// declares: the same data set in another encoding.
+func WriteAsIs(w io.Writer, d *Dataset, ts radnode.UID) error { return write(w, d, ts, true) }
+
+func write(w io.Writer, d *Dataset, ts radnode.UID, asIs bool) error {
 	const op = "write data set"
 	syntax, ok := LookupTransferSyntax(ts)
 	if !ok {
 		return radnode.Errorf(radnode.Unsupported, op, "unknown transfer syntax %s", ts)
 	}
-	e := encoder{implicit: syntax.Implicit, big: syntax.BigEndian, encapsulated: syntax.Encapsulated, root: d}
+	e := encoder{implicit: syntax.Implicit, big: syntax.BigEndian, encapsulated: syntax.Encapsulated, root: d, asIs: asIs}
 	if memory, ok := w.(*bytes.Buffer); ok {
 		e.b = memory.AvailableBuffer() // spares growing another one
 	}
@@ -131,6 +137,7 @@ func deflate(w io.Writer, b []byte) error {
 type encoder struct {
 	b                           []byte
 	implicit, big, encapsulated bool
+	asIs                        bool // text keeps its character set
 	root                        *Dataset
 	depth                       int
 }
@@ -140,7 +147,7 @@ func (e *encoder) dataset(d *Dataset) error {
 		return radnode.Errorf(radnode.TooLarge, "write data set", "sequences are nested deeper than %d", DefaultLimits.Depth)
 	}
 	defer func() { e.depth-- }()
-	declare := d == e.root && needsUTF8(d)
+	declare := d == e.root && !e.asIs && needsUTF8(d)
 	for _, el := range d.elems {
 		if declare && el.Tag >= SpecificCharacterSet {
 			declare = false
@@ -153,7 +160,7 @@ func (e *encoder) dataset(d *Dataset) error {
 			continue // PS3.5 7.2: group lengths are retired
 		case el.Tag == CommandGroupLength:
 			el = &Element{Tag: el.Tag, VR: UL, Value: commandLength(d)}
-		case el.Tag == SpecificCharacterSet:
+		case el.Tag == SpecificCharacterSet && !e.asIs:
 			continue
 		}
 		if err := e.element(d, el); err != nil {
@@ -270,7 +277,10 @@ func (e *encoder) itemHeader(t Tag) (start int) {
 
 func (e *encoder) value(d *Dataset, el *Element) {
 	start := len(e.b)
-	v := d.utf8Value(el)
+	v := el.Value
+	if !e.asIs {
+		v = d.utf8Value(el)
+	}
 	e.b = append(e.b, v...)
 	k := el.VR.kind()
 	if len(v)%2 == 1 {

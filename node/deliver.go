@@ -38,7 +38,7 @@ func (s sender) Store(ctx context.Context, peer radnode.Peer, object workflow.Ob
 	if err != nil {
 		return radnode.Errorf(radnode.Internal, "deliver", "our own document cannot be read: %w", err)
 	}
-	client, err := s.calling.to(peer).dial(ctx, dimse.StorageContexts(outgoing.StoreOptions))
+	client, err := s.calling.to(peer).dial(ctx, dimse.ObjectContexts([]dimse.Object{outgoing.object()}))
 	if err != nil {
 		return err
 	}

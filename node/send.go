@@ -2,6 +2,7 @@ package node
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -14,6 +15,7 @@ import (
 	"github.com/radnode/radnode/dicom"
 	"github.com/radnode/radnode/dimse"
 	"github.com/radnode/radnode/dimse/ul"
+	"github.com/radnode/radnode/store"
 )
 
 // Target is a DICOM peer to call, and the AE title we call it with.
@@ -122,14 +124,32 @@ func ReadOutgoing(path string) (Outgoing, error) {
 	return o, nil
 }
 
+// object makes the file ready to be sent: as it is, or in a native syntax
+// where the peer does not take that.
+func (o Outgoing) object() dimse.Object {
+	made := egress{}.object(store.StoredObject{
+		SOPClassUID: o.SOPClassUID, SOPInstanceUID: o.SOPInstanceUID, TransferSyntaxUID: o.TransferSyntaxUID, Path: o.Path,
+	})
+	recode := made.Open
+	made.Open = func(ctx context.Context, syntax radnode.UID) (io.ReadCloser, error) {
+		if syntax != o.TransferSyntaxUID {
+			return recode(ctx, syntax)
+		}
+		file, err := os.Open(o.Path)
+		if err != nil {
+			return nil, radnode.Errorf(radnode.NotFound, "send", "the file is gone: %w", err)
+		}
+		if _, err := file.Seek(o.offset, io.SeekStart); err != nil {
+			return nil, errors.Join(err, file.Close())
+		}
+		return file, nil
+	}
+	return made
+}
+
 // store sends the file on an open association.
 func (o Outgoing) store(ctx context.Context, client *dimse.Client) (dimse.Response, error) {
-	file, err := os.Open(o.Path)
-	if err != nil {
-		return dimse.Response{}, radnode.Errorf(radnode.NotFound, "send", "the file is gone: %w", err)
-	}
-	defer file.Close()
-	return client.Store(ctx, o.StoreOptions, io.NewSectionReader(file, o.offset, o.size))
+	return client.SendObject(ctx, o.object(), dimse.StoreOptions{})
 }
 
 // Sent is what became of one file.
@@ -146,7 +166,7 @@ type Sent struct {
 // stop the others; a peer that is lost does.
 func (t Target) Send(ctx context.Context, paths []string, report func(Sent)) error {
 	var batch []Outgoing
-	contexts := map[[2]radnode.UID]bool{}
+	contexts := map[[2]radnode.UID]bool{} // class and syntax; an object may need three
 	flush := func() error {
 		defer func() { batch, contexts = nil, map[[2]radnode.UID]bool{} }()
 		return t.sendBatch(ctx, batch, report)
@@ -161,7 +181,7 @@ func (t Target) Send(ctx context.Context, paths []string, report func(Sent)) err
 			return nil
 		}
 		key := [2]radnode.UID{o.SOPClassUID, o.TransferSyntaxUID}
-		if len(batch) == maxBatch || !contexts[key] && len(contexts) == ul.MaxContexts {
+		if len(batch) == maxBatch || !contexts[key] && len(contexts) == ul.MaxContexts/(1+len(native)) {
 			if err := flush(); err != nil {
 				return err
 			}
@@ -183,11 +203,11 @@ func (t Target) sendBatch(ctx context.Context, batch []Outgoing, report func(Sen
 	if len(batch) == 0 {
 		return nil
 	}
-	pairs := make([]dimse.StoreOptions, len(batch))
+	objects := make([]dimse.Object, len(batch))
 	for i, o := range batch {
-		pairs[i] = o.StoreOptions
+		objects[i] = o.object()
 	}
-	client, err := t.dial(ctx, dimse.StorageContexts(pairs...))
+	client, err := t.dial(ctx, dimse.ObjectContexts(objects))
 	if err != nil {
 		return err
 	}

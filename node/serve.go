@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -134,8 +135,12 @@ func open(ctx context.Context, c Config, log *slog.Logger) (*node, error) {
 }
 
 func (n *node) openDICOM() error {
+	scratch := filepath.Join(n.config.Data, "egress")
+	if err := errors.Join(os.RemoveAll(scratch), os.MkdirAll(scratch, 0o700)); err != nil {
+		return radnode.Errorf(radnode.NoResources, "open DICOM", "the folder of decoded frames: %w", err)
+	}
 	c := &callers{peers: n.desk.Peers, trail: n.desk.trail, allowLoopback: n.config.AllowLoopback, log: n.log}
-	out := archive{store: n.desk.store, callers: c, egress: egress{n.pool}, calling: n.config.calling(), audited: n.audit}
+	out := archive{store: n.desk.store, callers: c, egress: egress{n.pool, scratch}, calling: n.config.calling(), audited: n.audit}
 	n.commits = &commitments{store: n.desk.store, callers: c, calling: n.config.calling(), log: n.log, wake: make(chan struct{}, 1)}
 	var err error
 	n.dicom, err = dimse.NewServer(dimse.ServerConfig{

@@ -16,33 +16,29 @@ type sentLine struct {
 
 func storeFiles(ctx context.Context, p *program, args []string) error {
 	f := p.flags()
-	callingAE, timeout, asJSON := peerFlags(f)
-	rest, err := parse(f, args)
+	to := callFlags(f)
+	target, paths, err := to.parse(f, args, 2, 0, "name a peer as CALLED@HOST:PORT and at least one file or folder")
 	if err != nil {
 		return err
 	}
-	if len(rest) < 2 {
-		return usageError{"name a peer as CALLED@HOST:PORT and at least one file or folder"}
-	}
-	target, err := node.ParseTarget(rest[0], *callingAE)
-	if err != nil {
-		return usageError{err.Error()}
-	}
-	ctx, cancel := context.WithTimeout(ctx, *timeout)
+	ctx, cancel := context.WithTimeout(ctx, *to.timeout)
 	defer cancel()
 	var stored, failed int
 	var bytes int64
 	start := time.Now()
-	err = target.Send(ctx, rest[1:], func(s node.Sent) {
+	line := p.progress(*to.asJSON)
+	err = target.Send(ctx, paths, func(s node.Sent) {
 		if s.Error != nil {
 			failed++
 		} else {
 			stored++
 			bytes += s.Bytes
 		}
-		p.reportSent(s, *asJSON)
+		p.reportSent(s, *to.asJSON)
+		line.show("%d stored, %d failed, %.1f MB", stored, failed, float64(bytes)/1e6)
 	})
-	if !*asJSON {
+	line.end()
+	if !*to.asJSON {
 		seconds := time.Since(start).Seconds()
 		p.say("%d stored, %d failed, %.1f MB in %.2f s", stored, failed, float64(bytes)/1e6, seconds)
 	}
