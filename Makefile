@@ -21,7 +21,7 @@ build: bin/radnode bin/radnode-pixel ## build both programs and the viewer
 test: build test-packages web/e2e/node_modules/.installed ## install what is missing, run all tests
 	go test -count=1 -timeout 20m ./...
 	cd web/ui && npm test --silent
-	scripts/browser-test
+	cd web/e2e && npm test --silent
 
 lint: ## formatting, vet, layers and package docs
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "not gofmt-ed: $$unformatted"; exit 1; }
@@ -55,7 +55,7 @@ bin/radnode: $(GO_SOURCES) web/ui/dist/index.html
 	CGO_ENABLED=0 go build -ldflags '$(LDFLAGS)' -o $@ ./cmd/radnode
 
 bin/radnode-pixel: $(GO_SOURCES) | build-packages build/onnxruntime/libonnxruntime.so.1
-	go build -ldflags '$(LDFLAGS)' -o $@ ./cmd/radnode-pixel
+	go build -ldflags '-s -w -X main.version=$(VERSION)' -o $@ ./cmd/radnode-pixel
 
 build/onnxruntime/libonnxruntime.so.1:
 	@scripts/onnxruntime build/onnxruntime

@@ -35,6 +35,7 @@ func (a author) Author(_ context.Context, doc workflow.Document) (*dicom.Dataset
 	for _, r := range doc.Results {
 		in.Analyses = append(in.Analyses, r.Analysis)
 	}
+	in.InstanceNumber = doc.InstanceNumber
 	in.Findings, in.Impression, in.Now = doc.Report.Findings, doc.Report.Impression, doc.Report.CreatedAt
 	if doc.Observer != nil {
 		in.Observer = &report.Person{Name: doc.Observer.FullName, Organization: a.organisation, Login: doc.Observer.Name}
