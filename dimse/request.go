@@ -160,17 +160,23 @@ func (x *session) call(ctx context.Context, contextID byte, rq *Command, data io
 	}
 	timer := time.NewTimer(x.server.cfg.Response)
 	defer timer.Stop()
+	var rsp *Command
 	select {
-	case rsp := <-answer:
-		if rsp.Field != rq.Field.Response() {
-			return nil, fmt.Errorf("peer answered %s with %s", rq.Field, rsp.Field)
-		}
-		return rsp, nil
+	case rsp = <-answer:
 	case <-x.over:
-		return nil, fmt.Errorf("no response to %s: %w", rq.Field, ul.ErrClosed)
+		// The response may have come just before the end.
+		select {
+		case rsp = <-answer:
+		default:
+			return nil, fmt.Errorf("no response to %s: %w", rq.Field, ul.ErrClosed)
+		}
 	case <-timer.C:
 		return nil, fmt.Errorf("no response to %s within %v: %w", rq.Field, x.server.cfg.Response, ul.ErrTimeout)
 	}
+	if rsp.Field != rq.Field.Response() {
+		return nil, fmt.Errorf("peer answered %s with %s", rq.Field, rsp.Field)
+	}
+	return rsp, nil
 }
 
 // answered hands a response to the waiting call.

@@ -141,9 +141,13 @@ func (e egress) prepare(ctx context.Context, r *recoded, syntax radnode.UID) err
 			after.Set(element)
 		}
 	}
-	// The offsets of fragments mean nothing any more.
+	// The offsets of fragments mean nothing any more, and a compressed icon
+	// cannot stand in a native syntax; it is type 3 (PS3.3 C.7.6.1).
 	before.Remove(dicom.ExtendedOffsetTable)
 	before.Remove(dicom.ExtendedOffsetTableLengths)
+	if icon, ok := before.Item(dicom.IconImageSequence).Get(dicom.PixelDataTag); ok && icon.Fragments != nil {
+		before.Remove(dicom.IconImageSequence)
+	}
 	if err := errors.Join(dicom.WriteAsIs(&head, before, syntax), dicom.WriteAsIs(&tail, after, syntax)); err != nil {
 		return err
 	}

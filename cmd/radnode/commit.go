@@ -35,5 +35,5 @@ func commit(ctx context.Context, p *program, args []string) error {
 	if !*to.asJSON && committed+failed > 0 {
 		p.say("%d committed, %d not", committed, failed)
 	}
-	return usageOr(err)
+	return err
 }
