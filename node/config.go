@@ -29,7 +29,7 @@ type Config struct {
 	Quiet         time.Duration `yaml:"quiet"`
 	Associations  int           `yaml:"associations"`
 	Matches       int           `yaml:"matches"`
-	TLS           string        `yaml:"tls"`
+	TLS           string        `yaml:"dicom_tls"`
 	TLSCert       string        `yaml:"tls_certificate"`
 	TLSKey        string        `yaml:"tls_key"`
 	TLSTrust      string        `yaml:"tls_authorities"`
@@ -63,7 +63,7 @@ var options = []option{
 	{"quiet", "RADNODE_QUIET", "a study is whole when nothing arrived for so long", func(c *Config) any { return &c.Quiet }, false},
 	{"associations", "RADNODE_ASSOCIATIONS", "most associations at once; further callers are asked to come later", func(c *Config) any { return &c.Associations }, false},
 	{"matches", "RADNODE_MATCHES", "most matches of one query (C-FIND)", func(c *Config) any { return &c.Matches }, false},
-	{"tls", "RADNODE_TLS_ADDR", "address of a second DICOM port that speaks TLS; empty: none", func(c *Config) any { return &c.TLS }, false},
+	{"dicom_tls", "RADNODE_DICOM_TLS_ADDR", "address of a second DICOM port that speaks TLS; empty: none", func(c *Config) any { return &c.TLS }, false},
 	{"tls_certificate", "RADNODE_TLS_CERTIFICATE", "file with our certificate chain (PEM), for the TLS port and for peers that ask for one; read again when it changes", func(c *Config) any { return &c.TLSCert }, false},
 	{"tls_key", "RADNODE_TLS_KEY", "file with the private key of the certificate (PEM)", func(c *Config) any { return &c.TLSKey }, false},
 	{"tls_authorities", "RADNODE_TLS_AUTHORITIES", "file with the authorities (PEM) that vouch for peers: callers on the TLS port must then show a certificate; empty: callers need none, and the system's authorities vouch for peers we call", func(c *Config) any { return &c.TLSTrust }, false},

@@ -25,7 +25,7 @@ func (c Config) listenTLS() (net.Listener, error) {
 	}
 	port, err := net.Listen("tcp", c.TLS)
 	if err != nil {
-		return nil, radnode.Errorf(radnode.Unavailable, "listen", "DICOM TLS port %s: %w; choose another with --tls", c.TLS, err)
+		return nil, radnode.Errorf(radnode.Unavailable, "listen", "DICOM TLS port %s: %w; choose another with --dicom-tls", c.TLS, err)
 	}
 	return tls.NewListener(port, secured), nil
 }
