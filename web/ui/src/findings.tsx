@@ -1,4 +1,4 @@
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { findingName, moment, personName, t, type Key } from './i18n';
 import { whyNot } from './worklist';
 import type { Decision, Finding, Report, ReportFinding, Result, Study } from './types';
@@ -76,7 +76,7 @@ function Card({ f, i, p, calibrated }: { f: ReportFinding; i: number; p: Props; 
 /** Why asks for one reason and takes none for an answer: forced clicking teaches to dismiss without looking. */
 function Why({ onDone }: { onDone: (reason: string) => void }) {
   const box = useRef<HTMLDivElement>(null);
-  useEffect(() => { box.current?.querySelector('button')?.focus(); }, []);
+  useLayoutEffect(() => { box.current?.querySelector('button')?.focus(); }, []); // before the next key comes
   const key = (e: KeyboardEvent): void => {
     const n = Number(e.key);
     if (e.key === 'Escape') onDone(''); else if (n >= 1 && n <= reasons.length) onDone(t(reasons[n - 1] as Key)); else return;

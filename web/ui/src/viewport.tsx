@@ -65,11 +65,13 @@ export class Viewport {
     this.canvas?.remove();
     this.canvas = document.createElement('canvas');
     this.canvas.setAttribute('role', 'img');
+    this.canvas.setAttribute('aria-label', t('image'));
     this.host.prepend(this.canvas);
     this.renderer = this.force2D ? null : GLRenderer.on(this.canvas);
     if (!this.renderer) {
       const plain = document.createElement('canvas'); // a canvas that tried WebGL has no 2D context
       plain.setAttribute('role', 'img');
+      plain.setAttribute('aria-label', t('image'));
       this.canvas.replaceWith(plain);
       this.canvas = plain;
       this.renderer = CanvasRenderer.on(plain);

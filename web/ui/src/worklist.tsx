@@ -86,7 +86,11 @@ export function Worklist() {
     size.observe(el);
     return () => size.disconnect();
   }, []);
-  const change = (c: Partial<Filter>): void => setFilter((f) => (Object.entries(c).every(([k, v]) => f[k as keyof Filter] === v) ? f : { ...f, ...c }));
+  const change = (c: Partial<Filter>): void => {
+    if (Object.entries(c).every(([k, v]) => filter[k as keyof Filter] === v)) return;
+    setFilter({ ...filter, ...c });
+    setSelected(0); // another list: the first of it, not the old place
+  };
   const open = (i: number): void => {
     const s = list.at(i);
     if (!s) return;
@@ -95,8 +99,11 @@ export function Worklist() {
     opened.filter = filter; opened.selected = i;
     go(`/study/${s.study_uid}`);
   };
+  const at = useRef(selected); // keys may come faster than the page is drawn
+  at.current = selected;
   const select = (i: number): void => {
     const n = Math.max(0, Math.min(list.total - 1, i)), el = box.current;
+    at.current = n;
     setSelected(n);
     if (!el) return;
     if (n * rowHeight < el.scrollTop) el.scrollTop = n * rowHeight;
@@ -108,10 +115,10 @@ export function Worklist() {
       const typing = (e.target as Element).closest('input, select, textarea');
       const moves: Record<string, number> = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10 };
       if (e.key === '/' && !typing) { search.current?.focus(); search.current?.select(); } else if (e.key === 'Escape' && typing) { (typing as HTMLElement).blur(); return; } else if (typing && e.target !== search.current) return;
-      else if (e.key in moves) select(selected + (moves[e.key] as number));
+      else if (e.key in moves) select(at.current + (moves[e.key] as number));
       else if (e.key === 'Home' && !typing) select(0);
       else if (e.key === 'End' && !typing) select(list.total - 1);
-      else if (e.key === 'Enter' && !(e.target as Element).closest('a, button')) open(selected);
+      else if (e.key === 'Enter' && !(e.target as Element).closest('a, button')) open(at.current);
       else return;
       e.preventDefault();
     };
