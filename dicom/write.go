@@ -12,11 +12,11 @@ import (
 	"github.com/radnode/radnode"
 )
 
-// ImplementationClassUID and ImplementationVersionName name this software in
+// ImplementationClass and ImplementationVersion name this software in
 // files and associations (PS3.7 D.3.3.2).
 const (
 	ImplementationClass   radnode.UID = "2.25.135072948672402395127845610563098412377"
-	ImplementationVersion             = "RADNODE_1"
+	ImplementationVersion string      = "RADNODE_1"
 )
 
 // Meta is the file meta information of an instance (PS3.10 7.1).

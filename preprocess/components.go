@@ -93,15 +93,6 @@ func largestFirst(all []component) []component {
 	return all
 }
 
-// inverted lends the complement of a mask.
-func (r *run) inverted(b *buffer) (*buffer, error) {
-	out, err := r.like(b, gocv.MatTypeCV8U)
-	if err != nil {
-		return nil, err
-	}
-	gocv.BitwiseNot(b.mat, &out.mat)
-	return out, nil
-}
 
 // binary returns the image if it is a mask: 8 bits, one channel. Whatever is
 // not zero counts as inside.

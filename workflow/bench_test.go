@@ -40,8 +40,6 @@ func BenchmarkDurable(b *testing.B) {
 // from one template: only the UIDs differ.
 type objects struct {
 	template []byte
-	study    []byte
-	sop      []byte
 	next     atomic.Int64
 }
 

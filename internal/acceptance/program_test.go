@@ -115,7 +115,6 @@ type startedNode struct {
 	process *exec.Cmd
 	dicom   string // host:port
 	web     string // http://host:port
-	token   string
 	log     *lockedBuffer
 }
 
