@@ -93,7 +93,6 @@ func largestFirst(all []component) []component {
 	return all
 }
 
-
 // binary returns the image if it is a mask: 8 bits, one channel. Whatever is
 // not zero counts as inside.
 func (r *run) binary() (*buffer, error) { return r.grey8() }
