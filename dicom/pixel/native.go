@@ -72,7 +72,7 @@ func (im *Image) readNative(n int, dst *Frame, raw bool) error {
 }
 
 // piece is read and finished while it is in the processor's cache.
-const piece = 512 << 10
+const piece = 256 << 10
 
 // readDirect reads samples that lie in the file as they do in a frame.
 func (im *Image) readDirect(dst []byte, off int64, swap int, raw bool) error {
@@ -261,22 +261,13 @@ func maskSamples(b []byte, width, stored, high int, signed bool) {
 // clean reports whether b has no bit outside mask, as most objects do: reading
 // is cheaper than writing.
 func clean(b []byte, mask uint64) bool {
-	le := binary.LittleEndian
-	var seen, s1, s2, s3 uint64 // independent, so that loads overlap
-	for i := 0; i+64 <= len(b); i += 64 {
-		p := (*[64]byte)(b[i:])
-		seen |= le.Uint64(p[0:]) | le.Uint64(p[32:])
-		s1 |= le.Uint64(p[8:]) | le.Uint64(p[40:])
-		s2 |= le.Uint64(p[16:]) | le.Uint64(p[48:])
-		s3 |= le.Uint64(p[24:]) | le.Uint64(p[56:])
-	}
-	seen |= s1 | s2 | s3
-	b = b[len(b)&^63:]
+	seen := seenBits(b)
+	b = b[len(b)&^127:]
 	var w [8]byte
 	for len(b) > 0 {
 		clear(w[:])
 		n := copy(w[:], b)
-		seen |= le.Uint64(w[:])
+		seen |= binary.LittleEndian.Uint64(w[:])
 		b = b[n:]
 	}
 	return seen&^mask == 0

@@ -97,7 +97,7 @@ type decoder struct {
 	adobe   int // transform of the Adobe marker, -1: none
 	dst     []byte
 	r       bits
-	segment []byte // unstuffed bytes of the current entropy-coded segment
+	*scratch
 	block   [64]int32
 	eobRun  int32
 }
@@ -106,7 +106,8 @@ type decoder struct {
 // interleaved, little endian in Options.Width bits. dst must hold exactly the
 // picture that Options.Check accepted.
 func Decode(ctx context.Context, src []byte, opt Options, dst []byte) (Result, error) {
-	d := &decoder{ctx: ctx, opt: opt, src: src, dst: dst, adobe: -1}
+	d := &decoder{ctx: ctx, opt: opt, src: src, dst: dst, adobe: -1, scratch: scratches.Get().(*scratch)}
+	defer d.release()
 	if len(src) < 4 || src[0] != 0xff || src[1] != 0xd8 {
 		return Result{}, radnode.Errorf(radnode.Invalid, op, "codestream does not begin with SOI")
 	}
@@ -222,15 +223,14 @@ func (d *decoder) huffmanTables(b []byte) error {
 			return errShort
 		}
 		class, t := b[0]>>4, b[0]&15
-		counts := (*[16]byte)(b[1:17])
 		n := 0
-		for _, c := range counts {
+		for _, c := range b[1:17] {
 			n += int(c)
 		}
 		if class > 1 || t > 3 || n > 256 || len(b) < 17+n {
 			return radnode.Errorf(radnode.Invalid, op, "Huffman table is malformed")
 		}
-		h, err := newHuffman(counts, b[17:17+n])
+		h, err := d.huffmanTable(b[1 : 17+n])
 		if err != nil {
 			return err
 		}

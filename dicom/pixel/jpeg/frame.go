@@ -108,9 +108,10 @@ func (d *decoder) layOut() error {
 	for i := range d.comps {
 		c := &d.comps[i]
 		if d.process.progressive {
-			c.coef = make([]int16, c.across*c.down*64)
+			c.coef = room(&d.scratch.coef[i], c.across*c.down*64)
+			clear(c.coef) // scans add to them
 		}
-		c.plane = make([]uint16, c.stride*8*c.down)
+		c.plane = room(&d.planes[i], c.stride*8*c.down) // every block that is read is written
 	}
 	return nil
 }

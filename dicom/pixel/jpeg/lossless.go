@@ -21,7 +21,7 @@ func (d *decoder) losslessScan(s scan) error {
 	if d.restart%w != 0 { // H.1.1: whole lines
 		return radnode.Errorf(radnode.Invalid, op, "restart interval of a lossless scan is not a number of whole lines")
 	}
-	lines := newLossless(s, w)
+	lines := newLossless(d.scratch, s, w)
 	every, restarts := d.restart/w, 0
 	first := true
 	d.nextSegment()
@@ -58,10 +58,10 @@ type lossless struct {
 	cur, prev [4][]uint16
 }
 
-func newLossless(s scan, w int) *lossless {
+func newLossless(k *scratch, s scan, w int) *lossless {
 	l := &lossless{width: w}
 	for i := range s.comps {
-		l.cur[i], l.prev[i] = make([]uint16, w), make([]uint16, w)
+		l.cur[i], l.prev[i] = room(&k.lines[2*i], w), room(&k.lines[2*i+1], w)
 	}
 	return l
 }

@@ -65,12 +65,12 @@ func (d *decoder) write(ycc bool) {
 	var rows [3][]uint16
 	var tmp [3][]uint16
 	for i := range tmp {
-		tmp[i] = make([]uint16, w+8)
+		tmp[i] = room(&d.lines[i], w+8)
 	}
-	line := make([]uint16, 3*w)
+	line := room(&d.lines[3], 3*w)
 	var conv *yccTables
 	if ycc {
-		conv = newYCC(uint(d.header.Precision))
+		conv = yccOf[d.header.Precision]()
 	}
 	for y := range d.header.Rows {
 		for i := range rows {
