@@ -48,6 +48,7 @@ type node struct {
 	desk     *Desk
 	pool     *worker.Pool
 	models   *registry
+	tensors  *tensors
 	proofs   *proofs
 	commits  *commitments
 	evidence *evidence
@@ -116,6 +117,7 @@ func open(ctx context.Context, c Config, log *slog.Logger) (*node, error) {
 		return nil, err
 	}
 	n.models = &registry{pool: n.pool}
+	n.tensors = &tensors{pool: n.pool, learned: n.models.load, beside: &n.beside}
 	n.evidence = newEvidence(log)
 	flow := workflow.Options{
 		Analyzer: reader{n.pool}, Author: author{c.AETitle, c.Organisation}, Sender: sender{c.calling(), n.proofs},
@@ -172,7 +174,7 @@ func (n *node) openWeb() error {
 	server, err := web.New(web.Config{
 		Studies: flow, Files: flow, Pixels: pixels, Reports: flow, Signing: flow, Deliveries: flow, Events: flow,
 		Ledger: flow, Peers: flow, Echoer: n, Identity: d.accounts, Sessions: d.accounts, Users: d.accounts,
-		Tokens: d.accounts, Models: n.models, Analyzer: asker{n.pool}, Audit: d.trail,
+		Tokens: d.accounts, Models: n.models, Analyzer: asker{n.pool}, Audit: d.trail, Inference: n.tensors,
 		Log: n.log, Registry: n.metrics(), Ready: n.ready, Version: Version, AETitle: n.config.AETitle,
 	})
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/radnode/radnode/web/api"
+	"github.com/radnode/radnode/web/infer"
 )
 
 // Config is what the server needs from the rest of the node. Every interface
@@ -33,6 +34,7 @@ type Config struct {
 	Models     api.Models
 	Analyzer   api.Analyzer
 	Audit      api.Audit
+	Inference  infer.Models
 
 	Log      *slog.Logger
 	Registry *prometheus.Registry      // nil: one of its own; the node adds its figures to it

@@ -8,6 +8,7 @@ import (
 
 	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/web/api"
+	"github.com/radnode/radnode/web/infer"
 )
 
 // route is one line of the list: what answers, to whom, and what goes in and
@@ -37,11 +38,12 @@ const (
 	get, post, put, patch, del = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete
 
 	v1 = "/api/v1"
+	v2 = "/v2" // Open Inference Protocol
 )
 
 // routes is everything that answers.
 func (s *Server) routes() []route {
-	a := s.api
+	a, i := s.api, s.infer
 	return []route{
 		{method: get, path: "/healthz", handle: s.health, public: true, plain: true},
 		{method: get, path: "/readyz", handle: s.ready, public: true, plain: true},
@@ -83,6 +85,18 @@ func (s *Server) routes() []route {
 		{method: post, path: v1 + "/tokens", handle: a.PostToken, roles: admins, summary: "Make a token; it is shown this once", in: api.TokenRequest{}, out: api.NewToken{}},
 		{method: del, path: v1 + "/tokens/:name", handle: a.DeleteToken, roles: admins, summary: "Revoke a token"},
 		{method: get, path: v1 + "/audit", handle: a.GetAudit, roles: admins, summary: "The audit trail, newest first: before, limit", out: api.AuditList{}},
+
+		{method: post, path: v1 + "/models/reload", handle: i.Reload, roles: admins, summary: "Take up models that were added, replaced or retired", out: infer.ReloadResult{}, longTime: uploadTime},
+		{method: get, path: v2, handle: i.Server, roles: readers, plain: true, summary: "Open Inference Protocol: this server", out: infer.ServerMetadata{}},
+		{method: get, path: v2 + "/health/live", handle: i.Live, roles: readers, plain: true, summary: "Whether the server answers", out: infer.Liveness{}},
+		{method: get, path: v2 + "/health/ready", handle: i.Ready, roles: readers, plain: true, summary: "Whether a worker is up", out: infer.Readiness{}},
+		{method: get, path: v2 + "/models/:model", handle: i.Model, roles: readers, plain: true, summary: "The inputs and outputs of a model", out: infer.Metadata{}},
+		{method: get, path: v2 + "/models/:model/versions/:version", handle: i.Model, roles: readers, plain: true, summary: "The inputs and outputs of a version of a model", out: infer.Metadata{}},
+		{method: get, path: v2 + "/models/:model/ready", handle: i.ModelReady, roles: readers, plain: true, summary: "Whether a model can be run", out: infer.Readiness{}},
+		{method: get, path: v2 + "/models/:model/versions/:version/ready", handle: i.ModelReady, roles: readers, plain: true, summary: "Whether a version of a model can be run", out: infer.Readiness{}},
+		{method: post, path: v2 + "/models/:model/infer", handle: i.Infer, roles: readers, plain: true, summary: "Run a model on tensors; JSON or binary (docs/inference.md)", bodyLimit: infer.MaxBody},
+		{method: post, path: v2 + "/models/:model/versions/:version/infer", handle: i.Infer, roles: readers, plain: true, summary: "Run a version of a model on tensors", bodyLimit: infer.MaxBody},
+		{method: post, path: v2 + "/repository/index", handle: i.Index, roles: readers, plain: true, summary: "The models of the repository", in: infer.IndexRequest{}, out: []infer.IndexEntry{}},
 
 		{method: get, path: "/viewer", handle: a.Viewer},
 		{method: get, path: "/assets/:name", handle: s.asset, public: true, plain: true},

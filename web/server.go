@@ -3,12 +3,14 @@ package web
 import (
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/radnode/radnode/web/api"
+	"github.com/radnode/radnode/web/infer"
 	"github.com/radnode/radnode/web/middleware"
 	"github.com/radnode/radnode/web/problem"
 	"github.com/radnode/radnode/web/ui"
@@ -27,6 +29,7 @@ type Server struct {
 	echo     *echo.Echo
 	cfg      Config
 	api      *api.API
+	infer    *infer.Service
 	page     *ui.Files
 	openapi  []byte
 	requests *prometheus.HistogramVec
@@ -49,6 +52,9 @@ func New(cfg Config) (*Server, error) {
 		Notice: cfg.Notice, SecureCookies: cfg.SecureCookies, SharedWorkstation: cfg.SharedWorkstation, TempDir: cfg.TempDir,
 	}}
 	s.api.Prepare()
+	if s.infer, err = infer.New(cfg.Inference, cfg.Version, cfg.Registry); err != nil {
+		return nil, err
+	}
 	s.requests = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "radnode_http_request_seconds", Help: "Time to answer HTTP requests, by route and status.",
 		Buckets: []float64{0.005, 0.02, 0.1, 0.5, 2, 10, 60},
@@ -69,7 +75,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.Serv
 // wire puts the middleware and the routes together.
 func (s *Server) wire() {
 	s.echo.HideBanner, s.echo.HidePort = true, true
-	s.echo.HTTPErrorHandler = func(err error, c echo.Context) { problem.Write(c, err) }
+	s.echo.HTTPErrorHandler = answerError
 	// Nobody is trusted to name another client's address unless a proxy is
 	// configured in front, which then must overwrite these headers itself.
 	s.echo.IPExtractor = echo.ExtractIPDirect()
@@ -99,6 +105,15 @@ func (s *Server) wire() {
 		}
 		s.echo.Add(r.method, r.path, r.handle, chain...)
 	}
+}
+
+// answerError answers a request with an error in the form of its protocol.
+func answerError(err error, c echo.Context) {
+	if path := c.Request().URL.Path; path == v2 || strings.HasPrefix(path, v2+"/") {
+		infer.WriteError(c, err)
+		return
+	}
+	problem.Write(c, err)
 }
 
 func (s *Server) observe(method, route string, status int, took time.Duration) {

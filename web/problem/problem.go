@@ -62,6 +62,12 @@ func (e *Error) Error() string { return e.Message }
 // New makes an Error.
 func New(status int, message string) *Error { return &Error{Status: status, Message: message} }
 
+// Message returns what the client is told about err.
+func Message(err error) string {
+	_, body := describe(err)
+	return body.Message
+}
+
 // Status returns the HTTP status that answers err.
 func Status(err error) int {
 	status, _ := describe(err)

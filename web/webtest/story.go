@@ -90,7 +90,7 @@ func New(dir string) (*Story, error) {
 func (s *Story) Config() web.Config {
 	return web.Config{
 		Studies: s, Files: s, Pixels: s, Reports: s, Signing: s, Deliveries: s, Events: s, Ledger: s, Peers: s, Echoer: s,
-		Identity: s, Sessions: s, Users: s, Tokens: s, Models: s, Analyzer: s, Audit: Audited{s},
+		Identity: s, Sessions: s, Users: s, Tokens: s, Models: s, Analyzer: s, Audit: Audited{s}, Inference: tensors{},
 		Version: "story", AETitle: "RADNODE", TempDir: s.dir,
 		Notice: "Demonstration with synthetic images. Not for clinical use.",
 	}
