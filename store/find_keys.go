@@ -192,3 +192,6 @@ func attributeOf(t dicom.Tag, level QueryLevel) *Attribute {
 	}
 	return &Attribute{Tag: t, Level: ImageLevel, Type: OptionalKey, Matching: vrMatching[dicom.VR(entry.VR)]}
 }
+
+// FromHeader reports whether the attribute is read from instance files.
+func (a Attribute) FromHeader() bool { return a.column == "" }
