@@ -48,6 +48,7 @@ export async function start(command, args, wanted, options = {}) {
     child.stdout.on('data', hear);
     child.stderr.on('data', hear);
     child.on('exit', (code) => reject(new Error(`${command} ended with ${code}:\n${said}`)));
+    if (!wanted) { clearTimeout(timer); setTimeout(resolve, 500); } // says nothing when it starts
   });
   return { said: () => said, stop: () => new Promise((resolve) => { child.on('exit', resolve); child.kill('SIGTERM'); setTimeout(() => child.kill('SIGKILL'), 10_000).unref(); }) };
 }

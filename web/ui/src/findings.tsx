@@ -128,7 +128,7 @@ function Features({ results }: { results: Result[] }) {
   if (rows.length === 0) return null;
   return (
     <Fold title={`${t('features')} (${rows.length})`}>
-      <table class="small"><thead><tr><th scope="col">{t('name')}</th><th scope="col">{t('value')}</th></tr></thead>
+      <table class="small"><thead><tr><th scope="col">{t('title')}</th><th scope="col">{t('value')}</th></tr></thead>
         <tbody>{rows.map((r) => <tr key={r.model + r.k}><td>{r.k}</td><td class="num">{+r.v.toPrecision(5)}</td></tr>)}</tbody></table>
     </Fold>
   );

@@ -3,7 +3,7 @@ export type Language = 'en' | 'zh';
 /** Every string of the front end, English and Chinese side by side. {x} is filled in. */
 const strings = {
   worklist: ['Worklist', '工作列表'], models: ['Models', '模型'], node: ['Node', '节点'], signOut: ['Sign out', '退出'], language: ['Language', '语言'],
-  signIn: ['Sign in', '登录'], name: ['User name', '用户名'], password: ['Password', '密码'], signingIn: ['Signing in …', '正在登录…'],
+  signIn: ['Sign in', '登录'], name: ['User name', '用户名'], title: ['Name', '名称'], password: ['Password', '密码'], signingIn: ['Signing in …', '正在登录…'],
   signInAgain: ['Your session has ended. Sign in again; nothing on this page is lost.', '会话已结束。请重新登录，本页内容不会丢失。'],
   tagline: ['Radiology AI node', '放射影像 AI 节点'],
   live: ['live', '实时'], offline: ['offline', '离线'], offlineTitle: ['No connection to the node: this page shows what was last known', '与节点断开：本页显示最后已知内容'],

@@ -52,21 +52,21 @@ function Peers({ admin }: { admin: boolean }) {
     e.preventDefault();
     const form = e.target as HTMLFormElement, d = new FormData(form);
     void act(async () => {
-      await write('POST', '/peers', { name: d.get('name'), ae_title: d.get('ae'), host: d.get('host'), port: Number(d.get('port')), allow: d.getAll('allow'), deliver: d.getAll('deliver'), source: '' });
+      await write('POST', '/peers', { name: d.get('title'), ae_title: d.get('ae'), host: d.get('host'), port: Number(d.get('port')), allow: d.getAll('allow'), deliver: d.getAll('deliver'), source: '' });
       form.reset();
     });
   };
   return (
     <article class="box"><h2>{t('peers')}</h2>
       {error && <p role="alert" class="muted">{error}</p>}
-      {data && <table><thead><tr><th scope="col">{t('name')}</th><th scope="col">{t('aeTitle')}</th><th scope="col">{t('address')}</th><th scope="col">{t('allow')}</th><th scope="col">{t('deliverTo')}</th><th scope="col">{t('source')}</th><th scope="col" /></tr></thead>
+      {data && <table><thead><tr><th scope="col">{t('title')}</th><th scope="col">{t('aeTitle')}</th><th scope="col">{t('address')}</th><th scope="col">{t('allow')}</th><th scope="col">{t('deliverTo')}</th><th scope="col">{t('source')}</th><th scope="col" /></tr></thead>
         <tbody>{data.peers.map((p) => (
           <tr key={p.name}><td><b>{p.name}</b></td><td class="num">{p.ae_title}</td><td class="num">{p.host}:{p.port}</td><td>{(p.allow ?? []).join(' ')}</td><td>{(p.deliver ?? []).join(' ')}</td><td class="muted">{p.source}</td>
             <td class="acts"><span class="small" role="status">{answers[p.name]}</span><button onClick={() => void echo(p.name)}>{t('echo')}</button>{admin && p.source !== 'configuration' && <button onClick={() => void act(() => write('DELETE', `/peers/${seg(p.name)}`))}>{t('remove')}</button>}</td></tr>))}
         </tbody></table>}
       {admin && (
         <form class="inline" onSubmit={add}>
-          <input name="name" placeholder={t('name')} aria-label={t('name')} required /><input name="ae" placeholder={t('aeTitle')} aria-label={t('aeTitle')} maxLength={16} required />
+          <input name="name" placeholder={t('title')} aria-label={t('title')} required /><input name="ae" placeholder={t('aeTitle')} aria-label={t('aeTitle')} maxLength={16} required />
           <input name="host" placeholder={t('host')} aria-label={t('host')} required /><input name="port" type="number" min={1} max={65535} placeholder="104" aria-label={t('port')} required />
           {['store', 'query', 'retrieve', 'commit'].map((s) => <label key={s}><input type="checkbox" name="allow" value={s} defaultChecked={s === 'store'} />{s}</label>)}
           {['sr'].map((s) => <label key={s}><input type="checkbox" name="deliver" value={s} />→ {s}</label>)}
@@ -112,13 +112,13 @@ function Tokens() {
     e.preventDefault();
     const form = e.target as HTMLFormElement, d = new FormData(form);
     setFailed('');
-    try { setMade((await write<{ token: string }>('POST', '/tokens', { name: d.get('name'), role: d.get('role') })).token); form.reset(); reload(); } catch (err) { setFailed((err as Error).message); }
+    try { setMade((await write<{ token: string }>('POST', '/tokens', { name: d.get('title'), role: d.get('role') })).token); form.reset(); reload(); } catch (err) { setFailed((err as Error).message); }
   };
   return (
     <article class="box"><h2>{t('tokens')}</h2>
-      <table><thead><tr><th scope="col">{t('name')}</th><th scope="col">{t('role')}</th><th scope="col">{t('when')}</th><th scope="col" /></tr></thead>
+      <table><thead><tr><th scope="col">{t('title')}</th><th scope="col">{t('role')}</th><th scope="col">{t('when')}</th><th scope="col" /></tr></thead>
         <tbody>{(data?.tokens ?? []).map((k) => <tr key={k.name}><td><b>{k.name}</b></td><td>{k.role}</td><td class="muted">{k.created_at}</td><td class="acts"><button onClick={() => write('DELETE', `/tokens/${seg(k.name)}`).then(reload, (e: unknown) => setFailed((e as Error).message))}>{t('remove')}</button></td></tr>)}</tbody></table>
-      <form class="inline" onSubmit={(e) => void add(e)}><input name="name" placeholder={t('name')} aria-label={t('name')} required /><select name="role" aria-label={t('role')}>{[...roles].reverse().map((r) => <option key={r} value={r}>{r}</option>)}</select><button>{t('add')}</button></form>
+      <form class="inline" onSubmit={(e) => void add(e)}><input name="name" placeholder={t('title')} aria-label={t('title')} required /><select name="role" aria-label={t('role')}>{[...roles].reverse().map((r) => <option key={r} value={r}>{r}</option>)}</select><button>{t('add')}</button></form>
       {made && <p role="status">{t('newToken')} <code>{made}</code></p>}
       {failed && <p role="alert" class="bad">{failed}</p>}
     </article>

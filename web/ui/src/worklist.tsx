@@ -27,42 +27,36 @@ function query(f: Filter, offset: number): string {
 
 /** Pages of the list as they are needed; every change on the node fetches the pages on screen anew. */
 function usePages(f: Filter, first: number, last: number) {
-  const [version, setVersion] = useState(0);
+  const [generation, setGeneration] = useState(0); // grows with every change on the node
+  const [, redraw] = useState(0);
   const [total, setTotal] = useState(-1);
   const [error, setError] = useState('');
-  const pages = useRef(new Map<number, StudySummary[]>());
-  const stale = useRef(new Set<number>());
-  const key = JSON.stringify(f);
-  const keyNow = useRef(key);
-  if (keyNow.current !== key) { keyNow.current = key; for (const p of pages.current.keys()) stale.current.add(p); }
+  const pages = useRef(new Map<number, { of: string; rows: StudySummary[] }>());
+  const key = JSON.stringify(f), of = `${generation} ${key}`;
+  const from = Math.floor(first / pageSize), to = Math.floor(Math.max(first, last) / pageSize);
   useEffect(() => {
     let timer = 0;
-    const stop = stream.listen(() => {
-      if (timer) return;
-      timer = window.setTimeout(() => { timer = 0; for (const p of pages.current.keys()) stale.current.add(p); setVersion((v) => v + 1); }, 250);
-    });
+    const stop = stream.listen(() => { if (!timer) timer = window.setTimeout(() => { timer = 0; setGeneration((g) => g + 1); }, 250); });
     return () => { stop(); clearTimeout(timer); };
   }, []);
   useEffect(() => {
     const control = new AbortController();
-    const from = Math.floor(first / pageSize), to = Math.floor(Math.max(first, last) / pageSize);
     const fetchPage = async (p: number): Promise<void> => {
       try {
         const answer = await get<{ studies: StudySummary[]; total: number }>(query(f, p * pageSize), control.signal);
-        pages.current.set(p, answer.studies);
-        stale.current.delete(p);
-        for (const k of pages.current.keys()) if (k * pageSize >= answer.total) pages.current.delete(k);
+        pages.current.set(p, { of, rows: answer.studies });
+        for (const k of pages.current.keys()) if (k > 0 && k * pageSize >= answer.total) pages.current.delete(k);
         setTotal(answer.total); setError('');
-        setVersion((v) => v + 1);
+        redraw((n) => n + 1);
       } catch (e) {
         if (!control.signal.aborted) setError(e instanceof APIError ? e.message : String(e));
       }
     };
-    for (let p = from; p <= to; p++) if (!pages.current.has(p) || stale.current.has(p)) void fetchPage(p);
+    for (let p = from; p <= to; p++) if (p * pageSize <= Math.max(0, total) && pages.current.get(p)?.of !== of) void fetchPage(p);
     return () => control.abort();
-  }, [key, Math.floor(first / pageSize), Math.floor(last / pageSize), [...stale.current].join()]);
-  const at = (i: number): StudySummary | undefined => pages.current.get(Math.floor(i / pageSize))?.[i % pageSize];
-  return { total, at, error, version };
+  }, [of, from, to]);
+  const at = (i: number): StudySummary | undefined => pages.current.get(Math.floor(i / pageSize))?.rows[i % pageSize];
+  return { total, at, error };
 }
 
 export function Worklist() {
