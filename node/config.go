@@ -73,7 +73,7 @@ var options = []option{
 	{"worker_timeout", "RADNODE_WORKER_TIMEOUT", "longest time for one image; a worker over it is replaced", func(c *Config) any { return &c.WorkerTimeout }, false},
 	{"onnxruntime", "RADNODE_ONNXRUNTIME", "file libonnxruntime.so.1; empty: the one that make fetched", func(c *Config) any { return &c.ONNXRuntime }, false},
 	{"providers", "RADNODE_PROVIDERS", "execution providers in the order to try, with commas: tensorrt, cuda, openvino, webgpu, cpu", func(c *Config) any { return &c.Providers }, false},
-	{"models", "RADNODE_MODELS", "folder of further model packages beside the bundled ones", func(c *Config) any { return &c.Models }, false},
+	{"models", "RADNODE_MODELS", "folder of further model packages beside the bundled ones; empty: models in the data folder", func(c *Config) any { return &c.Models }, false},
 	{"organisation", "RADNODE_ORGANISATION", "verifying organisation named in signed reports", func(c *Config) any { return &c.Organisation }, false},
 	{"peers", "RADNODE_PEERS", "peers to know from the start, NAME=AE@HOST:PORT with commas, all services allowed; `radnode peer add` adds more", func(c *Config) any { return &c.Peers }, false},
 	{"tokens", "RADNODE_TOKENS", "API tokens to know from the start, NAME:ROLE:TOKEN with commas", func(c *Config) any { return &c.Tokens }, true},

@@ -18,6 +18,7 @@ type tensors struct {
 	pool    *worker.Pool
 	learned func(context.Context) error // told after the models changed
 	beside  *sync.WaitGroup
+	loaded  string // the state of the models folder when the workers started
 
 	mu      sync.Mutex
 	list    []infer.Model

@@ -112,12 +112,16 @@ func Serve(ctx context.Context, c Config, o ServeOptions) (err error) {
 // open opens the parts in the order in which they need each other.
 func open(ctx context.Context, c Config, log *slog.Logger) (*node, error) {
 	n := &node{config: c, log: log, proofs: &proofs{}}
-	var err error
+	err := c.makeModelsFolder()
+	if err != nil {
+		return nil, err
+	}
+	loaded := stampOf(c.modelsFolder())
 	if n.pool, err = c.startPool(ctx, log); err != nil {
 		return nil, err
 	}
 	n.models = &registry{pool: n.pool}
-	n.tensors = &tensors{pool: n.pool, learned: n.models.load, beside: &n.beside}
+	n.tensors = &tensors{pool: n.pool, learned: n.models.load, beside: &n.beside, loaded: loaded}
 	n.evidence = newEvidence(log)
 	flow := workflow.Options{
 		Analyzer: reader{n.pool}, Author: author{c.AETitle, c.Organisation}, Sender: sender{c.calling(), n.proofs},
@@ -230,6 +234,7 @@ func (n *node) work(ctx, life context.Context) error {
 	}
 	var watching errgroup.Group
 	watching.Go(func() error { return n.commits.run(ctx) })
+	watching.Go(func() error { return n.tensors.watchModels(ctx, n.config.modelsFolder(), n.log) })
 	watching.Go(func() error { return n.evidence.run(ctx) })
 	return watching.Wait()
 }
