@@ -229,7 +229,7 @@ func (s *Store) readJoined(ctx context.Context, q *Query, p *page, after []any) 
 	var rows int
 	p.reset()
 	var raw sql.RawBytes
-	found, err := s.read.QueryContext(ctx, text, args...)
+	found, err := s.queryKept(ctx, text, args...)
 	if err != nil {
 		return false, databaseError("query index", err)
 	}
@@ -375,4 +375,33 @@ func (a *answer) fill(row rowValues) *dicom.Dataset {
 		}
 	}
 	return a.match
+}
+
+// keptStatements are the prepared statements of queries: the same few keys
+// come again and again.
+type keptStatements struct {
+	mu  sync.Mutex
+	all map[string]*sql.Stmt
+}
+
+// queryKept runs a query whose statement is kept, as far as there is room.
+func (s *Store) queryKept(ctx context.Context, text string, args ...any) (*sql.Rows, error) {
+	s.kept.mu.Lock()
+	st := s.kept.all[text]
+	if st == nil && len(s.kept.all) < maxStatements && len(text) < 4096 {
+		var err error
+		if st, err = s.read.PrepareContext(ctx, text); err != nil {
+			s.kept.mu.Unlock()
+			return nil, err
+		}
+		if s.kept.all == nil {
+			s.kept.all = map[string]*sql.Stmt{}
+		}
+		s.kept.all[text] = st
+	}
+	s.kept.mu.Unlock()
+	if st == nil {
+		return s.read.QueryContext(ctx, text, args...)
+	}
+	return st.QueryContext(ctx, args...)
 }

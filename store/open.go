@@ -75,6 +75,7 @@ type Store struct {
 	files  files
 	lock   *os.File // nil: not exclusive
 	writer writer
+	kept   keptStatements // of queries
 
 	// Only the writer's goroutine touches these; Close does after its end.
 	stmts  map[string]*sql.Stmt
