@@ -117,7 +117,7 @@ func (s *Store) StudiesOf(ctx context.Context, instances []radnode.UID) (studies
 			err := row.Scan(&study, &n)
 			here += n
 			return study, err
-		}, numbered(`SELECT study_uid, COUNT(*) FROM instances WHERE sop_uid IN (?`+strings.Repeat(", ?", len(args)-1)+`) GROUP BY study_uid`), args...)
+		}, numbered(`SELECT study_uid, COUNT(*) FROM instances WHERE study_uid IS NOT NULL AND sop_uid IN (?`+strings.Repeat(", ?", len(args)-1)+`) GROUP BY study_uid`), args...)
 		if err != nil {
 			return nil, 0, err
 		}

@@ -59,6 +59,9 @@ func (s *Server) routes() []route {
 		{method: get, path: v1 + "/series/:uid/manifest", handle: a.GetManifest, roles: readers, summary: "What a viewer needs of a series, as columns; ?study=UID", out: api.Manifest{}},
 		{method: get, path: v1 + "/instances/:uid/frames/:frame", handle: a.GetFrame, roles: readers, plain: true, summary: "The stored values of a frame (1-based), little endian"},
 		{method: get, path: v1 + "/instances/:uid/preview", handle: a.GetPreview, roles: readers, plain: true, summary: "A JPEG of a frame: ?frame=1&w=1024"},
+		{method: get, path: v1 + "/instances/:uid/attributes", handle: a.GetAttributes, roles: readers, summary: "The attributes of any object, within bounds", out: api.AttributeTable{}},
+		{method: get, path: v1 + "/instances/:uid/sr", handle: a.GetStructuredReport, roles: readers, summary: "The content tree of a structured report", out: api.StructuredReport{}},
+		{method: get, path: v1 + "/instances/:uid/document", handle: a.GetDocument, roles: readers, plain: true, summary: "An encapsulated document (PDF)"},
 		{method: get, path: v1 + "/results/:id/stages/:name", handle: a.GetStage, roles: readers, plain: true, summary: "The picture of a pipeline step (PNG)"},
 
 		{method: get, path: v1 + "/reports/:id", handle: a.GetReport, roles: readers, summary: "A report; its ETag goes into If-Match of writes", out: radnode.Report{}},
