@@ -120,8 +120,53 @@ func ServerTLS(f TLSFiles) (*tls.Config, error) {
 		return cfg, nil
 	}
 	cfg.ClientAuth = tls.RequireAndVerifyClientCert
-	cfg.ClientCAs, err = authorities(f.Authorities)
-	return cfg, err
+	trusting := &trust{path: f.Authorities, config: cfg.Clone()}
+	if err := trusting.load(); err != nil {
+		return nil, err
+	}
+	cfg.ClientCAs = trusting.config.ClientCAs
+	cfg.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return trusting.get(), nil }
+	return cfg, nil
+}
+
+// trust is a server's configuration whose authorities are read again when
+// their file changes.
+type trust struct {
+	path    string
+	mu      sync.Mutex
+	config  *tls.Config
+	stamp   time.Time
+	checked time.Time
+}
+
+func (t *trust) load() error {
+	st, err := os.Stat(t.path)
+	if err != nil {
+		return fmt.Errorf("TLS authorities: %w", err)
+	}
+	if st.ModTime().Equal(t.stamp) {
+		return nil
+	}
+	pool, err := authorities(t.path)
+	if err != nil {
+		return err
+	}
+	// Handshakes under way still use the old configuration.
+	t.config = t.config.Clone()
+	t.config.ClientCAs, t.stamp = pool, st.ModTime()
+	return nil
+}
+
+// get returns the present configuration. A file that cannot be read leaves the
+// old authorities in use.
+func (t *trust) get() *tls.Config {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if now := time.Now(); now.Sub(t.checked) > recheck {
+		t.checked = now
+		_ = t.load() // a broken renewal is no reason to refuse everyone
+	}
+	return t.config
 }
 
 // ClientTLS makes the configuration of a requestor.
