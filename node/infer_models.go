@@ -51,6 +51,9 @@ func (c Config) makeModelsFolder() error {
 // AddModel installs a package, a folder or an archive, into the models folder.
 // A running node takes it up by itself.
 func AddModel(c Config, source string) (*models.Manifest, error) {
+	if err := c.makeModelsFolder(); err != nil {
+		return nil, err
+	}
 	p, err := models.Install(c.modelsFolder(), source)
 	switch {
 	case errors.Is(err, models.ErrInstalled):
