@@ -83,6 +83,15 @@ func (d *Dataset) Warnings() []string {
 	return d.warnings.list
 }
 
+// TextWarnings returns those Warnings that are about characters: a wrong,
+// missing or unknown Specific Character Set, so that names may read wrong.
+func (d *Dataset) TextWarnings() []string {
+	if d == nil || d.warnings == nil {
+		return nil
+	}
+	return d.warnings.text
+}
+
 // Text returns the first value of t as UTF-8 without padding; "" when absent.
 func (d *Dataset) Text(t Tag) string {
 	if v := d.Texts(t); len(v) > 0 {
@@ -300,6 +309,9 @@ func padText(s string, vr VR) []byte {
 }
 
 // warnings collects tolerated defects, at most maxWarnings of them.
-type warnings struct{ list []string }
+type warnings struct {
+	list []string
+	text []string // those of list that are about characters
+}
 
 const maxWarnings = 100

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/radnode/radnode"
@@ -75,6 +76,32 @@ func TestHostileObjectsEndInAnErrorWithBoundedMemory(t *testing.T) {
 			runtime.ReadMemStats(&after)
 			if got := after.TotalAlloc - before.TotalAlloc; got > 200<<20 {
 				t.Errorf("allocated %d MiB for %d bytes", got>>20, len(file))
+			}
+		})
+	}
+}
+
+func TestTextThatIsNotAsDeclaredIsToldApartFromOtherDefects(t *testing.T) {
+	for _, tt := range []struct{ name, charset, value, want string }{
+		{"as declared", "ISO_IR 100", "J\xe9r\xf4me", ""},
+		{"no declaration", "", "J\xe9r\xf4me", "PatientName: text beyond ASCII without a declared character set; read as ISO 8859-1"},
+		{"a declaration that nobody knows", "ISO_IR 999", "Jerome", `unknown specific character set "ISO_IR 999"`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d := dicom.NewDataset()
+			d.SetBytes(dicom.SpecificCharacterSet, dicom.CS, []byte(tt.charset+strings.Repeat(" ", len(tt.charset)%2)))
+			d.SetBytes(dicom.PatientName, dicom.PN, []byte(tt.value+strings.Repeat(" ", len(tt.value)%2)))
+			var b []byte
+			for _, e := range d.Elements() { // explicit VR little endian, as sent
+				b = append(b, byte(e.Tag>>16), byte(e.Tag>>24), byte(e.Tag), byte(e.Tag>>8), e.VR[0], e.VR[1], byte(len(e.Value)), 0)
+				b = append(b, e.Value...)
+			}
+			read, err := dicom.ReadHeader(bytes.NewReader(b), "1.2.840.10008.1.2.1", dicom.DefaultLimits)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Join(read.TextWarnings(), "|"); got != tt.want {
+				t.Errorf("got  %s\nwant %s", got, tt.want)
 			}
 		})
 	}

@@ -260,12 +260,12 @@ func (r *reader) finish(d *Dataset, h header, v []byte, depth int) error {
 	r.add(d, Element{Tag: h.tag, VR: k.vr, Value: v})
 	switch {
 	case h.tag == SpecificCharacterSet:
-		d.cs = parseCharset(d.Texts(h.tag), r.warn.add)
+		d.cs = parseCharset(d.Texts(h.tag), r.warn.addText)
 	case h.tag == PixelRepresentation && len(v) >= 2:
 		d.signed = v[0] == 1
 	case k.charset && !isASCII(v):
 		if _, note := d.charset().decode(v, k.vr); note != "" {
-			r.warn.add("%s: %s", h.tag, note)
+			r.warn.addText("%s: %s", h.tag.name(), note)
 		}
 	}
 	return nil

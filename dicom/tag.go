@@ -22,6 +22,14 @@ func (t Tag) Private() bool { return t>>16&1 == 1 }
 // String returns t as the standard prints it: (0010,0010).
 func (t Tag) String() string { return fmt.Sprintf("(%04X,%04X)", t.Group(), t.Element()) }
 
+// name is the keyword, or the number of a tag without one.
+func (t Tag) name() string {
+	if k := t.Keyword(); k != "" {
+		return k
+	}
+	return t.String()
+}
+
 // Keyword returns the keyword of PS3.6, or "" for a private or unknown tag.
 func (t Tag) Keyword() string {
 	if e, ok := Lookup(t); ok {

@@ -341,6 +341,14 @@ func swap(b []byte, unit int) {
 	}
 }
 
+// addText records a tolerated defect of characters.
+func (w *warnings) addText(format string, args ...any) {
+	w.add(format, args...)
+	if w != nil && len(w.text) < maxWarnings {
+		w.text = append(w.text, fmt.Sprintf(format, args...))
+	}
+}
+
 // add records a tolerated defect.
 func (w *warnings) add(format string, args ...any) {
 	if w == nil || len(w.list) > maxWarnings {

@@ -16,6 +16,7 @@ type Record struct {
 	Origin Origin
 	Status InstanceStatus
 	Reason string // why it is not analysed
+	Remark string // what the reader of its study is to know, "" for nothing
 	File   string // see File.Name
 }
 

@@ -79,7 +79,25 @@ func receive(f *store.File, src Source, ts, class, instance radnode.UID, data io
 	rec = store.RecordOf(header)
 	rec.TransferSyntaxUID, rec.Source, rec.Remote = ts, src.Name, src.Remote
 	rec.Origin, rec.ReceivedAt = store.Received, now()
+	rec.Remark = textRemark(header.TextWarnings())
 	return rec, agree(&rec, class, instance)
+}
+
+// maxRemarks bounds how many attributes a remark about characters names.
+const maxRemarks = 4
+
+// textRemark warns of text that was read otherwise than its declaration says
+// (PS3.3 C.12.1.1.2). Objects of one sender give the same words, which a study
+// keeps once.
+func textRemark(defects []string) string {
+	if len(defects) == 0 {
+		return ""
+	}
+	more := ""
+	if len(defects) > maxRemarks {
+		defects, more = defects[:maxRemarks], "; …"
+	}
+	return "text of the header may read wrong: " + strings.Join(defects, "; ") + more
 }
 
 // headerLimits are tighter than the reader's own: a header is kept in memory
@@ -147,6 +165,11 @@ func (w *Workflow) index(ctx context.Context, rec *store.Record) (store.Outcome,
 			return err
 		}
 		study := rec.StudyInstanceUID
+		if rec.Remark != "" && study != "" && outcome != store.Duplicate {
+			if err := tx.Warn(ctx, study, rec.Remark); err != nil {
+				return err
+			}
+		}
 		if touch != nil {
 			at = time.Now().Add(min(w.Quiet, w.Patience))
 			tx.AtEnd("analyze "+string(study), func(ctx context.Context, tx *store.Tx) error {
