@@ -142,18 +142,28 @@ func (s *sender) command(b []byte) error {
 	}
 }
 
+// leastRoom is the free space of the buffer below which it is written rather
+// than filled.
+const leastRoom = 8 << 10
+
+// room is the longest fragment of even length that fits in the buffer, with a
+// byte ahead.
+func (s *sender) room() int { return (len(s.buf) - s.n - pduHeader - pdvHeader - 1) &^ 1 }
+
 // data reads one byte more than a fragment holds, to know which is the last.
 func (s *sender) data(r io.Reader) error {
 	const headers = pduHeader + pdvHeader
 	var ahead [1]byte
 	held := 0
 	for {
-		if s.n+headers+s.fragment+1 > len(s.buf) {
+		// A short message shares the buffer with those before it; a long one
+		// does not begin with a scrap.
+		if room := s.room(); room < min(s.fragment, leastRoom) {
 			if err := s.flush(); err != nil {
 				return err
 			}
 		}
-		space := s.buf[s.n+headers : s.n+headers+s.fragment+1]
+		space := s.buf[s.n+headers : s.n+headers+min(s.fragment, s.room())+1]
 		copy(space, ahead[:held])
 		n, err := io.ReadFull(r, space[held:])
 		n += held
