@@ -33,10 +33,12 @@ lint: ## formatting, vet, layers and package docs
 bench: build ## benchmarks of the hot paths, beside the peers where they are installed
 	go test -run '^$$' -bench . -benchmem ./...
 
-fuzz: ## every fuzz target for 30 seconds
-	@for package in $$(go list ./...); do \
-	  for target in $$(go test -list '^Fuzz' $$package | grep ^Fuzz); do \
-	    echo "$$package $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime 30s $$package || exit 1; \
+FUZZTIME ?= 30s
+fuzz: ## every fuzz target for FUZZTIME (30s)
+	@set -e; for package in $$(go list ./...); do \
+	  list=$$(go test -list '^Fuzz' $$package); \
+	  for target in $$(grep ^Fuzz <<<"$$list" || true); do \
+	    echo "$$package $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$package; \
 	  done; done
 
 train: ## retrain the bundled models from ../shared (hours on a CPU)
