@@ -24,6 +24,7 @@ type tensors struct {
 	list    []infer.Model
 	asked   time.Time // when the list was asked for
 	renewal bool      // it is being asked for
+	reloads int       // under way: some workers have the new models, some the old
 }
 
 var _ infer.Models = (*tensors)(nil)
@@ -37,12 +38,12 @@ const (
 )
 
 // Served implements infer.Models. A list that is too old is used once more
-// while it is renewed.
+// while it is renewed; new models are listed once every worker has them.
 func (t *tensors) Served(ctx context.Context, fresh bool) ([]infer.Model, error) {
 	t.mu.Lock()
 	list, age := t.list, time.Since(t.asked)
-	if list != nil && !fresh {
-		if age > keepModels && !t.renewal {
+	if list != nil && (!fresh || t.reloads > 0) {
+		if t.reloads == 0 && age > keepModels && !t.renewal {
 			t.renewal = true
 			t.beside.Go(t.renew)
 		}
@@ -87,7 +88,7 @@ func (t *tensors) keep(list []worker.ModelStatus, asked time.Time) []infer.Model
 	})
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if asked.After(t.asked) {
+	if asked.After(t.asked) && t.reloads == 0 {
 		t.list, t.asked = served, asked
 	}
 	return served
@@ -95,12 +96,20 @@ func (t *tensors) keep(list []worker.ModelStatus, asked time.Time) []infer.Model
 
 // Reload implements infer.Models.
 func (t *tensors) Reload(ctx context.Context) ([]infer.Model, error) {
+	t.count(1)
 	list, err := t.pool.Reload(ctx)
+	t.count(-1)
 	if err != nil {
 		return nil, err
 	}
 	served := t.keep(list, time.Now())
 	return served, t.learned(ctx)
+}
+
+func (t *tensors) count(reloads int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.reloads += reloads
 }
 
 // Infer implements infer.Models. What is more than one run of a worker takes

@@ -155,13 +155,7 @@ func (s *Service) find(c echo.Context) ([]Model, *Model, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		var best *Model
-		for i, m := range list { // rising versions
-			if m.ID == name && (m.Version == version || version == "" && (best == nil || m.Ready || !best.Ready)) {
-				best = &list[i]
-			}
-		}
-		if best != nil {
+		if best := choose(list, name, version, nil); best != nil {
 			return list, best, nil
 		}
 	}
@@ -171,13 +165,28 @@ func (s *Service) find(c echo.Context) ([]Model, *Model, error) {
 	return nil, nil, radnode.Errorf(radnode.NotFound, "find model", "there is no model %.150q", name)
 }
 
+// choose finds a version of a model, or the newest that is ready and not among
+// those that are gone.
+func choose(list []Model, name, version string, gone []string) *Model {
+	var best *Model
+	for i, m := range list { // rising versions
+		if m.ID != name || slices.Contains(gone, m.Version) {
+			continue
+		}
+		if m.Version == version || version == "" && (best == nil || m.Ready || !best.Ready) {
+			best = &list[i]
+		}
+	}
+	return best
+}
+
 // Infer runs a model.
 func (s *Service) Infer(c echo.Context) error {
 	_, m, err := s.find(c)
 	if err != nil {
 		return err
 	}
-	images, err := s.infer(c, m)
+	m, images, err := s.infer(c, m)
 	status := http.StatusOK
 	if err != nil {
 		status = statusOf(err)
@@ -187,29 +196,29 @@ func (s *Service) Infer(c echo.Context) error {
 	return err
 }
 
-// infer returns how many images the model ran on.
-func (s *Service) infer(c echo.Context, m *Model) (int, error) {
+// infer returns the version that was run, and on how many images.
+func (s *Service) infer(c echo.Context, m *Model) (*Model, int, error) {
 	if !m.Ready {
-		return 0, radnode.Errorf(radnode.Unavailable, "infer", "the model %s %s cannot be used: %s", m.ID, m.Version, m.Reason)
+		return m, 0, radnode.Errorf(radnode.Unavailable, "infer", "the model %s %s cannot be used: %s", m.ID, m.Version, m.Reason)
 	}
 	ctx := c.Request().Context()
 	size, err := s.reserve(ctx, c.Request())
 	if err != nil {
-		return 0, err
+		return m, 0, err
 	}
 	defer s.budget.Release(size)
 	body, err := readBody(c.Request())
 	if err != nil {
-		return 0, err
+		return m, 0, err
 	}
 	start := time.Now()
 	r, binary, err := readRequest(body, c.Request().Header.Get(headerLength), m)
 	if err != nil {
-		return 0, err
+		return m, 0, err
 	}
 	input, err := r.tensor(binary)
 	if err != nil {
-		return 0, err
+		return m, 0, err
 	}
 	if r.Parameters.Timeout > 0 {
 		var cancel context.CancelFunc
@@ -218,15 +227,38 @@ func (s *Service) infer(c echo.Context, m *Model) (int, error) {
 	}
 	images := int(r.Inputs[0].Shape[0])
 	// 1 is the highest priority of the protocol, 0 the default.
-	result, err := s.models.Infer(ctx, Request{ID: m.ID, Version: m.Version, Images: images, Input: input, Urgent: r.Parameters.Priority == 1})
+	ran, result, err := s.run(ctx, m, c.Param("version"), Request{Images: images, Input: input, Urgent: r.Parameters.Priority == 1})
 	if err != nil {
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			return 0, problem.New(http.StatusGatewayTimeout, fmt.Sprintf("the time-out of the request, %d µs, has passed", r.Parameters.Timeout))
+			err = problem.New(http.StatusGatewayTimeout, fmt.Sprintf("the time-out of the request, %d µs, has passed", r.Parameters.Timeout))
 		}
-		return 0, err
+		return ran, 0, err
 	}
-	s.seconds.WithLabelValues(m.ID, m.Version).Observe(time.Since(start).Seconds())
-	return images, respond(c, m, r, result)
+	s.seconds.WithLabelValues(ran.ID, ran.Version).Observe(time.Since(start).Seconds())
+	return ran, images, respond(c, ran, r, result)
+}
+
+// run runs a model. Where the caller named no version and the newest is
+// retired while the request waits, the next one serves it.
+func (s *Service) run(ctx context.Context, m *Model, version string, r Request) (*Model, *Result, error) {
+	var gone []string
+	for {
+		r.ID, r.Version = m.ID, m.Version
+		result, err := s.models.Infer(ctx, r)
+		if version != "" || radnode.CodeOf(err) != radnode.NotFound {
+			return m, result, err
+		}
+		gone = append(gone, m.Version)
+		list, listErr := s.models.Served(ctx, true)
+		if listErr != nil {
+			return m, nil, listErr
+		}
+		next := choose(list, m.ID, "", gone)
+		if next == nil || !next.Ready || !next.takesSame(m) {
+			return m, nil, err
+		}
+		m = next
+	}
 }
 
 // reserve waits until there is memory for the body of a request and the

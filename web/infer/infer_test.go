@@ -28,7 +28,10 @@ import (
 
 // doubler is a node with one model that takes images of 1 × 1 × 2 values and
 // gives them twice as large, and a broken one.
-type doubler struct{ slow bool }
+type doubler struct {
+	slow bool
+	gone string // a version that is listed, but gone when it is run
+}
 
 var doubles = infer.Model{
 	ID: "double", Version: "2.0.0", Digest: "sha256:ab", Ready: true,
@@ -49,6 +52,9 @@ func (d doubler) Infer(ctx context.Context, r infer.Request) (*infer.Result, err
 	if d.slow {
 		<-ctx.Done()
 		return nil, radnode.Errorf(radnode.Canceled, "test", "%w", ctx.Err())
+	}
+	if r.Version == d.gone {
+		return nil, radnode.Errorf(radnode.NotFound, "test", "there is no model %s", r.Version)
 	}
 	n := int64(r.Images)
 	y := floats(r.Input)
@@ -329,6 +335,17 @@ func TestARequestThatDoesNotFitIsRefusedWithItsReason(t *testing.T) {
 	}
 	if got := call(t, s, "POST", "/v2/models/broken/infer", []byte("{}")); got.status != 503 || !strings.Contains(string(got.body), "digest") {
 		t.Errorf("broken model: %d %s", got.status, got.body)
+	}
+}
+
+func TestAVersionThatIsRetiredMeanwhileIsReplacedByTheNextUnlessItWasNamed(t *testing.T) {
+	s := serve(t, doubler{gone: "2.0.0"})
+	const request = `{"inputs":[{"name":"x","datatype":"FP32","shape":[1,1,1,2],"data":[1,2]}]}`
+	if got := call(t, s, "POST", inferPath, []byte(request)); got.status != 200 || !strings.Contains(string(got.body), `"model_version":"1.0.0"`) {
+		t.Errorf("%d %s", got.status, got.body)
+	}
+	if got := call(t, s, "POST", "/v2/models/double/versions/2.0.0/infer", []byte(request)); got.status != 404 {
+		t.Errorf("%d %s", got.status, got.body)
 	}
 }
 

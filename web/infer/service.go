@@ -8,6 +8,7 @@ package infer
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/semaphore"
@@ -32,6 +33,12 @@ type Model struct {
 	Reason              string // why it is not ready
 	Input               TensorInfo
 	Outputs             []TensorInfo
+}
+
+// takesSame reports whether a request to one model fits the other.
+func (m *Model) takesSame(other *Model) bool {
+	same := func(a, b TensorInfo) bool { return a.Name == b.Name && slices.Equal(a.Shape, b.Shape) }
+	return same(m.Input, other.Input) && slices.EqualFunc(m.Outputs, other.Outputs, same)
 }
 
 // TensorInfo describes one input or output of a model. The first dimension is
