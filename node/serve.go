@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -69,7 +70,7 @@ func Serve(ctx context.Context, c Config, o ServeOptions) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, n.close()) }()
-	if err := n.seed(ctx, o.Out); err != nil {
+	if err := n.seed(ctx); err != nil {
 		return err
 	}
 	dicomPort, httpPort, err := n.listen()
@@ -92,6 +93,9 @@ func Serve(ctx context.Context, c Config, o ServeOptions) (err error) {
 		return n.stop()
 	})
 	running.Go(func() error {
+		if err := n.seedAccounts(ctx, o.Out); err != nil && ctx.Err() == nil {
+			return err
+		}
 		fmt.Fprintf(o.Out, "viewer: http://%s/\n", httpPort.Addr())
 		if o.Demo != "" {
 			if err := n.demonstrate(ctx, dicomPort.Addr().String(), o.Demo); err != nil {
@@ -179,7 +183,8 @@ func (n *node) openWeb() error {
 		Studies: flow, Files: flow, Pixels: pixels, Reports: flow, Signing: flow, Deliveries: flow, Events: flow,
 		Ledger: flow, Peers: flow, Echoer: n, Identity: d.accounts, Sessions: d.accounts, Users: d.accounts,
 		Tokens: d.accounts, Models: n.models, Analyzer: asker{n.pool}, Audit: d.trail, Inference: n.tensors,
-		Log: n.log, Registry: n.metrics(), Ready: n.ready, Version: Version, AETitle: n.config.AETitle,
+		DICOMweb: n.dicomweb(pixels),
+		Log:      n.log, Registry: n.metrics(), Ready: n.ready, Version: Version, AETitle: n.config.AETitle,
 	})
 	if err != nil {
 		return err
@@ -272,9 +277,9 @@ func (n *node) record(action audit.Action) error {
 	return n.desk.trail.Record(ctx, audit.Event{Action: action, Actor: n.config.AETitle, Remote: "local", Detail: "version " + Version})
 }
 
-// seed brings in what the configuration names and, on the first start, an
-// account to log in with.
-func (n *node) seed(ctx context.Context, out io.Writer) error {
+// seed brings in the peers that the configuration names; nobody may call
+// before they are known.
+func (n *node) seed(ctx context.Context) error {
 	if err := n.record(audit.NodeStarted); err != nil {
 		return err
 	}
@@ -287,6 +292,14 @@ func (n *node) seed(ctx context.Context, out io.Writer) error {
 			return err
 		}
 	}
+	return nil
+}
+
+// seedAccounts brings in the tokens that the configuration names and, on the
+// first start, an account to log in with. Hashing its password takes a while
+// and much memory, so the DICOM port does not wait for it.
+func (n *node) seedAccounts(ctx context.Context, out io.Writer) error {
+	defer debug.FreeOSMemory()
 	tokens, err := n.config.tokenSeeds()
 	if err != nil {
 		return err

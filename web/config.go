@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/radnode/radnode/web/api"
+	"github.com/radnode/radnode/web/dicomweb"
 	"github.com/radnode/radnode/web/infer"
 )
 
@@ -35,6 +36,8 @@ type Config struct {
 	Analyzer   api.Analyzer
 	Audit      api.Audit
 	Inference  infer.Models
+
+	DICOMweb *dicomweb.Service // nil: not offered
 
 	Log      *slog.Logger
 	Registry *prometheus.Registry      // nil: one of its own; the node adds its figures to it

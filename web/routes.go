@@ -44,7 +44,7 @@ const (
 // routes is everything that answers.
 func (s *Server) routes() []route {
 	a, i := s.api, s.infer
-	return []route{
+	return append(s.dicomwebRoutes(), []route{
 		{method: get, path: "/healthz", handle: s.health, public: true, plain: true},
 		{method: get, path: "/readyz", handle: s.ready, public: true, plain: true},
 		{method: get, path: "/metrics", handle: s.metrics(), plain: true},
@@ -107,5 +107,5 @@ func (s *Server) routes() []route {
 		{method: get, path: "/study/:uid", handle: s.index, public: true, plain: true},
 		{method: get, path: "/models", handle: s.index, public: true, plain: true},
 		{method: get, path: "/node", handle: s.index, public: true, plain: true},
-	}
+	}...)
 }

@@ -1,0 +1,197 @@
+package dicomweb
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/dicom"
+)
+
+const mostFrames = 100_000 // named in one request
+
+// codedTypes are the media types of compressed frames (Table 8.7.3-5), the old
+// names last.
+var codedTypes = map[radnode.UID][]string{
+	"1.2.840.10008.1.2.4.50": {"image/jpeg"}, "1.2.840.10008.1.2.4.51": {"image/jpeg"},
+	"1.2.840.10008.1.2.4.57": {"image/jpeg"}, "1.2.840.10008.1.2.4.70": {"image/jpeg"},
+	"1.2.840.10008.1.2.4.80": {"image/jls", "image/x-jls"}, "1.2.840.10008.1.2.4.81": {"image/jls", "image/x-jls"},
+	"1.2.840.10008.1.2.4.90": {"image/jp2"}, "1.2.840.10008.1.2.4.91": {"image/jp2"},
+	"1.2.840.10008.1.2.4.92": {"image/jpx"}, "1.2.840.10008.1.2.4.93": {"image/jpx"},
+	"1.2.840.10008.1.2.4.110": {"image/jxl"}, "1.2.840.10008.1.2.4.111": {"image/jxl"}, "1.2.840.10008.1.2.4.112": {"image/jxl"},
+	"1.2.840.10008.1.2.4.201": {"image/jphc"}, "1.2.840.10008.1.2.4.202": {"image/jphc"}, "1.2.840.10008.1.2.4.203": {"image/jphc"},
+	"1.2.840.10008.1.2.4.100": {"video/mpeg"}, "1.2.840.10008.1.2.4.101": {"video/mpeg"},
+	"1.2.840.10008.1.2.4.102": {"video/mp4"}, "1.2.840.10008.1.2.4.103": {"video/mp4"}, "1.2.840.10008.1.2.4.104": {"video/mp4"},
+	"1.2.840.10008.1.2.4.105": {"video/mp4"}, "1.2.840.10008.1.2.4.106": {"video/mp4"},
+	"1.2.840.10008.1.2.4.107": {"video/h265"}, "1.2.840.10008.1.2.4.108": {"video/h265"},
+	"1.2.840.10008.1.2.5": {"image/dicom-rle", "image/x-dicom-rle"},
+}
+
+// frameForm is how frames are sent.
+type frameForm struct {
+	offer
+	coded bool // as stored
+}
+
+// Frames answers frames of an instance (PS3.18 10.4.1.1.6).
+func (s *Service) Frames(c echo.Context) error {
+	list, err := accepted(c)
+	if err != nil {
+		return err
+	}
+	p, o, inst, err := s.one(c)
+	if err != nil {
+		return err
+	}
+	l, err := s.layouts.of(o)
+	if err != nil {
+		return err
+	}
+	wanted, err := frameList(c.Param("frames"), l.frames)
+	if err != nil {
+		return err
+	}
+	if err := s.watched(c, p.study); err != nil {
+		return err
+	}
+	return s.sendFrames(c, list, o, inst, l, wanted)
+}
+
+// frameList reads a list of frame numbers.
+func frameList(text string, frames int) ([]int, error) {
+	names := strings.Split(text, ",")
+	if len(names) > mostFrames {
+		return nil, radnode.Errorf(radnode.TooLarge, "frames", "more than %d frames were asked for at once", mostFrames)
+	}
+	list := make([]int, len(names))
+	for i, name := range names {
+		n, err := strconv.Atoi(name)
+		if err != nil || n < 1 {
+			return nil, radnode.Errorf(radnode.Invalid, "frames", "frames are named by numbers from 1, with commas")
+		}
+		if n > frames {
+			return nil, radnode.Errorf(radnode.NotFound, "frames", "the instance has %d frames", frames)
+		}
+		list[i] = n
+	}
+	return list, nil
+}
+
+func allFrames(n int) []int {
+	list := make([]int, n)
+	for i := range list {
+		list[i] = i + 1
+	}
+	return list
+}
+
+// frameFormFor decides how frames are sent: octets without compression unless
+// the client names something else (PS3.18 8.7.3).
+func frameFormFor(list []mediaType, l *layout, alone bool) (frameForm, bool) {
+	ts, known := dicom.LookupTransferSyntax(l.syntax)
+	decodable := !l.encapsulated || known && !ts.Video
+	for _, m := range list {
+		for _, multipart := range []bool{true, false} {
+			if !multipart && !alone {
+				continue
+			}
+			octets := offer{multipart, typeOctets}
+			if m.takes(octets) {
+				switch {
+				case l.encapsulated && (m.syntax == "*" || m.syntax == l.syntax || m.syntax == "" && !decodable):
+					return frameForm{octets, true}, true
+				case decodable && (m.syntax == "" || m.syntax == "*" || m.syntax == explicitVR || !l.encapsulated && m.syntax == l.syntax):
+					return frameForm{octets, false}, true
+				}
+			}
+			if !l.encapsulated || m.syntax != "" && m.syntax != "*" && m.syntax != l.syntax {
+				continue
+			}
+			for _, kind := range codedTypes[l.syntax] {
+				if o := (offer{multipart, kind}); m.takes(o) {
+					return frameForm{o, true}, true
+				}
+			}
+		}
+	}
+	return frameForm{}, false
+}
+
+func (s *Service) sendFrames(c echo.Context, list []mediaType, o Object, inst radnode.Instance, l *layout, wanted []int) error {
+	form, ok := frameFormFor(list, l, len(wanted) == 1)
+	if !ok {
+		return unacceptable(`frames are answered as multipart/related; type="application/octet-stream", or as they are stored (transfer-syntax=*)`)
+	}
+	if unchanged(c, tagOf([]Object{o}, form.kind, strconv.FormatBool(form.multipart), strconv.FormatBool(form.coded), c.Param("frames"))) {
+		return c.NoContent(http.StatusNotModified)
+	}
+	syntax := explicitVR
+	if form.coded {
+		syntax = l.syntax
+	}
+	kind := form.kind + "; transfer-syntax=" + string(syntax)
+	out := newParts(c, form.kind)
+	for _, n := range wanted {
+		if err := s.sendFrame(c, out, form, kind, o, inst, l, n); err != nil {
+			return cut(c, err)
+		}
+	}
+	if !form.multipart {
+		return nil
+	}
+	return cut(c, out.end())
+}
+
+func (s *Service) sendFrame(c echo.Context, out *parts, form frameForm, kind string, o Object, inst radnode.Instance, l *layout, n int) error {
+	body, size, err := s.frame(c.Request().Context(), form.coded, o, inst, l, n)
+	if err != nil {
+		return err
+	}
+	defer body.Close() //nolint:errcheck // opened for reading
+	if !form.multipart {
+		h := c.Response().Header()
+		h.Set(echo.HeaderContentType, kind)
+		h.Set(echo.HeaderContentLength, strconv.FormatInt(size, 10))
+		alive(c, size)
+		c.Response().WriteHeader(http.StatusOK)
+		_, err = io.Copy(c.Response(), body)
+		return err
+	}
+	w, err := out.part(kind, base(c)+place{inst.StudyInstanceUID, inst.SeriesInstanceUID, o.SOPInstanceUID}.path()+"/frames/"+strconv.Itoa(n), size)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(w, body)
+	return err
+}
+
+// frame opens one frame and tells its size.
+func (s *Service) frame(ctx context.Context, coded bool, o Object, inst radnode.Instance, l *layout, n int) (io.ReadCloser, int64, error) {
+	switch {
+	case coded:
+		return l.coded(o.Path, n)
+	case l.direct:
+		return l.native(o.Path, n)
+	}
+	body, err := s.Pixels.Frame(ctx, o.Path, inst, n)
+	if radnode.CodeOf(err) == radnode.Unsupported {
+		return nil, 0, unacceptable("the frame cannot be decoded here: " + radnode.MessageOf(err))
+	}
+	if err != nil {
+		return nil, 0, err
+	}
+	size, err := body.Seek(0, io.SeekEnd)
+	if err == nil {
+		_, err = body.Seek(0, io.SeekStart)
+	}
+	return body, size, err
+}
+
+// memory is a body that is held in memory.
+func memory(b []byte) io.ReadCloser { return io.NopCloser(bytes.NewReader(b)) }

@@ -1,0 +1,80 @@
+package dicomweb
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"io"
+	"net/http"
+	"strconv"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/radnode/radnode"
+)
+
+// parts writes a multipart/related body (PS3.18 8.6.1, RFC 2387).
+type parts struct {
+	c        echo.Context
+	boundary string
+	kind     string
+	begun    bool
+	status   int
+}
+
+func newParts(c echo.Context, kind string) *parts {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return &parts{c: c, boundary: hex.EncodeToString(b[:]), kind: kind, status: http.StatusOK}
+}
+
+// part begins a part; size -1 is not known before.
+func (p *parts) part(kind, location string, size int64) (io.Writer, error) {
+	res := p.c.Response()
+	head := "\r\n--" + p.boundary
+	if !p.begun {
+		p.begun = true
+		res.Header().Set(echo.HeaderContentType, `multipart/related; type="`+p.kind+`"; boundary=`+p.boundary)
+		res.WriteHeader(p.status)
+		head = head[2:]
+	}
+	head += "\r\nContent-Type: " + kind
+	if size >= 0 {
+		head += "\r\nContent-Length: " + strconv.FormatInt(size, 10)
+	}
+	if location != "" {
+		head += "\r\nContent-Location: " + location
+	}
+	alive(p.c, max(size, 0))
+	_, err := io.WriteString(res, head+"\r\n\r\n")
+	return res, err
+}
+
+// end closes the body.
+func (p *parts) end() error {
+	_, err := io.WriteString(p.c.Response(), "\r\n--"+p.boundary+"--\r\n")
+	return err
+}
+
+// cut ends an answer that cannot be completed so that the client sees it: the
+// connection breaks. Before the first byte the error is answered as any other.
+func cut(c echo.Context, err error) error {
+	if c.Response().Committed && radnode.CodeOf(err) != "" {
+		panic(http.ErrAbortHandler)
+	}
+	return err
+}
+
+// copying copies a body of unknown length while it moves.
+func copying(c echo.Context, w io.Writer, r io.Reader) error {
+	const piece = 4 << 20
+	for {
+		alive(c, piece)
+		n, err := io.CopyN(w, r, piece)
+		if err == io.EOF || err == nil && n == 0 {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}

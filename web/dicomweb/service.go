@@ -1,0 +1,259 @@
+package dicomweb
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/audit"
+	"github.com/radnode/radnode/dicom"
+	"github.com/radnode/radnode/web/middleware"
+	"github.com/radnode/radnode/web/problem"
+)
+
+// Root is where the service answers.
+const Root = "/dicom-web"
+
+// Object is a stored instance.
+type Object struct {
+	SOPClassUID, SOPInstanceUID, TransferSyntaxUID radnode.UID
+	Path                                           string // of its file, which never changes
+}
+
+// Index finds what is stored. Drafts of the node are not among it.
+type Index interface {
+	// Find sends at most limit matches of an identifier (PS3.4 C.4.1) in an
+	// order that is the same each time; each data set is valid until each
+	// returns. It says whether there are more, and which keys it passed over.
+	Find(ctx context.Context, identifier *dicom.Dataset, fuzzy bool, limit int, each func(*dicom.Dataset) error) (more bool, unsupported []dicom.Tag, err error)
+	// Objects lists the instances of a study, series or instance; "" is any.
+	Objects(ctx context.Context, study, series, instance radnode.UID) ([]Object, error)
+	// InstancePath finds one instance and its file.
+	InstancePath(ctx context.Context, sopUID radnode.UID) (string, radnode.Instance, error)
+}
+
+// Files gives out data sets in another transfer syntax than they are stored in.
+type Files interface {
+	Recode(ctx context.Context, path string, syntax radnode.UID) (io.ReadCloser, error)
+}
+
+// Window is a VOI window with its function: LINEAR, LINEAR_EXACT or SIGMOID.
+type Window struct {
+	Center, Width float64
+	Function      string
+}
+
+// Picture says how a frame is rendered.
+type Picture struct {
+	Window  *Window // nil: that of the object
+	Size    int     // longest side; 0: as it is
+	Format  string  // jpeg or png
+	Quality int     // of JPEG, 1 to 100
+}
+
+// Pixels decodes and renders frames, counted from 1.
+type Pixels interface {
+	Frame(ctx context.Context, path string, inst radnode.Instance, frame int) (io.ReadSeekCloser, error)
+	Picture(ctx context.Context, path string, inst radnode.Instance, frame int, p Picture) (io.ReadSeekCloser, error)
+}
+
+// Sender is who stores instances, in one request.
+type Sender struct{ Name, Remote, Request string }
+
+// Receiver takes instances in, as durably as C-STORE does: a nil error means
+// that the instance is on disk.
+type Receiver interface {
+	Receive(ctx context.Context, from Sender, ts, class, instance radnode.UID, data io.Reader) error
+	// Received ends a request.
+	Received(from Sender)
+}
+
+// Trail takes audit records (PS3.15 A.5).
+type Trail interface {
+	Record(ctx context.Context, e audit.Event) error
+}
+
+// Service is the origin server.
+type Service struct {
+	Index    Index
+	Files    Files
+	Pixels   Pixels
+	Receiver Receiver
+	Trail    Trail
+
+	headers  cache // metadata by address and file
+	layouts  layouts
+	watching watching
+}
+
+// New makes the service.
+func New(index Index, files Files, pixels Pixels, receiver Receiver, trail Trail) *Service {
+	return &Service{
+		Index: index, Files: files, Pixels: pixels, Receiver: receiver, Trail: trail,
+		headers:  cache{limit: metadataCache, entries: map[string][]byte{}},
+		layouts:  layouts{entries: map[string]*layout{}},
+		watching: watching{last: map[string]time.Time{}},
+	}
+}
+
+// base is the address of the service as the client reached it.
+func base(c echo.Context) string {
+	r := c.Request()
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	return scheme + "://" + r.Host + Root
+}
+
+// place is the resource that an address names.
+type place struct{ study, series, instance radnode.UID }
+
+func (p place) path() string {
+	var b strings.Builder
+	for _, part := range []struct {
+		name string
+		uid  radnode.UID
+	}{{"/studies/", p.study}, {"/series/", p.series}, {"/instances/", p.instance}} {
+		if part.uid != "" {
+			b.WriteString(part.name + string(part.uid))
+		}
+	}
+	return b.String()
+}
+
+// placeOf reads the UIDs of an address.
+func placeOf(c echo.Context) (place, error) {
+	p := place{radnode.UID(c.Param("study")), radnode.UID(c.Param("series")), radnode.UID(c.Param("instance"))}
+	for _, uid := range []radnode.UID{p.study, p.series, p.instance} {
+		if uid != "" && !uid.Valid() {
+			return p, radnode.Errorf(radnode.Invalid, "address", "the address holds something that is not a UID (PS3.5 9.1)")
+		}
+	}
+	return p, nil
+}
+
+// objects finds the instances that an address names; none is 404.
+func (s *Service) objects(c echo.Context) (place, []Object, error) {
+	p, err := placeOf(c)
+	if err != nil {
+		return p, nil, err
+	}
+	list, err := s.Index.Objects(c.Request().Context(), p.study, p.series, p.instance)
+	if err == nil && len(list) == 0 {
+		err = radnode.Errorf(radnode.NotFound, "retrieve", "there is no such study, series or instance")
+	}
+	return p, list, err
+}
+
+// one finds the instance that an address names, with what the index knows.
+func (s *Service) one(c echo.Context) (place, Object, radnode.Instance, error) {
+	p, list, err := s.objects(c)
+	if err != nil {
+		return p, Object{}, radnode.Instance{}, err
+	}
+	_, inst, err := s.Index.InstancePath(c.Request().Context(), list[0].SOPInstanceUID)
+	return p, list[0], inst, err
+}
+
+// tagOf is an entity tag over files that never change and how they are shown.
+func tagOf(list []Object, how ...string) string {
+	h := sha256.New()
+	for _, o := range list {
+		h.Write([]byte(o.Path + "\n"))
+	}
+	h.Write([]byte(strings.Join(how, "\n")))
+	return `"` + hex.EncodeToString(h.Sum(nil)[:16]) + `"`
+}
+
+// unchanged sets the entity tag and reports whether the client has it already
+// (RFC 9110 13.1.2). What is kept is asked for again each time, so that who may
+// no longer read does not.
+func unchanged(c echo.Context, tag string) bool {
+	h := c.Response().Header()
+	h.Set(echo.HeaderCacheControl, "private, no-cache")
+	h.Set("ETag", tag)
+	h.Add(echo.HeaderVary, "Accept, Authorization")
+	for one := range strings.SplitSeq(strings.Join(c.Request().Header.Values("If-None-Match"), ","), ",") {
+		if one = strings.TrimSpace(one); one == "*" || strings.TrimPrefix(one, "W/") == tag {
+			return true
+		}
+	}
+	return false
+}
+
+// unacceptable is the answer to a request for media types that there are not.
+func unacceptable(what string) error {
+	return problem.New(http.StatusNotAcceptable, what)
+}
+
+// warn adds a warning (PS3.18 8.3.4).
+func warn(c echo.Context, text string) {
+	c.Response().Header().Add("Warning", "299 "+base(c)+": "+text)
+}
+
+// Times: a stream lives as long as each piece of it moves.
+const (
+	pieceTime  = 2 * time.Minute
+	slowestBit = 64 << 10 // bytes a second
+)
+
+// alive gives the answer time for the next piece.
+func alive(c echo.Context, size int64) {
+	// A writer without deadlines (tests) simply has none.
+	_ = http.NewResponseController(c.Response()).SetWriteDeadline(time.Now().Add(pieceTime + time.Duration(size/slowestBit)*time.Second))
+}
+
+// sender is who makes the request.
+func sender(c echo.Context) Sender {
+	return Sender{Name: middleware.UserOf(c).Name, Remote: c.RealIP(), Request: c.Response().Header().Get(echo.HeaderXRequestID)}
+}
+
+// watching remembers who has looked at which study lately.
+type watching struct {
+	mu   sync.Mutex
+	last map[string]time.Time
+}
+
+const (
+	watchTime   = 10 * time.Minute
+	mostWatched = 10_000
+)
+
+// seen reports whether this was audited a short while ago.
+func (w *watching) seen(who string, study radnode.UID) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	key, now := who+"\n"+string(study), time.Now()
+	if now.Sub(w.last[key]) < watchTime {
+		return true
+	}
+	if len(w.last) >= mostWatched {
+		clear(w.last)
+	}
+	w.last[key] = now
+	return false
+}
+
+// watched audits that somebody reads a study: once in a while, since a viewer
+// asks for each frame by itself.
+func (s *Service) watched(c echo.Context, study radnode.UID) error {
+	from := sender(c)
+	if s.watching.seen(from.Name+"@"+from.Remote, study) {
+		return nil
+	}
+	return s.record(c, audit.StudyViewed, study, "by DICOMweb")
+}
+
+func (s *Service) record(c echo.Context, action audit.Action, study radnode.UID, detail string) error {
+	from := sender(c)
+	return s.Trail.Record(c.Request().Context(), audit.Event{Action: action, Actor: from.Name, Remote: from.Remote, StudyUID: study, Detail: detail})
+}

@@ -1,0 +1,321 @@
+package dicomweb
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/audit"
+	"github.com/radnode/radnode/dicom"
+	"github.com/radnode/radnode/dicom/dicomjson"
+	"github.com/radnode/radnode/web/problem"
+)
+
+// Limits of one store request.
+const (
+	mostParts   = 100_000
+	metaBytes   = 1 << 20  // file meta information
+	headBytes   = 16 << 20 // of a data set, up to its series
+	opStore     = "store"
+	maxBoundary = 70 // PS3.18 8.6.1
+	// StoreLimit is the longest request to store.
+	StoreLimit = 1 << 40
+)
+
+// The failure reasons (PS3.18 Table I.2-2; PS3.4 B.2.3).
+const (
+	processingFailure  = 0x0110
+	classUnsupported   = 0x0122
+	outOfResources     = 0xA700
+	doesNotMatch       = 0xA900
+	cannotUnderstand   = 0xC000
+	syntaxNotSupported = 0xC122
+)
+
+// reasons is the table from error code to failure reason.
+var reasons = map[radnode.Code]int{
+	radnode.Invalid: doesNotMatch, radnode.TooLarge: outOfResources, radnode.NoResources: outOfResources,
+	radnode.Unavailable: outOfResources, radnode.Unsupported: classUnsupported,
+}
+
+// storing is one request under way.
+type storing struct {
+	service  *Service
+	c        echo.Context
+	from     Sender
+	study    radnode.UID // that all instances must belong to; "": any
+	stored   []*dicom.Dataset
+	failed   []*dicom.Dataset
+	nameless []*dicom.Dataset // failures of parts that are no instance
+	studies  map[radnode.UID]bool
+	full     bool // room was missing
+	conflict bool // an instance was understood and not taken
+}
+
+// Store takes instances in (PS3.18 10.5).
+func (s *Service) Store(c echo.Context) error {
+	p, err := placeOf(c)
+	if err != nil {
+		return err
+	}
+	kind, parameters, err := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType))
+	if err != nil {
+		return problem.New(http.StatusUnsupportedMediaType, "the Content-Type is missing or not well formed")
+	}
+	answer, err := storeAnswer(c)
+	if err != nil {
+		return err
+	}
+	w := &storing{service: s, c: c, from: sender(c), study: p.study, studies: map[radnode.UID]bool{}}
+	defer s.Receiver.Received(w.from)
+	body := &arriving{c: c, r: c.Request().Body}
+	switch {
+	case kind == typeDICOM:
+		err = w.instance(body)
+	case kind != "multipart/related":
+		return problem.New(http.StatusUnsupportedMediaType, `a store request is multipart/related; type="application/dicom", or application/dicom`)
+	case parameters["boundary"] == "" || len(parameters["boundary"]) > maxBoundary:
+		return radnode.Errorf(radnode.Invalid, opStore, "multipart/related needs a boundary of 1 to %d characters", maxBoundary)
+	case parameters["type"] != "" && !strings.EqualFold(parameters["type"], typeDICOM):
+		return problem.New(http.StatusUnsupportedMediaType, "the parts of a store request are application/dicom")
+	default:
+		err = w.parts(multipart.NewReader(body, parameters["boundary"]))
+	}
+	if err != nil && len(w.stored)+len(w.failed) == 0 {
+		return err
+	}
+	if err != nil { // what came before the body broke is told all the same
+		w.nameless = append(w.nameless, failure(processingFailure))
+	}
+	return w.answer(answer)
+}
+
+// storeAnswer chooses the form of the response.
+func storeAnswer(c echo.Context) (offer, error) {
+	list, err := accepted(c)
+	if err != nil {
+		return offer{}, err
+	}
+	_, form, ok := choose(list, []offer{{kind: typeJSON}, {kind: "application/json"}, {kind: typeXML}})
+	if !ok {
+		return form, unacceptable("a store request is answered as application/dicom+json or application/dicom+xml")
+	}
+	return form, nil
+}
+
+// arriving gives the sender time as long as something arrives.
+type arriving struct {
+	c    echo.Context
+	r    io.Reader
+	left int
+}
+
+func (a *arriving) Read(p []byte) (int, error) {
+	if a.left <= 0 {
+		a.left = 1 << 20
+		_ = http.NewResponseController(a.c.Response()).SetReadDeadline(time.Now().Add(pieceTime)) // a reader without deadlines (tests) simply has none
+		alive(a.c, 0)
+	}
+	n, err := a.r.Read(p)
+	a.left -= n
+	return n, err
+}
+
+// parts takes the parts one after the other. An error is one of the body, not
+// of an instance.
+func (w *storing) parts(body *multipart.Reader) error {
+	for n := 0; ; n++ {
+		part, err := body.NextRawPart()
+		if errors.Is(err, io.EOF) && n > 0 {
+			return nil
+		}
+		if err != nil {
+			return bodyError(err)
+		}
+		if n == mostParts {
+			return radnode.Errorf(radnode.TooLarge, opStore, "more than %d parts", mostParts)
+		}
+		kind, _, err := mime.ParseMediaType(part.Header.Get(echo.HeaderContentType))
+		if err != nil || kind != typeDICOM {
+			w.nameless = append(w.nameless, failure(cannotUnderstand))
+		} else if err := w.instance(part); err != nil {
+			return err
+		}
+		if err := part.Close(); err != nil { // reads to the end of the part
+			return bodyError(err)
+		}
+	}
+}
+
+// bodyError is an error of reading the request.
+func bodyError(err error) error {
+	var tooLong *http.MaxBytesError
+	if errors.As(err, &tooLong) || radnode.CodeOf(err) != radnode.Internal {
+		return err
+	}
+	return radnode.Errorf(radnode.Invalid, opStore, "the body is cut off or not multipart/related: %w", err)
+}
+
+// instance takes one DICOM file in. What is wrong with it goes into the
+// response.
+func (w *storing) instance(body io.Reader) error {
+	meta, err := readMeta(body)
+	if err != nil {
+		w.nameless = append(w.nameless, failure(cannotUnderstand))
+		return w.gone(err)
+	}
+	class, instance, ts := meta.UID(dicom.MediaStorageSOPClassUID), meta.UID(dicom.MediaStorageSOPInstanceUID), meta.UID(dicom.TransferSyntaxUID)
+	if !class.Valid() || !instance.Valid() || !ts.Valid() {
+		w.nameless = append(w.nameless, failure(cannotUnderstand))
+		return nil
+	}
+	if _, known := dicom.LookupTransferSyntax(ts); !known {
+		w.fail(class, instance, syntaxNotSupported)
+		return nil
+	}
+	var head bytes.Buffer
+	header, err := dicom.ReadHeader(io.TeeReader(body, &limited{&head, headBytes}), ts, dicom.Limits{HeaderBytes: headBytes, Until: dicom.SeriesInstanceUID + 1})
+	if err != nil {
+		w.fail(class, instance, cannotUnderstand)
+		return w.gone(err)
+	}
+	p := place{header.UID(dicom.StudyInstanceUID), header.UID(dicom.SeriesInstanceUID), instance}
+	if w.study != "" && p.study != w.study {
+		w.fail(class, instance, doesNotMatch)
+		return nil
+	}
+	err = w.service.Receiver.Receive(w.c.Request().Context(), w.from, ts, class, instance, io.MultiReader(&head, body))
+	if err != nil {
+		reason, ok := reasons[radnode.CodeOf(err)]
+		if !ok {
+			reason = processingFailure
+		}
+		w.full = w.full || reason == outOfResources
+		w.fail(class, instance, reason)
+		return w.gone(err)
+	}
+	r := reference(class, instance)
+	r.SetText(dicom.RetrieveURL, base(w.c)+p.path())
+	w.stored = append(w.stored, r)
+	w.studies[p.study] = true
+	return nil
+}
+
+// gone returns an error that ends the request: the client or the body is gone.
+func (w *storing) gone(err error) error {
+	var tooLong *http.MaxBytesError
+	if w.c.Request().Context().Err() != nil || errors.As(err, &tooLong) {
+		return err
+	}
+	return nil
+}
+
+// limited bounds what a buffer takes.
+type limited struct {
+	b    *bytes.Buffer
+	left int
+}
+
+func (l *limited) Write(p []byte) (int, error) {
+	if l.left -= len(p); l.left < 0 {
+		return 0, radnode.Errorf(radnode.TooLarge, opStore, "what stands before the series of an instance is longer than %d bytes", headBytes)
+	}
+	return l.b.Write(p)
+}
+
+// readMeta reads preamble and file meta information, whose length its first
+// element tells (PS3.10 7.1), and nothing behind them.
+func readMeta(r io.Reader) (*dicom.Dataset, error) {
+	head := make([]byte, 144)
+	if _, err := io.ReadFull(r, head); err != nil {
+		return nil, bodyError(err)
+	}
+	n := binary.LittleEndian.Uint32(head[140:])
+	if string(head[128:140]) != "DICM\x02\x00\x00\x00UL\x04\x00" || n > metaBytes {
+		return nil, radnode.Errorf(radnode.Invalid, opStore, "a part does not begin with file meta information (PS3.10 7.1)")
+	}
+	var rest bytes.Buffer
+	if _, err := io.CopyN(&rest, r, int64(n)); err != nil {
+		return nil, bodyError(err)
+	}
+	all := append(head, rest.Bytes()...)
+	f, err := dicom.Read(bytes.NewReader(all), int64(len(all)), dicom.Limits{HeaderBytes: metaBytes})
+	if err != nil {
+		return nil, err
+	}
+	return f.Meta, nil
+}
+
+func reference(class, instance radnode.UID) *dicom.Dataset {
+	d := dicom.NewDataset()
+	d.SetUID(dicom.ReferencedSOPClassUID, class)
+	d.SetUID(dicom.ReferencedSOPInstanceUID, instance)
+	return d
+}
+
+func failure(reason int) *dicom.Dataset {
+	d := dicom.NewDataset()
+	d.SetInts(dicom.FailureReason, reason)
+	return d
+}
+
+func (w *storing) fail(class, instance radnode.UID, reason int) {
+	d := reference(class, instance)
+	d.SetInts(dicom.FailureReason, reason)
+	w.failed = append(w.failed, d)
+	w.conflict = w.conflict || reason != cannotUnderstand
+}
+
+// status is Table 10.5.3-1, and what chapter 8.5 says of a full store.
+func (w *storing) status() int {
+	failures := len(w.failed) + len(w.nameless)
+	switch {
+	case failures == 0:
+		return http.StatusOK
+	case len(w.stored) > 0:
+		return http.StatusAccepted
+	case w.full:
+		return http.StatusServiceUnavailable
+	case w.conflict:
+		return http.StatusConflict
+	}
+	return http.StatusBadRequest
+}
+
+// answer sends the response (PS3.18 Table I.1-1).
+func (w *storing) answer(form offer) error {
+	d := dicom.NewDataset()
+	at := ""
+	if study := w.study; study != "" || len(w.studies) == 1 {
+		for only := range w.studies {
+			study = only
+		}
+		at = base(w.c) + place{study: study}.path()
+	}
+	d.SetText(dicom.RetrieveURL, at)
+	for tag, list := range map[dicom.Tag][]*dicom.Dataset{
+		dicom.FailedSOPSequence: w.failed, dicom.ReferencedSOPSequence: w.stored, dicom.OtherFailuresSequence: w.nameless,
+	} {
+		if len(list) > 0 {
+			d.SetItems(tag, list...)
+		}
+	}
+	for study := range w.studies {
+		if err := w.service.record(w.c, audit.InstancesStored, study, "by STOW-RS"); err != nil {
+			return err
+		}
+	}
+	if form.kind == typeXML {
+		return w.c.Blob(w.status(), typeXML, appendXML(nil, d, dicomjson.Options{}))
+	}
+	return w.c.Blob(w.status(), form.kind, dicomjson.Append(nil, d, dicomjson.Options{}))
+}
