@@ -50,7 +50,12 @@ export async function start(command, args, wanted, options = {}) {
     child.on('exit', (code) => reject(new Error(`${command} ended with ${code}:\n${said}`)));
     if (!wanted) { clearTimeout(timer); setTimeout(resolve, 500); } // says nothing when it starts
   });
-  return { said: () => said, stop: () => new Promise((resolve) => { child.on('exit', resolve); child.kill('SIGTERM'); setTimeout(() => child.kill('SIGKILL'), 10_000).unref(); }) };
+  return { said: () => said, stop: () => new Promise((resolve) => {
+    if (child.exitCode !== null || child.signalCode !== null) { resolve(); return; }
+    child.on('exit', resolve);
+    child.kill('SIGTERM');
+    setTimeout(() => child.kill('SIGKILL'), 10_000).unref();
+  }) };
 }
 
 /** Runs a program to its end and returns what it wrote. */

@@ -1,21 +1,26 @@
 // The front end against a node in memory (web/webtest): every page, the keys,
 // the pixels on the screen, two readers, a lost session, other languages.
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { accessibility, freePort, missing, openBrowser, openPage, picture, signIn, start } from './browser.mjs';
+import { accessibility, freePort, missing, openBrowser, openPage, picture, run, signIn, start } from './browser.mjs';
 
 const password = 'correct horse';
 
 describe('viewer on synthetic studies', { skip: missing }, () => {
-  let b, server, base;
+  let b, server, base, dir;
   before(async () => {
     const port = await freePort();
     base = `http://127.0.0.1:${port}`;
-    server = await start('go', ['run', './web/webtest/story', '-http', `127.0.0.1:${port}`, '-arrive', '8s'], 'correct horse', { detached: false });
+    dir = mkdtempSync(join(tmpdir(), 'radnode-story-'));
+    await run('go', ['build', '-o', join(dir, 'story'), './web/webtest/story']); // "go run" would leave the server behind
+    server = await start(join(dir, 'story'), ['-http', `127.0.0.1:${port}`, '-arrive', '8s'], 'correct horse');
     for (let i = 0; i < 100; i++) { try { if ((await fetch(`${base}/healthz`)).ok) break; } catch { await new Promise((r) => setTimeout(r, 100)); } }
     b = await openBrowser();
   });
-  after(async () => { await b?.close(); await server?.stop(); });
+  after(async () => { await b?.close(); await server?.stop(); if (dir) rmSync(dir, { recursive: true, force: true }); });
 
   const page = async (name = 'kim', options = {}) => { const p = await openPage(b, options); await signIn(p, base, name, password); await p.waitForSelector('tr.row[data-uid]'); return p; };
   const openStudy = async (p, patient) => {
