@@ -37,6 +37,10 @@ type Accounts struct {
 	db   *sql.DB // writes
 	read *sql.DB
 	now  func() time.Time
+
+	// Each hash takes argonMemory; whoever wants one waits for a turn, so that
+	// a crowd at the login page cannot exhaust the node's memory.
+	hashing chan struct{}
 }
 
 var schema = []string{
@@ -57,7 +61,7 @@ func Open(ctx context.Context, db, read *sql.DB) (*Accounts, error) {
 			return nil, fmt.Errorf("prepare the accounts: %w", err)
 		}
 	}
-	return &Accounts{db: db, read: read, now: time.Now}, nil
+	return &Accounts{db: db, read: read, now: time.Now, hashing: make(chan struct{}, 2)}, nil
 }
 
 // Save adds or changes an account. An empty password keeps the present one.
@@ -133,6 +137,12 @@ var errLogin = radnode.Errorf(radnode.Unauthorized, "log in", "name or password 
 
 // Authenticate checks a name and password.
 func (a *Accounts) Authenticate(ctx context.Context, name, password string) (radnode.User, error) {
+	select {
+	case a.hashing <- struct{}{}:
+		defer func() { <-a.hashing }()
+	case <-ctx.Done():
+		return radnode.User{}, radnode.Errorf(radnode.Canceled, "log in", "%w", ctx.Err())
+	}
 	var u radnode.User
 	var disabled int
 	var stored string
@@ -272,7 +282,9 @@ func (a *Accounts) Token(ctx context.Context, secret string) (radnode.User, erro
 	if err != nil {
 		return radnode.User{}, fmt.Errorf("token: %w", err)
 	}
-	u.FullName = u.Name
+	// A document signed with a token must not pass it off as a person: the
+	// suffix of the person name (PS3.5 6.2.1) says what it is.
+	u.FullName = u.Name + "^^^^API token"
 	return u, nil
 }
 

@@ -136,3 +136,26 @@ func TestTokensStandForARoleUntilRevoked(t *testing.T) {
 		t.Errorf("an unknown token gives %v", err)
 	}
 }
+
+func TestASignatureMadeWithATokenDoesNotNameAPerson(t *testing.T) {
+	ctx, a := context.Background(), mustOpen(t)
+	secret, err := a.CreateToken(ctx, "robot", radnode.Radiologist, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if u, err := a.Token(ctx, secret); err != nil || u.FullName != "robot^^^^API token" {
+		t.Errorf("got %q, %v", u.FullName, err)
+	}
+}
+
+func TestACrowdAtTheLoginWaitsForItsTurn(t *testing.T) {
+	a := mustOpen(t)
+	for range cap(a.hashing) {
+		a.hashing <- struct{}{}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := a.Authenticate(ctx, "ann", "whatever it is"); radnode.CodeOf(err) != radnode.Canceled {
+		t.Errorf("got %v, want the wait to end with the request", err)
+	}
+}

@@ -40,25 +40,28 @@ type API struct {
 	TempDir           string // for uploads; "" is the system's
 
 	descriptions descriptionCache
-	logins       *middleware.Throttle
+	logins       *middleware.Throttle // failed proofs of a person at an address
+	addresses    *middleware.Throttle // failed proofs from an address
 }
 
 // Limits of the API.
 const (
-	maxFailedLogins  = 8
-	loginWindow      = 5 * time.Minute
-	maxDescriptions  = 20_000
-	maxCredential    = 256 // bytes of a name or password, before anything hashes them
-	heartbeat        = 15 * time.Second
-	eventDeadline    = 10 * time.Second
-	maxImpression    = 20_000 // bytes; SR text values hold far more, readers do not
-	maxReason        = 1_000
-	previewSizeFloor = 32
-	previewSizeTop   = 4096
+	maxFailedLogins      = 8 // of one person at one address
+	maxFailedFromAddress = 100
+	loginWindow          = 5 * time.Minute
+	maxDescriptions      = 20_000
+	maxCredential        = 256 // bytes of a name or password, before anything hashes them
+	heartbeat            = 15 * time.Second
+	eventDeadline        = 10 * time.Second
+	maxImpression        = 20_000 // bytes; SR text values hold far more, readers do not
+	maxReason            = 1_000
+	previewSizeFloor     = 32
+	previewSizeTop       = 4096
 )
 
 // Prepare makes the API ready to answer.
 func (a *API) Prepare() {
 	a.descriptions.limit = maxDescriptions
 	a.logins = middleware.NewThrottle(maxFailedLogins, loginWindow)
+	a.addresses = middleware.NewThrottle(maxFailedFromAddress, loginWindow)
 }

@@ -42,24 +42,27 @@ func (a *API) Login(c echo.Context) error {
 // prove checks a name and password and slows down guessing, by name and by
 // address. The answer never says which part was wrong.
 func (a *API) prove(c echo.Context, name, password string) (radnode.User, error) {
-	keys := []string{"name:" + strings.ToLower(name), "from:" + c.RealIP()}
-	if wait := a.logins.Wait(keys...); wait > 0 {
+	// A person who mistypes is slowed down at once, an address only after many
+	// failures: behind a proxy one address is a whole site.
+	person, address := strings.ToLower(name)+" from "+c.RealIP(), c.RealIP()
+	if wait := max(a.logins.Wait(person), a.addresses.Wait(address)); wait > 0 {
 		c.Response().Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 		return radnode.User{}, problem.New(http.StatusTooManyRequests, "too many failed sign-ins; wait a few minutes and try again")
 	}
 	if name == "" || password == "" || len(name) > maxCredential || len(password) > maxCredential {
-		a.logins.Failed(keys...)
+		a.addresses.Failed(address)
 		return radnode.User{}, wrongCredentials()
 	}
 	user, err := a.Identity.Authenticate(c.Request().Context(), name, password)
 	if err == nil && !user.Disabled {
-		a.logins.Succeeded(keys...)
+		a.logins.Succeeded(person)
 		return user, nil
 	}
 	if err != nil && radnode.CodeOf(err) != radnode.Unauthorized && radnode.CodeOf(err) != radnode.NotFound {
 		return radnode.User{}, err
 	}
-	a.logins.Failed(keys...)
+	a.logins.Failed(person)
+	a.addresses.Failed(address)
 	// What was typed as the name is recorded only when it is a known name:
 	// people type passwords into the name field.
 	known, listErr := a.knownName(c, name)

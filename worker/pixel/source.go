@@ -83,11 +83,7 @@ func (s *source) read() error {
 	if err != nil {
 		return err
 	}
-	pixels, err := s.object.PixelReader(s.file, st.Size(), dicom.DefaultLimits)
-	if err != nil {
-		return err
-	}
-	s.image, err = pixel.Open(s.object, pixels, pixel.DefaultLimits)
+	s.image, err = pixel.Open(s.object, s.file, pixel.DefaultLimits)
 	switch radnode.CodeOf(err) {
 	case radnode.Unsupported, radnode.TooLarge:
 		s.refused = err // sound, but not for us
