@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/user"
+	"path/filepath"
 
 	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/audit"
@@ -44,6 +45,15 @@ func openDesk(ctx context.Context, c Config, o workflow.Options, exclusive bool,
 		return nil, errors.Join(err, s.Close())
 	}
 	return d, nil
+}
+
+// ReadDesk opens a data folder that must be there: a mistyped name must not
+// look like an empty node.
+func ReadDesk(ctx context.Context, c Config) (*Desk, error) {
+	if _, err := os.Stat(filepath.Join(c.Data, "radnode.db")); err != nil {
+		return nil, radnode.Errorf(radnode.NotFound, "open data folder", "there is no node's data in %s: name its folder with --data", c.Data)
+	}
+	return OpenDesk(ctx, c)
 }
 
 // Close closes the data folder.

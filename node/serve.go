@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -287,7 +288,16 @@ func (n *node) seed(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	known, err := n.desk.Peers(ctx)
+	if err != nil {
+		return err
+	}
 	for _, peer := range peers {
+		// The configuration says who may call and where it is; what is delivered
+		// there was chosen with `radnode peer add` or in the viewer, and stays.
+		if at := slices.IndexFunc(known, func(k radnode.Peer) bool { return k.Name == peer.Name }); at >= 0 {
+			peer.Deliver, peer.TLS = known[at].Deliver, known[at].TLS
+		}
 		if err := n.desk.flow.AddPeer(ctx, peer); err != nil {
 			return err
 		}

@@ -62,11 +62,14 @@ func (p *program) showAnalysis(a radnode.Analysis) {
 	}
 	p.say("%s: %s %s on %s (AI, not verified)", name, a.Model.ID, a.Model.Version, a.Device)
 	for _, finding := range a.Findings {
-		mark := "below threshold"
+		mark, against := "below threshold", fmt.Sprintf("threshold %.1f %%", 100*finding.Threshold)
+		if finding.Threshold == 0 {
+			mark, against = "not the largest", "largest of its group counts"
+		}
 		if finding.Present {
 			mark = "PRESENT"
 		}
-		p.say("  %-26s %5.1f %% (threshold %.1f %%) %s", finding.Label, 100*finding.Probability, 100*finding.Threshold, mark)
+		p.say("  %-26s %5.1f %% (%s) %s", finding.Label, 100*finding.Probability, against, mark)
 	}
 	for _, reason := range a.Gate.Reasons {
 		p.say("  note: %s", reason)

@@ -16,7 +16,7 @@ func ledger(ctx context.Context, p *program, args []string) error {
 	if len(rest) > 0 {
 		return usageError{"it takes no arguments"}
 	}
-	d, err := node.OpenDesk(ctx, *c)
+	d, err := node.ReadDesk(ctx, *c)
 	if err != nil {
 		return err
 	}

@@ -380,3 +380,25 @@ func TestNoPageAnswersWithoutLogin(t *testing.T) {
 		}
 	}
 }
+
+func TestARestartKeepsTheDestinationsOfAConfiguredPeer(t *testing.T) {
+	n := startNode(t, "--peers", "PACS=PACS@127.0.0.1:104")
+	if status, out := n.run("peer", "add", "PACS", "PACS@127.0.0.1:104", "--deliver", "sr"); status != 0 {
+		t.Fatal(out)
+	}
+	n.kill()
+	n.start()
+	if status, out := n.run("peer", "list", "--json"); status != 0 || !strings.Contains(out, `"deliver":["sr"]`) {
+		t.Errorf("exit %d: %s", status, out)
+	}
+}
+
+func TestTheLedgerOfAMistypedFolderIsAnError(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "typo")
+	if status, out := command(t, program(t), "ledger", "--data", missing); status != 1 || !strings.Contains(out, "no node's data") {
+		t.Errorf("exit %d: %s", status, out)
+	}
+	if _, err := os.Stat(missing); err == nil {
+		t.Error("the command made the folder")
+	}
+}
