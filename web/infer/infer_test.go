@@ -391,3 +391,46 @@ func FuzzInfer(f *testing.F) {
 		}
 	})
 }
+
+// instant is a node whose model takes images of 3 × 224 × 224 values and
+// answers at once: what is left is the cost of the protocol.
+type instant struct{ doubler }
+
+func (instant) Served(context.Context, bool) ([]infer.Model, error) {
+	m := doubles
+	m.Input.Shape = []int64{-1, 3, 224, 224}
+	return []infer.Model{m}, nil
+}
+
+func (instant) Infer(context.Context, infer.Request) (*infer.Result, error) {
+	return &infer.Result{Outputs: []infer.Output{{Name: "y", Shape: []int64{1, 2}, Data: raw(1, 2)}}}, nil
+}
+
+func BenchmarkProtocolOfOneImageOf3x224x224(b *testing.B) {
+	s := serve(b, instant{})
+	values := make([]float32, 3*224*224)
+	for i := range values {
+		values[i] = float32(i) / float32(len(values))
+	}
+	binaryText := fmt.Sprintf(`{"inputs":[{"name":"x","datatype":"FP32","shape":[1,3,224,224],"parameters":{"binary_data_size":%d}}],"parameters":{"binary_data_output":true}}`, 4*len(values))
+	data, err := json.Marshal(values)
+	if err != nil {
+		b.Fatal(err)
+	}
+	jsonText := fmt.Sprintf(`{"inputs":[{"name":"x","datatype":"FP32","shape":[1,3,224,224],"data":%s}]}`, data)
+	for _, way := range []struct {
+		name    string
+		body    []byte
+		headers []string
+	}{{"binary", slices.Concat([]byte(binaryText), raw(values...)), header(binaryText)}, {"json", []byte(jsonText), nil}} {
+		b.Run(way.name, func(b *testing.B) {
+			b.SetBytes(int64(len(way.body)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if got := call(b, s, "POST", inferPath, way.body, way.headers...); got.status != 200 {
+					b.Fatalf("%d %s", got.status, got.body)
+				}
+			}
+		})
+	}
+}

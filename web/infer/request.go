@@ -182,13 +182,12 @@ func parseValues(in requestInput, kind datatype, want int) ([]byte, error) {
 	out, n := make([]byte, 4*want), 0
 	limits, isInteger := integerRange[in.Datatype]
 	for i := 0; i < len(in.Data); {
-		switch in.Data[i] {
-		case '[', ']', ',', ' ', '\t', '\n', '\r':
+		if separates(in.Data[i]) {
 			i++
 			continue
 		}
 		end := i
-		for end < len(in.Data) && !strings.ContainsRune("],[ \t\n\r", rune(in.Data[end])) {
+		for end < len(in.Data) && !separates(in.Data[end]) {
 			end++
 		}
 		v, err := strconv.ParseFloat(string(in.Data[i:end]), 64)
@@ -216,6 +215,15 @@ func parseValues(in requestInput, kind datatype, want int) ([]byte, error) {
 		return nil, invalid("input %q: the data holds %d values, the shape %v wants %d", in.Name, n, in.Shape, want)
 	}
 	return out, nil
+}
+
+// separates reports whether a character stands between the numbers of arrays.
+func separates(c byte) bool {
+	switch c {
+	case '[', ']', ',', ' ', '\t', '\n', '\r':
+		return true
+	}
+	return false
 }
 
 func inputNames(inputs []requestInput) string {
