@@ -176,10 +176,16 @@ func notAnalysed(text string) string {
 	return "not analysed: " + text
 }
 
-// results turns what the models said into rows.
+// results turns what the models said into rows. An image that nobody could
+// read has a refused result too: what is filed here is what notes and documents
+// tell of the study's images.
 func (r *read) results(run string, at time.Time) []store.ResultRow {
-	rows := make([]store.ResultRow, 0, len(r.analyses))
-	for _, a := range r.analyses {
+	analyses := r.analyses
+	if r.reason != "" {
+		analyses = []radnode.Analysis{r.unread()}
+	}
+	rows := make([]store.ResultRow, 0, len(analyses))
+	for _, a := range analyses {
 		a.SOPInstanceUID = r.SOPInstanceUID
 		a.File = "" // a path of this machine is no part of the record
 		rows = append(rows, store.ResultRow{
@@ -188,6 +194,14 @@ func (r *read) results(run string, at time.Time) []store.ResultRow {
 		})
 	}
 	return rows
+}
+
+// unread is the analysis of an image that was not read by any model.
+func (r *read) unread() radnode.Analysis {
+	reason := r.reason
+	return radnode.Analysis{
+		Gate: radnode.Gate{Reasons: []string{}}, Findings: []radnode.Finding{}, Features: map[string]float64{}, Error: &reason,
+	}
 }
 
 // outcome is the state that the instance ends in.

@@ -50,8 +50,15 @@ func TestAPassingFaultIsTriedAgainAndADefectEndsAsNotAnalysed(t *testing.T) {
 		b.ingest(bad)
 		b.ingest(good)
 		s := b.state(bad.study, radnode.ToReview)
-		if len(s.Results) != 1 || len(s.Reports) != 1 {
-			t.Errorf("%d results, %d reports", len(s.Results), len(s.Reports))
+		if len(s.Results) != 2 || len(s.Reports) != 1 {
+			t.Fatalf("%d results, %d reports", len(s.Results), len(s.Reports))
+		}
+		if n := s.Reports[0].NotAnalysed; len(n) != 1 || !strings.Contains(n[0], "not analysed because the pixel data are cut off") {
+			t.Errorf("not analysed: %q", n)
+		}
+		last := b.author.last()
+		if len(last.Evidence) != 2 || len(last.Results) != 2 {
+			t.Errorf("the document holds %d images and %d results", len(last.Evidence), len(last.Results))
 		}
 		b.balanced()
 	})

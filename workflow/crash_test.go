@@ -114,7 +114,7 @@ func crashNode(dir string) error {
 		return err
 	}
 	w := workflow.New(workflow.Options{
-		Store: st, Analyzer: &models{}, Author: author{}, Sender: notingPACS{dir}, AE: "RADNODE", Quiet: 10 * time.Millisecond, Trace: trace,
+		Store: st, Analyzer: &models{}, Author: &author{}, Sender: notingPACS{dir}, AE: "RADNODE", Quiet: 10 * time.Millisecond, Trace: trace,
 	})
 	events, cancel := w.Events()
 	defer cancel()
@@ -334,7 +334,7 @@ func loadNode(dir string) error {
 	if _, err := st.Sweep(ctx); err != nil {
 		return err
 	}
-	w := workflow.New(workflow.Options{Store: st, Analyzer: &models{}, Author: author{}, Sender: notingPACS{dir}, Quiet: 30 * time.Millisecond})
+	w := workflow.New(workflow.Options{Store: st, Analyzer: &models{}, Author: &author{}, Sender: notingPACS{dir}, Quiet: 30 * time.Millisecond})
 	if err := w.Start(ctx); err != nil {
 		return err
 	}

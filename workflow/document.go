@@ -57,7 +57,7 @@ func (w *Workflow) write(ctx context.Context, doc Document) (*document, error) {
 		switch looked := looked(doc.Results, r.SOPInstanceUID); {
 		case r.Origin == store.Authored:
 			doc.InstanceNumber++
-		case looked:
+		case looked && w.citable(doc.Results, r):
 			doc.Evidence = append(doc.Evidence, Evidence{Instance: r.Instance, Path: w.store.Path(r.File)})
 		}
 	}
@@ -84,6 +84,22 @@ func (w *Workflow) write(ctx context.Context, doc Document) (*document, error) {
 // looked reports whether any model was asked about an image.
 func looked(results []radnode.Result, uid radnode.UID) bool {
 	return slices.ContainsFunc(results, func(r radnode.Result) bool { return r.SOPInstanceUID == uid })
+}
+
+// citable reports whether a document can cite an image. One that no model could
+// read may have a file that nobody can read; the document tells of it in words
+// then, rather than not being made.
+func (w *Workflow) citable(results []radnode.Result, r store.Record) bool {
+	if slices.ContainsFunc(results, func(res radnode.Result) bool {
+		return res.SOPInstanceUID == r.SOPInstanceUID && res.Model.ID != ""
+	}) {
+		return true
+	}
+	if _, err := dicom.ReadFile(w.store.Path(r.File), dicom.Limits{}); err != nil {
+		w.Log.Warn("image not cited in the document of its study", "instance", r.SOPInstanceUID, "error", err)
+		return false
+	}
+	return true
 }
 
 // fill writes the file and makes it durable.

@@ -148,9 +148,21 @@ func refused(uid radnode.UID) radnode.Analysis {
 }
 
 // author makes a small document that carries what the tests look at.
-type author struct{}
+type author struct {
+	mu   sync.Mutex
+	docs []workflow.Document
+}
 
-func (author) Author(_ context.Context, doc workflow.Document) (*dicom.Dataset, error) {
+func (a *author) last() workflow.Document {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.docs[len(a.docs)-1]
+}
+
+func (a *author) Author(_ context.Context, doc workflow.Document) (*dicom.Dataset, error) {
+	a.mu.Lock()
+	a.docs = append(a.docs, doc)
+	a.mu.Unlock()
 	if len(doc.Evidence) == 0 {
 		return nil, errors.New("no evidence")
 	}
@@ -215,6 +227,7 @@ type bench struct {
 	testing.TB
 	store  *store.Store
 	models *models
+	author *author
 	pacs   *pacs
 	events <-chan radnode.Event
 }
@@ -229,8 +242,8 @@ func mustOpen(tb testing.TB, dir string, change ...func(*workflow.Options)) *ben
 	if _, err := audit.Open(ctx, st.DB(), st.Reader()); err != nil {
 		tb.Fatal(err)
 	}
-	b := &bench{TB: tb, store: st, models: &models{}, pacs: &pacs{}}
-	o := workflow.Options{Store: st, Analyzer: b.models, Author: author{}, Sender: b.pacs, AE: "RADNODE", Quiet: 20 * time.Millisecond,
+	b := &bench{TB: tb, store: st, models: &models{}, author: &author{}, pacs: &pacs{}}
+	o := workflow.Options{Store: st, Analyzer: b.models, Author: b.author, Sender: b.pacs, AE: "RADNODE", Quiet: 20 * time.Millisecond,
 		Urgency: func(_ radnode.ModelRef, label string) int { return map[string]int{"pneumonia": 5}[label] }}
 	for _, c := range change {
 		c(&o)
