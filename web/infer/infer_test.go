@@ -328,6 +328,10 @@ func TestARequestThatDoesNotFitIsRefusedWithItsReason(t *testing.T) {
 			t.Errorf("%s: %d %s (%v), want %d and %q", name, got.status, got.body, err, tc.status, tc.reason)
 		}
 	}
+}
+
+func TestAHeaderLengthOrModelThatCannotServeIsRefused(t *testing.T) {
+	s := serve(t, doubler{})
 	for _, length := range []string{"-1", "x", "99999999999999999999", "11"} {
 		if got := call(t, s, "POST", inferPath, []byte("{}"), "Inference-Header-Content-Length", length); got.status != 400 {
 			t.Errorf("header length %s: %d %s", length, got.status, got.body)
