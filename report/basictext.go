@@ -19,7 +19,7 @@ func (b *builder) basicText() (*sr.Item, error) {
 	}
 	findings := sr.TextSection{Heading: sr.Findings}
 	for _, f := range b.findings {
-		findings.Texts = append(findings.Texts, sr.TextItem{Name: sr.FindingName, Text: Sentence(f), Images: []sr.Reference{b.reference(f.SOPInstanceUID, f.Frame)}})
+		findings.Texts = append(findings.Texts, sr.TextItem{Name: sr.FindingName, Text: b.sentence(f), Images: []sr.Reference{b.reference(f.SOPInstanceUID, f.Frame)}})
 	}
 	if len(findings.Texts) > 0 {
 		r.Sections = append(r.Sections, findings)
@@ -42,6 +42,15 @@ func (b *builder) basicText() (*sr.Item, error) {
 	return r.Content()
 }
 
+// sentence is Sentence, and in a verified document who stands behind it.
+func (b *builder) sentence(f radnode.ReportFinding) string {
+	s := Sentence(f)
+	if decisionText(f) == "" && b.Observer != nil {
+		s += " " + undecidedText + "."
+	}
+	return s
+}
+
 // Sentence tells a finding in one English sentence.
 func Sentence(f radnode.ReportFinding) string {
 	name := f.Finding.Label
@@ -52,8 +61,12 @@ func Sentence(f radnode.ReportFinding) string {
 	if f.Finding.Present {
 		state = "detected"
 	}
-	s := fmt.Sprintf("%s: %s, certainty %.1f %%, threshold %.1f %% (%s %s).", name, state,
-		percent(f.Finding.Probability), percent(f.Finding.Threshold), f.Model.ID, f.Model.Version)
+	rule := fmt.Sprintf("threshold %.1f %%", percent(f.Finding.Threshold))
+	if f.Finding.Threshold == 0 {
+		rule = largestOfGroup
+	}
+	s := fmt.Sprintf("%s: %s, probability of presence %.1f %%, %s (%s %s).", name, state, percent(f.Finding.Probability), rule,
+		f.Model.ID, f.Model.Version)
 	if slices.Contains([]radnode.Decision{radnode.Accepted, radnode.Rejected}, f.Decision) {
 		s += " " + decisionText(f) + "."
 	}

@@ -28,7 +28,10 @@ func (b *builder) group(f radnode.ReportFinding) sr.MeasurementItem {
 		presence = sr.Yes
 	}
 	g.Evaluations = append(g.Evaluations, sr.Evaluation{Name: code, Code: &presence})
-	if t := decisionText(f); t != "" {
+	if !f.Finding.Present {
+		g.Evaluations = append(g.Evaluations, sr.Evaluation{Name: sr.Comment, Text: certaintyText})
+	}
+	if t := b.decisionText(f); t != "" {
 		g.Evaluations = append(g.Evaluations, sr.Evaluation{Name: sr.Comment, Text: t})
 	}
 	image := b.reference(f.SOPInstanceUID, f.Frame)
@@ -48,6 +51,21 @@ func (b *builder) region(f radnode.ReportFinding) []float64 {
 		return nil
 	}
 	return Outline(f.Finding.Heatmap, rows, columns)
+}
+
+// certaintyText says what the certainty of an absent finding is a certainty of.
+const certaintyText = "The certainty is the probability that the finding is present."
+
+// undecidedText marks in a verified document what no person decided about.
+const undecidedText = "AI output, not decided on by the reader"
+
+// decisionText says who stands behind a finding. In a draft nobody does, which
+// the document says as a whole.
+func (b *builder) decisionText(f radnode.ReportFinding) string {
+	if t := decisionText(f); t != "" || b.Observer == nil {
+		return t
+	}
+	return undecidedText
 }
 
 func decisionText(f radnode.ReportFinding) string {
@@ -86,8 +104,16 @@ func (b *builder) privateCode(label string) radnode.Concept {
 
 // algorithm is TID 4019 with everything needed to judge and replay a result.
 func (b *builder) algorithm(f radnode.ReportFinding) *sr.Algorithm {
-	return b.algorithmOf(f.Model, "threshold="+number(f.Finding.Threshold))
+	threshold := "threshold=" + number(f.Finding.Threshold)
+	if f.Finding.Threshold == 0 {
+		threshold = largestOfGroup
+	}
+	return b.algorithmOf(f.Model, threshold)
 }
+
+// largestOfGroup is how a label of an exclusive group is decided: it has no
+// threshold.
+const largestOfGroup = "largest of its group"
 
 func (b *builder) algorithmOf(ref radnode.ModelRef, parameters ...string) *sr.Algorithm {
 	family := sr.ArtificialIntelligence
@@ -125,11 +151,12 @@ func (b *builder) features(a radnode.Analysis) sr.MeasurementItem {
 	if ms == nil || b.images[a.SOPInstanceUID] == nil {
 		return nil
 	}
-	return &sr.MeasurementGroup{
-		Group: sr.Group{TrackingID: a.Model.ID + " measurements", TrackingUID: TrackingUID(a.SOPInstanceUID, a.Frame, a.Model, "measurements"),
-			Algorithm: b.algorithmOf(a.Model), Measurements: ms},
-		Sources: []sr.Reference{b.reference(a.SOPInstanceUID, a.Frame)},
+	g := sr.Group{TrackingID: a.Model.ID + " measurements", TrackingUID: TrackingUID(a.SOPInstanceUID, a.Frame, a.Model, "measurements"),
+		Algorithm: b.algorithmOf(a.Model), Measurements: ms}
+	if b.Observer != nil {
+		g.Evaluations = append(g.Evaluations, sr.Evaluation{Name: sr.Comment, Text: undecidedText})
 	}
+	return &sr.MeasurementGroup{Group: g, Sources: []sr.Reference{b.reference(a.SOPInstanceUID, a.Frame)}}
 }
 
 // evaluations are the statements about the whole study: the reader's

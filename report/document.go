@@ -106,7 +106,7 @@ func (b *builder) findingLines() []string {
 		if f.Finding.Code == nil || f.Decision == radnode.Rejected {
 			continue
 		}
-		out = append(out, fmt.Sprintf("%s (%s)", Sentence(f), chinesePresence[f.Finding.Present]))
+		out = append(out, fmt.Sprintf("%s (%s)", b.sentence(f), chinesePresence[f.Finding.Present]))
 	}
 	if out == nil {
 		out = append(out, "No finding was reported. 未报告异常所见。")

@@ -59,7 +59,7 @@ func (b *builder) annotation(f radnode.ReportFinding, ref sr.Reference, outline 
 	g.SetText(dicom.GraphicType, "POLYLINE")
 	g.SetText(dicom.GraphicFilled, "N")
 	text := dicom.NewDataset()
-	text.SetText(dicom.UnformattedTextValue, short(b.mark(fmt.Sprintf("%s %.0f %%", b.code(f.Finding).Meaning, percent(f.Finding.Probability)))))
+	text.SetText(dicom.UnformattedTextValue, short(b.mark(fmt.Sprintf("%s %d %%", b.code(f.Finding).Meaning, Percent(f.Finding.Probability)))))
 	text.SetText(dicom.AnchorPointAnnotationUnits, "PIXEL")
 	text.SetFloats(dicom.AnchorPoint, outline[0], outline[1])
 	text.SetText(dicom.AnchorPointVisibility, "N")

@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -29,7 +30,7 @@ var privateScheme = sr.CodingScheme{Designator: "99RADNODE", Name: "radnode labe
 
 // SR makes the structured report: Comprehensive 3D SR with TID 1500 (IHE AIR
 // 6.5.3), or the smaller class that in.Class names. Without Observer it is a draft, UNVERIFIED and PRELIMINARY; with one
-// it is VERIFIED, holds no rejected finding, and refuses to hold a positive
+// it is VERIFIED, holds no rejected finding, marks what nobody decided about, and refuses to hold a positive
 // finding that nobody decided about.
 func SR(in Input) (*dicom.Dataset, error) {
 	b, err := newBuilder(in)
@@ -320,7 +321,28 @@ func (b *builder) document(class radnode.UID, root *sr.Item) *sr.Document {
 	return d
 }
 
-// percent writes a probability as 0 to 100 with one decimal.
-func percent(p float64) float64 { return float64(int(p*1000+0.5)) / 10 }
+// percent writes a probability as 0 to 100 with one decimal. What is not
+// certain does not become so by rounding.
+func percent(p float64) float64 {
+	switch {
+	case p <= 0:
+		return 0
+	case p >= 1:
+		return 100
+	}
+	return min(max(math.Round(p*1000)/10, 0.1), 99.9)
+}
+
+// Percent writes a probability as a whole number of 0 to 100; 0 and 100 stand
+// for themselves only.
+func Percent(p float64) int {
+	switch {
+	case p <= 0:
+		return 0
+	case p >= 1:
+		return 100
+	}
+	return int(min(max(math.Round(p*100), 1), 99))
+}
 
 func number(f float64) string { return fmt.Sprintf("%.4g", f) }

@@ -212,3 +212,28 @@ func TestReportsOnRealImagesPassTheValidators(t *testing.T) {
 		})
 	}
 }
+
+func TestASignedReportMarksWhatNobodyDecidedAbout(t *testing.T) {
+	in := signed(t)
+	for i := range in.Findings {
+		if in.Findings[i].Finding.Code == nil {
+			in.Findings[i].Decision, in.Findings[i].DecidedBy = radnode.Undecided, ""
+		}
+	}
+	for _, class := range report.Ladder {
+		in.Class = class
+		got := tree(t, mustSR(t, in))
+		want := 2 // two technical labels
+		if class != dicom.BasicTextSRStorage {
+			want++ // the measurement
+		}
+		if n := strings.Count(got, "AI output, not decided on by the reader"); n != want {
+			t.Errorf("%s: %d marks, want %d:\n%s", class, n, want, got)
+		}
+		validate(t, mustFile(t, mustSR(t, in)))
+	}
+	draft := input()
+	if got := tree(t, mustSR(t, draft)); strings.Contains(got, "not decided on") {
+		t.Errorf("a draft as a whole is not decided on:\n%s", got)
+	}
+}
