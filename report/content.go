@@ -192,13 +192,8 @@ func NotAnalysed(analyses []radnode.Analysis) []string {
 	counts := map[string]int{}
 	var order []string
 	for _, a := range analyses {
-		var why string
-		switch {
-		case a.Error != nil:
-			why = *a.Error
-		case !a.Gate.Accepted:
-			why = cmp.Or(strings.Join(a.Gate.Reasons, "; "), "not accepted")
-		default:
+		why := Why(a)
+		if why == "" {
 			continue
 		}
 		s := fmt.Sprintf("%s: not analysed: %s", cmp.Or(a.Model.ID, "all models"), why)
@@ -212,6 +207,39 @@ func NotAnalysed(analyses []radnode.Analysis) []string {
 		}
 	}
 	return order
+}
+
+// prefixes are how the parts of the product begin a reason; whoever tells it
+// says so once.
+var prefixes = []string{"not analysed: ", "not analysed because ", "not applicable: ", "image: "}
+
+// Bare is a reason without the words that say that it is one.
+func Bare(reason string) string {
+	for {
+		cut := reason
+		for _, p := range prefixes {
+			cut = strings.TrimPrefix(cut, p)
+		}
+		if cut == reason {
+			return reason
+		}
+		reason = cut
+	}
+}
+
+// Why says why a model did not read an image, "" where it did.
+func Why(a radnode.Analysis) string {
+	if a.Error != nil {
+		return cmp.Or(Bare(*a.Error), "no reason was given")
+	}
+	if a.Gate.Accepted {
+		return ""
+	}
+	var reasons []string
+	for _, r := range a.Gate.Reasons {
+		reasons = append(reasons, Bare(r))
+	}
+	return cmp.Or(strings.Join(reasons, "; "), "not accepted")
 }
 
 // library is TID 1600: a group per series, in the order of the images.

@@ -237,3 +237,45 @@ func TestASignedReportMarksWhatNobodyDecidedAbout(t *testing.T) {
 		t.Errorf("a draft as a whole is not decided on:\n%s", got)
 	}
 }
+
+func TestACertaintyIsNotRoundedToCertain(t *testing.T) {
+	cases := []struct {
+		p     float64
+		fine  string
+		whole int
+	}{
+		{0, " = 0 %", 0}, {0.0004, " = 0.1 %", 1}, {0.29, " = 29 %", 29}, {0.996, " = 99.6 %", 99}, {0.9996, " = 99.9 %", 99}, {1, " = 100 %", 100},
+	}
+	for _, c := range cases {
+		in := input()
+		in.Analyses = in.Analyses[:1]
+		in.Analyses[0].Findings[0].Probability = c.p
+		if got := tree(t, mustSR(t, in)); !strings.Contains(got, `"Certainty of Finding")`+c.fine) {
+			t.Errorf("%g: no %q in\n%s", c.p, c.fine, got)
+		}
+		if got := report.Percent(c.p); got != c.whole {
+			t.Errorf("%g is %d %%, want %d", c.p, got, c.whole)
+		}
+	}
+}
+
+func TestALabelOfAnExclusiveGroupHasNoThreshold(t *testing.T) {
+	in := input()
+	in.Analyses[1].Findings[0].Threshold = 0
+	got := tree(t, mustSR(t, in))
+	if strings.Contains(got, `"threshold=0"`) || !strings.Contains(got, `"largest of its group"`) {
+		t.Error(got)
+	}
+}
+
+func TestAReasonIsIntroducedOnce(t *testing.T) {
+	broken := "image: not analysed: image: the file is cut off"
+	got := report.NotAnalysed([]radnode.Analysis{
+		{Error: &broken},
+		{Model: quality, Gate: radnode.Gate{Reasons: []string{"not analysed: not applicable: this is CT", "not applicable: 3 frames"}}},
+	})
+	want := []string{"all models: not analysed: the file is cut off", "chest-film-quality: not analysed: this is CT; 3 frames"}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}

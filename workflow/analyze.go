@@ -1,6 +1,7 @@
 package workflow
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/jobs"
+	"github.com/radnode/radnode/report"
 	"github.com/radnode/radnode/store"
 )
 
@@ -170,10 +172,7 @@ func (w *Workflow) readOne(ctx context.Context, job jobs.Job, r *read, dir strin
 }
 
 func notAnalysed(text string) string {
-	if strings.HasPrefix(text, "not analysed: ") {
-		return text
-	}
-	return "not analysed: " + text
+	return "not analysed: " + report.Bare(text)
 }
 
 // results turns what the models said into rows. An image that nobody could
@@ -214,8 +213,7 @@ func (r *read) outcome() (store.InstanceStatus, string) {
 		if accepted(a) {
 			return store.Analysed, ""
 		}
-		model, reason := why(a)
-		reasons = append(reasons, model+": "+reason)
+		reasons = append(reasons, why(a))
 	}
 	if len(reasons) == 0 {
 		return store.NotAnalysed, "not analysed: no model is installed"
@@ -226,22 +224,18 @@ func (r *read) outcome() (store.InstanceStatus, string) {
 // accepted reports whether a model read the image.
 func accepted(a radnode.Analysis) bool { return a.Gate.Accepted && a.Error == nil }
 
-// why says why a model did not read an image, after the model's name.
-func why(a radnode.Analysis) (model, reason string) {
-	model = a.Model.ID
-	if model == "" {
-		model = "image"
+// why says why a model did not read an image, after the model's name where
+// there is one.
+func why(a radnode.Analysis) string {
+	if a.Model.ID == "" {
+		return report.Why(a)
 	}
-	if a.Error != nil {
-		return model, strings.TrimPrefix(*a.Error, "not analysed: ")
-	}
-	return model, strings.Join(a.Gate.Reasons, ", ")
+	return a.Model.ID + ": " + report.Why(a)
 }
 
 // refusal is the sentence for the report.
 func refusal(a radnode.Analysis) string {
-	model, reason := why(a)
-	return model + ": not analysed because " + reason
+	return cmp.Or(a.Model.ID, "image") + ": not analysed because " + report.Why(a)
 }
 
 // fileAnalysis writes results, instance states, draft report and draft

@@ -64,6 +64,18 @@ func TestAPassingFaultIsTriedAgainAndADefectEndsAsNotAnalysed(t *testing.T) {
 	})
 }
 
+func TestTheReasonOfAStudyIsIntroducedOnce(t *testing.T) {
+	b := mustOpen(t, t.TempDir())
+	b.models.say = func(radnode.UID) ([]radnode.Analysis, error) {
+		return nil, radnode.Errorf(radnode.Unsupported, "analyze", "not analysed: image: not analysed: the pixel worker ended twice on this image")
+	}
+	i := newImage()
+	b.ingest(i)
+	if s := b.state(i.study, radnode.NotAnalysed); s.StateReason != "not analysed: the pixel worker ended twice on this image" {
+		t.Errorf("reason %q", s.StateReason)
+	}
+}
+
 func TestARefusedLateImageLeavesTheSignatureAlone(t *testing.T) {
 	b := mustOpen(t, t.TempDir())
 	i := newImage()

@@ -3,11 +3,11 @@ package workflow
 import (
 	"context"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
 	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/report"
 	"github.com/radnode/radnode/store"
 )
 
@@ -43,7 +43,7 @@ func notAnalysedReason(standings []store.Standing) string {
 	var reasons []string
 	for _, s := range standings {
 		if s.Reason != "" {
-			reasons = append(reasons, s.Reason)
+			reasons = append(reasons, report.Bare(s.Reason))
 		}
 	}
 	if len(reasons) == 0 {
@@ -83,7 +83,7 @@ func top(findings []radnode.ReportFinding) []string {
 		if !f.Finding.Present || f.Finding.Code == nil || f.Decision == radnode.Rejected {
 			continue
 		}
-		text := fmt.Sprintf("%s %d", f.Finding.Label, int(math.Round(f.Finding.Probability*100)))
+		text := fmt.Sprintf("%s %d", f.Finding.Label, report.Percent(f.Finding.Probability))
 		if len(list) < topFindings && !slices.Contains(list, text) {
 			list = append(list, text)
 		}
