@@ -104,13 +104,13 @@ func frameFormFor(list []mediaType, l *layout, alone bool) (frameForm, bool) {
 			octets := offer{multipart, typeOctets}
 			if m.takes(octets) {
 				switch {
-				case l.encapsulated && (m.syntax == "*" || m.syntax == l.syntax || m.syntax == "" && !decodable):
+				case l.index != nil && (m.syntax == "*" || m.syntax == l.syntax || m.syntax == "" && !decodable):
 					return frameForm{octets, true}, true
 				case decodable && (m.syntax == "" || m.syntax == "*" || m.syntax == explicitVR || !l.encapsulated && m.syntax == l.syntax):
 					return frameForm{octets, false}, true
 				}
 			}
-			if !l.encapsulated || m.syntax != "" && m.syntax != "*" && m.syntax != l.syntax {
+			if l.index == nil || m.syntax != "" && m.syntax != "*" && m.syntax != l.syntax {
 				continue
 			}
 			for _, kind := range codedTypes[l.syntax] {

@@ -213,7 +213,11 @@ func (s *Service) BulkData(c echo.Context) error {
 	if e.Tag == dicom.EncapsulatedDocument {
 		kind = d.Text(dicom.MIMETypeOfEncapsulatedDocument)
 	}
-	return sendValue(c, list, o, path, kind, bytes.NewReader(e.Value))
+	value := e.Value
+	if e.Fragments != nil { // of an icon (PS3.3 F.7): its codestream
+		value = bytes.Join(e.Fragments, nil)
+	}
+	return sendValue(c, list, o, path, kind, bytes.NewReader(value))
 }
 
 func pathOf(t dicom.Tag) string { return strings.ToUpper(t.String()[1:5] + t.String()[6:10]) }
@@ -231,7 +235,7 @@ func find(d *dicom.Dataset, path string) (*dicom.Element, *dicom.Dataset, error)
 			break
 		}
 		if i == len(steps)-1 {
-			if e.VR == dicom.SQ || e.Fragments != nil {
+			if e.VR == dicom.SQ {
 				break
 			}
 			return e, d, nil

@@ -78,7 +78,8 @@ type sending struct {
 }
 
 // syntaxFor decides in which syntax an instance is sent. Implicit VR and big
-// endian are never sent (PS3.18 8.7.3.2): these become explicit little endian.
+// endian are not sent (PS3.18 8.7.3.2) but become explicit little endian, unless
+// a client asks for them by name: it wants the very bytes.
 func syntaxFor(stored radnode.UID, list []mediaType, form offer) (syntax radnode.UID, firm, ok bool) {
 	ts, known := dicom.LookupTransferSyntax(stored)
 	legal := !known || !ts.Implicit && !ts.BigEndian
@@ -88,7 +89,7 @@ func syntaxFor(stored radnode.UID, list []mediaType, form offer) (syntax radnode
 			continue
 		}
 		switch {
-		case m.syntax == "*" && legal, m.syntax == stored && legal:
+		case m.syntax == "*" && legal, m.syntax == stored:
 			return stored, m.syntax == stored, true
 		case (m.syntax == "" || m.syntax == "*" || m.syntax == explicitVR) && (recodable || stored == explicitVR):
 			return explicitVR, m.syntax == explicitVR, true
