@@ -122,7 +122,7 @@ func (t *tensors) Infer(ctx context.Context, r infer.Request) (*infer.Result, er
 	var all *infer.Result
 	for from := 0; from < r.Images; from += inferBatch {
 		n := min(inferBatch, r.Images-from)
-		part, err := t.part(ctx, worker.InferRequest{
+		part, err := t.pool.Infer(ctx, worker.InferRequest{
 			Model: r.ID + "@" + r.Version, Images: n, Input: r.Input[from*each : (from+n)*each], Urgent: r.Urgent,
 		})
 		if err != nil {
@@ -133,16 +133,6 @@ func (t *tensors) Infer(ctx context.Context, r infer.Request) (*infer.Result, er
 		}
 	}
 	return all, nil
-}
-
-// part runs images once more that are found at fault: they may have been run
-// together with those of another caller, which were.
-func (t *tensors) part(ctx context.Context, r worker.InferRequest) (*worker.InferResult, error) {
-	result, err := t.pool.Infer(ctx, r)
-	if radnode.CodeOf(err) == radnode.Invalid {
-		return t.pool.Infer(ctx, r)
-	}
-	return result, err
 }
 
 // inferBatch is how many images a worker takes at once.
