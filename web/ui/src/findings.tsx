@@ -13,7 +13,8 @@ interface Props {
 
 export function FindingsPanel(p: Props) {
   const { study, report, results, decidable } = p;
-  const others = (report?.findings ?? []).filter((f) => !(f.finding.present && f.finding.code));
+  const others = (report?.findings ?? []).filter((f) => !f.finding.present);
+  const none = !decidable.some((f) => f.finding.code);
   const below = others.filter((f) => f.finding.code), technical = others.filter((f) => !f.finding.code);
   const refused = report?.not_analysed ?? [];
   const unverified = (study.results ?? []).some((r) => r.gate.accepted);
@@ -28,12 +29,12 @@ export function FindingsPanel(p: Props) {
       {study.state === 'not_analysed' && <p class="note">{t('notAnalysedBecause', { why: whyNot(study) })}</p>}
       {study.state === 'analysing' && <p class="note">{t('running')} …</p>}
       {study.state === 'arriving' && <p class="note">{t('stillArriving')} …</p>}
-      {report && decidable.length === 0 && <p class="note">{t('noneAbove')}</p>}
+      {report && none && <p class="note">{t('noneAbove')}</p>}
       <ol class="cards">{decidable.map((f, i) => <Card key={f.id} f={f} i={i} p={p} calibrated={calibrated(study, f)} />)}</ol>
       {p.current && <Heat p={p} />}
-      {technical.length > 0 && <Fold title={t('quality')} open={decidable.length === 0}>{quality(technical.map((f) => f.finding)).map((f) => <Bar key={f.label} f={f} />)}</Fold>}
+      {technical.length > 0 && <Fold title={t('quality')} open={none}>{quality(technical.map((f) => f.finding)).map((f) => <Bar key={f.label} f={f} />)}</Fold>}
       {below.length > 0 && <Fold title={t('below', { n: below.length })}>{below.map((f) => <Bar key={f.id} f={f.finding} />)}</Fold>}
-      {unread.length > 0 && <Fold title={t('notAssessed', { n: unread.length })} open={decidable.length === 0}>{unread.map((r) => <p key={r} class="small">{r}</p>)}</Fold>}
+      {unread.length > 0 && <Fold title={t('notAssessed', { n: unread.length })} open={none}>{unread.map((r) => <p key={r} class="small">{r}</p>)}</Fold>}
       {(study.warnings ?? []).length > 0 && <Fold title={t('warnings')} open>{(study.warnings ?? []).map((w) => <p key={w} class="small warn">{w}</p>)}</Fold>}
       <Features results={results} />
       <Provenance results={results} />

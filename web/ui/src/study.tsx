@@ -59,7 +59,10 @@ function Reading({ study, session, stale }: { study: Study; session: Session; st
   const [stagesOn, setStages] = useState(false), [stage, setStage] = useState<string | null>(null), [mix, setMix] = useState(1);
   const [textOn, setText] = useState(true), [signing, setSigning] = useState(false), [rejecting, setRejecting] = useState('');
   const report = reporting.report;
-  const decidable = (report?.findings ?? []).filter((f) => f.finding.present && f.finding.code);
+  // Findings of the patient come first and wait for a decision; technical ones (film quality) may be decided on.
+  const present = (report?.findings ?? []).filter((f) => f.finding.present);
+  const decidable = [...present.filter((f) => f.finding.code), ...present.filter((f) => !f.finding.code)];
+  const undecided = decidable.filter((f) => f.finding.code && f.decision === 'undecided');
   const current = decidable[Math.min(finding, decidable.length - 1)];
   const series = study.series?.find((s) => s.series_uid === seriesUID) ?? firstSeries(study);
   const instances = series?.instances.length ?? 0;
@@ -137,9 +140,9 @@ function Reading({ study, session, stale }: { study: Study; session: Session; st
           study={study} report={report} results={results as Result[]} decidable={decidable} current={current} onShow={show} onDecide={(f, d, why) => void reporting.decide(f.id, d, why)} mayDecide={mayDecide}
           rejecting={rejecting} onRejecting={setRejecting} heatOn={heatOn} onHeat={() => setHeat(!heatOn)} opacity={opacity} onOpacity={setOpacity} notice={session.notice ?? ''}
         />
-        <ReportPanel study={study} session={session} reporting={reporting} undecided={decidable.filter((f) => f.decision === 'undecided')} onSign={() => setSigning(true)} onJump={(f) => show(f, decidable.indexOf(f))} onNext={next} />
+        <ReportPanel study={study} session={session} reporting={reporting} undecided={undecided} onSign={() => setSigning(true)} onJump={(f) => show(f, decidable.indexOf(f))} onNext={next} />
       </aside>
-      {signing && report && <SignDialog report={report} session={session} undecided={decidable.filter((f) => f.decision === 'undecided').length} sign={reporting.sign} onClose={() => setSigning(false)} />}
+      {signing && report && <SignDialog report={report} session={session} undecided={undecided.length} sign={reporting.sign} onClose={() => setSigning(false)} />}
     </main>
   );
 }
