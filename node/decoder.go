@@ -39,7 +39,10 @@ func (d decoder) Describe(ctx context.Context, path string) (*api.ImageDescripti
 		Photometric: from.Frame.Photometric, Slope: from.Values.Slope, Intercept: from.Values.Intercept, Units: from.Values.Unit,
 		ModalityLUT: viewerLUT(from.Values.ModalityLUT), Windows: viewerWindows(from.Values.Windows), VOIFunction: voiFunction(from.Values.Windows),
 		VOILUTs: viewerLUTs(from.Values.VOILUTs), Inverse: from.Inverse, Palette: viewerPalette(from.Palette),
-		PixelSpacing: from.Spacing, SpacingSource: from.SpacingSource, TransferSyntax: from.TransferSyntax,
+		Float: from.Frame.Float, PixelSpacing: from.Spacing, SpacingSource: from.SpacingSource, TransferSyntax: from.TransferSyntax,
+	}
+	for _, v := range from.PerFrame {
+		to.PerFrame = append(to.PerFrame, api.FrameValues{Slope: v.Slope, Intercept: v.Intercept, Windows: viewerWindows(v.Windows)})
 	}
 	if from.Padding != nil {
 		to.Padding = &[2]int64{from.Padding.Low, from.Padding.High}
