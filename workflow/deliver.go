@@ -113,6 +113,7 @@ func (w *Workflow) sendObject(ctx context.Context, d *store.DeliveryRow, peer ra
 	case arrived:
 		return false, w.sent(ctx, d)
 	case refused:
+		d.Attempts++
 		return true, w.failed(ctx, d, radnode.MessageOf(err))
 	}
 	return true, w.putOff(ctx, d, err)

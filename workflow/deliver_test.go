@@ -96,6 +96,9 @@ func TestEachAnswerOfAPeerLeadsToTheRightState(t *testing.T) {
 			if s.State != c.study || !strings.Contains(d.Proof, c.proof2) || !strings.Contains(d.Error, c.err) || d.NextAttempt != nil {
 				t.Errorf("study %s (%s), delivery %+v", s.State, s.StateReason, d)
 			}
+			if d.State == radnode.DeliveryFailed && d.Attempts != c.sends {
+				t.Errorf("%d attempts, want %d", d.Attempts, c.sends)
+			}
 			want := slices.Repeat([]radnode.UID{r.SOPInstanceUID}, c.sends)
 			if diff := cmp.Diff(want, b.pacs.sent); diff != "" {
 				t.Errorf("sent: %s", diff)
