@@ -103,6 +103,9 @@ func (b *builder) addImage(s *dicom.Dataset) error {
 	if !uid.Valid() || !s.UID(dicom.SOPClassUID).Valid() || !s.UID(dicom.SeriesInstanceUID).Valid() || !s.UID(dicom.StudyInstanceUID).Valid() {
 		return radnode.Errorf(radnode.Invalid, op, "an image lacks a valid study, series, instance or class UID; a report cannot refer to it")
 	}
+	if len(b.Source) > 0 && !samePatientID(b.Source[0], s) {
+		return radnode.Errorf(radnode.Conflict, op, "the images carry different patients; a report is about one")
+	}
 	if b.images[uid] == nil {
 		b.images[uid] = s
 		b.Source = append(b.Source, s)

@@ -279,3 +279,28 @@ func TestAReasonIsIntroducedOnce(t *testing.T) {
 		t.Error(d)
 	}
 }
+
+func TestAReportIsAboutOnePatient(t *testing.T) {
+	in := input()
+	in.Source[1].SetText(dicom.IssuerOfPatientID, "elsewhere")
+	mustSR(t, in)
+	in.Source[1].SetText(dicom.PatientID, "ID-2")
+	if _, err := report.SR(in); radnode.CodeOf(err) != radnode.Conflict || strings.Contains(err.Error(), "ID-2") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestPatientsAreComparedAsDevicesWriteThem(t *testing.T) {
+	cases := []struct {
+		a, b string
+		want bool
+	}{
+		{"Doe^Jane", "DOE^JANE^^", true}, {"Wang^XiaoDong=王^小東", "Wang^XiaoDong", true}, {"", "^^", true},
+		{"Doe^Jane", "Roe^Jane", false}, {"Wang^XiaoDong=王^小東", "Wang^XiaoDong=汪^小東", false}, {"Doe^Jane", "", false},
+	}
+	for _, c := range cases {
+		if got := report.SamePatient(film("1.2.3", c.a), film("1.2.4", c.b)); got != c.want {
+			t.Errorf("%q and %q: %t", c.a, c.b, got)
+		}
+	}
+}

@@ -1,6 +1,8 @@
 package workflow_test
 
 import (
+	"context"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -102,6 +104,13 @@ func TestTwoPatientsInOneStudyAreAWarning(t *testing.T) {
 	s := b.until(i.study, "warned about", func(s *radnode.Study) bool { return len(s.Warnings) > 0 })
 	if !strings.Contains(s.Warnings[0], "different patients") {
 		t.Errorf("warnings %v", s.Warnings)
+	}
+	s = b.until(i.study, "read", func(s *radnode.Study) bool { return s.State == radnode.ToReview && len(s.Results) == 4 })
+	r := b.accept(reader, s.Reports[0])
+	_, err := b.Sign(context.Background(), reader, r.ID, r.Version)
+	wantCode(t, err, radnode.Conflict)
+	if text := fmt.Sprint(err); !strings.Contains(text, "different patients") || strings.Contains(text, "Roe") || strings.Contains(text, "Doe") {
+		t.Errorf("message %q", text)
 	}
 }
 

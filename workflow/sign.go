@@ -6,7 +6,9 @@ import (
 
 	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/audit"
+	"github.com/radnode/radnode/dicom"
 	"github.com/radnode/radnode/jobs"
+	"github.com/radnode/radnode/report"
 	"github.com/radnode/radnode/store"
 )
 
@@ -27,6 +29,9 @@ func (w *Workflow) Sign(ctx context.Context, user radnode.User, reportID string,
 		return nil, err
 	}
 	if err := signable(r, version); err != nil {
+		return nil, err
+	}
+	if err := w.onePatient(ctx, r.StudyInstanceUID); err != nil {
 		return nil, err
 	}
 	at := now()
@@ -62,6 +67,36 @@ func signable(r *store.ReportRow, version int64) error {
 	}
 	if n > 0 {
 		return radnode.Errorf(radnode.Conflict, "sign report", "%d of the present findings wait for a decision: accept or reject each first", n)
+	}
+	return nil
+}
+
+// onePatient answers Conflict when the objects that came in for a study do not
+// all name the same patient: a signature under findings of two people would
+// stand in the record of one. The files are asked, not the index, which keeps
+// the patient of the first object. The message names nobody.
+func (w *Workflow) onePatient(ctx context.Context, study radnode.UID) error {
+	all, err := w.store.Instances(ctx, study)
+	if err != nil {
+		return err
+	}
+	var first *dicom.Dataset
+	for _, r := range all {
+		if r.Origin != store.Received {
+			continue
+		}
+		f, err := dicom.ReadFile(w.store.Path(r.File), dicom.Limits{})
+		if err != nil { // the document cannot cite it either, see citable
+			w.Log.Warn("patient of an object not checked", "instance", r.SOPInstanceUID, "error", err)
+			continue
+		}
+		if first == nil {
+			first = f.Dataset
+		}
+		if !report.SamePatient(first, f.Dataset) {
+			return radnode.Errorf(radnode.Conflict, "sign report", "the images of this study carry different patients: "+
+				"have them corrected at their source and sent again as studies of their own, then sign")
+		}
 	}
 	return nil
 }
