@@ -368,7 +368,7 @@ globalThis.XMLHttpRequest ??= require("xhr2");
   assert.deepEqual(back.dict["00100020"].Value, sent.dict["00100020"].Value);
   assert.equal((await client.retrieveStudy({ studyInstanceUID })).length, 1);
   assert.equal((await client.retrieveSeries({ studyInstanceUID, seriesInstanceUID })).length, 1);
-  const picture = new Uint8Array(await client.retrieveInstanceRendered(where));
+  const picture = new Uint8Array([].concat(await client.retrieveInstanceRendered(where))[0]);
   assert.deepEqual([...picture.slice(0, 2)], [0xff, 0xd8]);
   assert.ok((await client.retrieveBulkData({ BulkDataURI: meta["7FE00010"].BulkDataURI })).length);
   console.log("done");
