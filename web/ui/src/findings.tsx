@@ -60,7 +60,7 @@ function Card({ f, i, p, calibrated }: { f: ReportFinding; i: number; p: Props; 
     <li ref={ref} class={`card ${f.decision}${on ? ' on' : ''}`} onClick={() => p.onShow(f, i)} data-finding={f.finding.label}>
       <button class="title" aria-current={on} onClick={() => p.onShow(f, i)}><b>{findingName(f.finding)}</b><span class="score num">{score}<small>/100</small></span></button>
       <Meter f={f.finding} />
-      <p class="small muted"><span title={f.model.digest}>{f.model.id} {f.model.version}</span> · {calibrated ? t('probability') : t('score')} · {t('threshold', { n: Math.round(f.finding.threshold * 100) })}</p>
+      <p class="small muted"><span title={f.model.digest}>{f.model.id} {f.model.version}</span> · {calibrated ? t('probability') : t('score')} · {f.finding.threshold > 0 ? t('threshold', { n: Math.round(f.finding.threshold * 100) }) : t('largestOfGroup')}</p>
       {f.decision !== 'undecided' && <p class={`decision ${f.decision}`}>{f.decision === 'accepted' ? '✓ ' : '✕ '}{t('by', { what: t(f.decision), who: f.decided_by })}{f.reason ? ` – ${f.reason}` : ''}{f.decided_at ? <span class="muted"> {moment(f.decided_at)}</span> : null}</p>}
       {p.mayDecide && p.rejecting !== f.id && (
         <div class="acts">

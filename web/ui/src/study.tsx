@@ -61,7 +61,7 @@ function Reading({ study, session, stale }: { study: Study; session: Session; st
   const report = reporting.report;
   // Findings of the patient come first and wait for a decision; technical ones (film quality) may be decided on.
   const present = (report?.findings ?? []).filter((f) => f.finding.present);
-  const decidable = [...present.filter((f) => f.finding.code), ...present.filter((f) => !f.finding.code)];
+  const decidable = [...present.filter((f) => f.finding.code), ...present.filter((f) => !f.finding.code && f.finding.heatmap), ...present.filter((f) => !f.finding.code && !f.finding.heatmap)];
   const undecided = decidable.filter((f) => f.finding.code && f.decision === 'undecided');
   const current = decidable[Math.min(finding, decidable.length - 1)];
   const series = study.series?.find((s) => s.series_uid === seriesUID) ?? firstSeries(study);
