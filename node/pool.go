@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/worker"
@@ -33,7 +34,8 @@ func (c Config) startPool(ctx context.Context, log *slog.Logger) (*worker.Pool, 
 		return nil, err
 	}
 	return worker.Start(ctx, worker.Config{
-		Command:     []string{program},
+		Command: []string{program, "--max-frame-mb", strconv.Itoa(c.MaxFrame), "--max-frames", strconv.Itoa(c.MaxFrames),
+			"--max-expansion", strconv.Itoa(c.MaxExpansion), "--frame-time", c.FrameTime.String()},
 		Processes:   c.Workers,
 		MemoryLimit: int64(c.WorkerMemory) << 20,
 		Timeouts:    worker.Timeouts{Analyze: c.WorkerTimeout},
