@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/radnode/radnode"
@@ -142,25 +143,27 @@ func (p *Pool) paceOf(c *call) *pace {
 // maxPaces bounds the models, existing or not, that callers may name.
 const maxPaces = 1000
 
-// serveTensors runs a batch. Where the process ends in a batch of several,
-// each is run alone, so that only the one that is at fault is refused.
+// serveTensors runs a batch. Where a batch of several fails or the process ends
+// in it, each is run alone, so that only the one that is at fault is refused.
 func (s *slot) serveTensors(ctx context.Context, first *call) {
 	batch := s.pool.gather(first)
 	err := s.runBatch(ctx, batch)
-	if !errors.Is(err, errDied) {
+	died := errors.Is(err, errDied)
+	if err == nil || len(batch) == 1 && !died {
 		for _, c := range batch {
 			c.done <- answer{nil, err}
 		}
 		return
 	}
-	died := death{s.proc.why(), s.proc.busyWith()}
-	s.drop()
-	for _, c := range batch {
-		deaths := []death{}
+	var deaths []death
+	if died {
 		if len(batch) == 1 {
-			deaths = append(deaths, died)
+			deaths = append(deaths, death{s.proc.why(), s.proc.busyWith()})
 		}
-		c.done <- answer{nil, s.runAlone(ctx, c, deaths)}
+		s.drop()
+	}
+	for _, c := range batch {
+		c.done <- answer{nil, s.runAlone(ctx, c, slices.Clone(deaths))}
 	}
 }
 
