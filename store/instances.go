@@ -76,23 +76,23 @@ func firstError(err, other error) error {
 
 // same decides about an instance whose UID is taken.
 func (t *Tx) same(ctx context.Context, r *Record) (Outcome, error) {
-	var digest, syntax, study, file string
-	var size int64
-	err := t.QueryRowContext(ctx, `SELECT digest, syntax_uid, COALESCE(study_uid, ''), file, size FROM instances WHERE sop_uid = $1`,
-		string(r.SOPInstanceUID)).Scan(&digest, &syntax, &study, &file, &size)
+	old, err := scanInstance(t.QueryRowContext(ctx, `SELECT `+instanceColumns+` FROM instances WHERE sop_uid = $1`, string(r.SOPInstanceUID)))
 	if err != nil {
 		return 0, err
 	}
-	if digest == r.Digest && syntax == string(r.TransferSyntaxUID) {
-		if info, err := os.Stat(t.s.Path(file)); err == nil && info.Size() == size {
+	if old.Digest == r.Digest && old.TransferSyntaxUID == r.TransferSyntaxUID {
+		if info, err := os.Stat(t.s.Path(old.File)); err == nil && info.Size() == old.Size {
 			return Duplicate, nil
 		}
-		t.s.log.Warn("a lost file was sent again", "instance", r.SOPInstanceUID, "file", file)
-		return Restored, t.one(ctx, "restore instance", `UPDATE instances SET file = $1, size = $2 WHERE sop_uid = $3`, r.File, r.Size, string(r.SOPInstanceUID))
+		return Restored, t.Restore(ctx, r, old.File)
+	}
+	if old.StudyInstanceUID != r.StudyInstanceUID {
+		return 0, radnode.Errorf(radnode.Conflict, "index instance",
+			"an object with this SOP Instance UID is stored already and belongs to another study: the sender has to give one of the two a UID of its own")
 	}
 	res, err := t.ExecContext(ctx, `INSERT INTO variants (id, sop_uid, study_uid, class_uid, syntax_uid, size, digest, source, remote, file, received_at)
   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (sop_uid, digest, syntax_uid) DO NOTHING`,
-		NewID(), string(r.SOPInstanceUID), study, string(r.SOPClassUID), string(r.TransferSyntaxUID), r.Size, r.Digest, r.Source, r.Remote,
+		NewID(), string(r.SOPInstanceUID), string(old.StudyInstanceUID), string(r.SOPClassUID), string(r.TransferSyntaxUID), r.Size, r.Digest, r.Source, r.Remote,
 		r.File, micros(r.ReceivedAt))
 	if err != nil {
 		return 0, err
@@ -104,11 +104,22 @@ func (t *Tx) same(ctx context.Context, r *Record) (Outcome, error) {
 	if n == 0 {
 		return Duplicate, nil
 	}
-	if study == "" {
+	if old.StudyInstanceUID == "" {
 		return Variant, nil
 	}
-	return Variant, t.Warn(ctx, radnode.UID(study), "another object came under the SOP Instance UID "+string(r.SOPInstanceUID)+
-		" from "+r.Source+"; it is kept apart and not shown: ask the sender which one is right")
+	return Variant, t.Warn(ctx, old.StudyInstanceUID, variantWarning(&old, r))
+}
+
+// variantWarning tells the reader of a study what came under a UID that is
+// taken. A compressed copy of an image is the sender's right (PS3.5 A.4).
+func variantWarning(old, r *Record) string {
+	if old.TransferSyntaxUID != r.TransferSyntaxUID && old.SOPClassUID == r.SOPClassUID &&
+		old.Rows == r.Rows && old.Columns == r.Columns && old.Frames == r.Frames {
+		return "the instance " + string(r.SOPInstanceUID) + " came again in another transfer syntax from " + r.Source +
+			"; this encoding is kept apart and not shown"
+	}
+	return "another object came under the SOP Instance UID " + string(r.SOPInstanceUID) +
+		" from " + r.Source + "; it is kept apart and not shown: ask the sender which one is right"
 }
 
 // SetStatus says what became of an instance.

@@ -148,6 +148,15 @@ func (w *Workflow) readAll(ctx context.Context, job jobs.Job, pending []store.Re
 // readOne asks the models about one instance. The error it returns stops the
 // whole attempt; what is wrong with the instance alone becomes its reason.
 func (w *Workflow) readOne(ctx context.Context, job jobs.Job, r *read, dir string) error {
+	problem, err := w.store.Problem(ctx, &r.Record)
+	if err != nil {
+		return err
+	}
+	if problem != "" {
+		w.Log.Error("stored file damaged", "instance", r.SOPInstanceUID, "file", r.File, "problem", problem)
+		r.reason = notAnalysed(problem + ": have the image sent again")
+		return nil
+	}
 	out := filepath.Join(dir, string(r.SOPInstanceUID))
 	if err := os.MkdirAll(out, 0o700); err != nil {
 		return radnode.Errorf(radnode.NoResources, "analyze", "no folder for stage pictures: %w", err)

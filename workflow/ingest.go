@@ -44,11 +44,33 @@ func (w *Workflow) Ingest(ctx context.Context, src Source, ts, class, instance r
 	}
 	rec.Size, rec.Digest, rec.File = f.Size(), f.Digest(), f.Name()
 	outcome, err := w.index(ctx, &rec)
+	if err == nil && outcome == store.Duplicate {
+		outcome, err = w.repair(ctx, &rec)
+	}
 	if err != nil || outcome == store.Duplicate {
 		return err
 	}
 	w.Trace("ingest.done")
 	return f.Keep()
+}
+
+// repair compares the stored file of an instance with the same bytes that just
+// came again, and puts the new file in its place if a disk has lost some of
+// them. It runs outside of the transaction, which no one may hold for as long.
+func (w *Workflow) repair(ctx context.Context, rec *store.Record) (store.Outcome, error) {
+	stored, err := w.store.Instance(ctx, rec.SOPInstanceUID)
+	if err != nil || stored.Digest != rec.Digest {
+		return store.Duplicate, err // the bytes of an object that is kept apart
+	}
+	problem, err := w.store.Problem(ctx, &stored)
+	if err != nil || problem == "" {
+		return store.Duplicate, err
+	}
+	err = w.store.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.Restore(ctx, rec, stored.File) })
+	if radnode.CodeOf(err) == radnode.Conflict {
+		return store.Duplicate, nil // another sender's copy was faster
+	}
+	return store.Restored, err
 }
 
 // discard removes a file that got no row.
