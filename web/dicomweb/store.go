@@ -26,7 +26,7 @@ const (
 	metaBytes   = 1 << 20  // file meta information
 	headBytes   = 16 << 20 // of a data set, up to its series
 	opStore     = "store"
-	maxBoundary = 70 // PS3.18 8.6.1
+	maxBoundary = 256 // PS3.18 8.6.1 allows 70; Orthanc sends 73
 	// StoreLimit is the longest request to store.
 	StoreLimit = 1 << 40
 )
