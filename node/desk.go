@@ -124,6 +124,9 @@ func (d *Desk) RemovePeer(ctx context.Context, name string) error {
 // Ledger is the balance of everything the node accepted.
 func (d *Desk) Ledger(ctx context.Context) ([]radnode.LedgerRow, error) { return d.flow.Ledger(ctx) }
 
+// Verify is Ledger after reading every stored file.
+func (d *Desk) Verify(ctx context.Context) ([]radnode.LedgerRow, error) { return d.flow.Verify(ctx) }
+
 // record notes what a command changed, and who ran it.
 func (d *Desk) record(ctx context.Context, action audit.Action, object string) error {
 	actor := "command line"

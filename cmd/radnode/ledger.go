@@ -9,6 +9,7 @@ import (
 func ledger(ctx context.Context, p *program, args []string) error {
 	f := p.flags()
 	asJSON := f.Bool("json", false, "print JSON objects, one on a line")
+	verify := f.Bool("verify", false, "read every stored file and compare its bytes with what was received")
 	rest, c, err := p.parseWithConfig(f, args)
 	if err != nil {
 		return err
@@ -21,7 +22,11 @@ func ledger(ctx context.Context, p *program, args []string) error {
 		return err
 	}
 	defer d.Close()
-	rows, err := d.Ledger(ctx)
+	balance := d.Ledger
+	if *verify {
+		balance = d.Verify
+	}
+	rows, err := balance(ctx)
 	if err != nil {
 		return err
 	}

@@ -402,3 +402,44 @@ func TestTheLedgerOfAMistypedFolderIsAnError(t *testing.T) {
 		t.Error("the command made the folder")
 	}
 }
+
+func TestTheLedgerFindsBytesThatChangedOnTheDisk(t *testing.T) {
+	n := startNode(t)
+	if status, out := n.storescu(film()); status != 0 {
+		t.Fatal(out)
+	}
+	n.settled(1)
+	if status, out := n.run("ledger", "--verify"); status != 0 {
+		t.Fatalf("before anything happened: exit %d: %s", status, out)
+	}
+	var largest string
+	var size int64
+	err := filepath.Walk(filepath.Join(n.data, "instances"), func(path string, info os.FileInfo, err error) error {
+		if err == nil && info.Mode().IsRegular() && info.Size() > size {
+			largest, size = path, info.Size()
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.OpenFile(largest, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := file.WriteAt([]byte("rotten!!"), size/2); err != nil {
+		t.Fatal(err)
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if status, out := n.run("ledger", "--verify"); status != 1 || !strings.Contains(out, "damaged") {
+		t.Errorf("exit %d: %s", status, out)
+	}
+	if status, out := n.storescu(film()); status != 0 {
+		t.Fatal(out)
+	}
+	if status, out := n.run("ledger", "--verify"); status != 0 {
+		t.Errorf("after the sender sent it again: exit %d: %s", status, out)
+	}
+}
