@@ -123,3 +123,28 @@ func TestAnotherEncodingOfAnInstanceIsSaidToBeOne(t *testing.T) {
 	}
 	b.balanced()
 }
+
+func TestAReportOutlivesAnImageWhoseFileNobodyCanRead(t *testing.T) {
+	b := mustOpen(t, t.TempDir(), func(o *workflow.Options) { o.Quiet = 300 * time.Millisecond })
+	bad, good := newImage(), newImage()
+	good.study, good.series = bad.study, bad.series
+	b.models.say = func(uid radnode.UID) ([]radnode.Analysis, error) {
+		if uid != bad.sop {
+			return []radnode.Analysis{pneumonia(uid, 0.7)}, nil
+		}
+		path, _, err := b.InstancePath(context.Background(), uid)
+		if err == nil {
+			err = os.Truncate(path, 100)
+		}
+		if err != nil {
+			return nil, err
+		}
+		return nil, radnode.Errorf(radnode.Invalid, "decode", "the file is cut off")
+	}
+	b.ingest(bad)
+	b.ingest(good)
+	b.sign(b.state(bad.study, radnode.ToReview).Reports[0])
+	if doc := b.author.last(); doc.Observer == nil || len(doc.Evidence) != 1 || doc.Evidence[0].SOPInstanceUID != good.sop || len(doc.Results) != 2 {
+		t.Errorf("the document cites %+v and holds %d results", doc.Evidence, len(doc.Results))
+	}
+}
