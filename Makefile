@@ -19,7 +19,8 @@ run: build ## build, start the node on loopback, send it the demonstration film
 build: bin/radnode bin/radnode-pixel ## build both programs and the viewer
 
 test: build test-packages web/e2e/node_modules/.installed ## install what is missing, run all tests
-	go test -count=1 -timeout 20m ./...
+	go test -count=1 -timeout 20m $$(go list ./... | grep -v internal/acceptance)
+	go test -count=1 -timeout 20m ./internal/acceptance
 	cd web/ui && npm test --silent
 	cd web/e2e && npm test --silent
 
