@@ -13,12 +13,12 @@ CGO_PACKAGES := ./preprocess/... ./inference/... ./worker/pixel/... ./cmd/radnod
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
-run: build ## build, start the node on loopback, send it the demonstration film
+run: build film ## build, start the node on loopback, send it the demonstration film
 	@bin/radnode serve --demo "$$(go list -m -f '{{.Dir}}' github.com/suyashkumar/dicom)/testdata/4.dcm"
 
 build: bin/radnode bin/radnode-pixel ## build both programs and the viewer
 
-test: build test-packages web/e2e/node_modules/.installed ## install what is missing, run all tests
+test: build film test-packages web/e2e/node_modules/.installed ## install what is missing, run all tests
 	go test -count=1 -timeout 20m $$(go list ./... | grep -v internal/acceptance)
 	go test -count=1 -timeout 20m ./internal/acceptance
 	cd web/ui && npm test --silent
@@ -48,6 +48,10 @@ train: ## retrain the bundled models from ../shared (hours on a CPU)
 
 ui: web/ui/dist/index.html ## build the viewer
 
+# The programs need nothing of this module; its testdata hold the demonstration film.
+film:
+	@go mod download github.com/suyashkumar/dicom
+
 build-packages:
 	@scripts/packages build
 
@@ -75,4 +79,4 @@ web/e2e/node_modules/.installed: web/e2e/package-lock.json
 clean: ## remove what was built; data, if any, stays
 	rm -rf bin build web/ui/node_modules web/e2e/node_modules
 
-.PHONY: help run build test lint bench fuzz train ui build-packages test-packages clean
+.PHONY: help film run build test lint bench fuzz train ui build-packages test-packages clean
