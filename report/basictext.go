@@ -39,7 +39,12 @@ func (b *builder) basicText() (*sr.Item, error) {
 			r.Sections = append(r.Sections, s)
 		}
 	}
-	return r.Content()
+	root, err := r.Content()
+	if err != nil {
+		return nil, err
+	}
+	root.Items = append(root.Items, b.resultObjects()...)
+	return root, nil
 }
 
 // sentence is Sentence, and in a verified document who stands behind it.

@@ -203,6 +203,7 @@ func (b *builder) content() *sr.MeasurementReport {
 		}
 	}
 	r.Evaluations = b.evaluations()
+	r.Others = b.resultObjects()
 	if b.Class == dicom.EnhancedSRStorage {
 		// PS3.3 Table A.35.2-2: a statement cannot have an observer of its own.
 		for i := range r.Evaluations {
@@ -313,6 +314,7 @@ func (b *builder) document(class radnode.UID, root *sr.Item) *sr.Document {
 	}
 	d.Equipment = append(d.Equipment, b.device())
 	d.PrivateSchemes = b.privateSchemes()
+	d.Evidence = append(d.Evidence, b.Results...)
 	for _, s := range b.Source {
 		r := b.reference(s.UID(dicom.SOPInstanceUID), 0)
 		if r.StudyInstanceUID == b.study {

@@ -1,6 +1,10 @@
 package sr
 
-import "github.com/radnode/radnode"
+import (
+	"slices"
+
+	"github.com/radnode/radnode"
+)
 
 // MeasurementReport is TID 1500, Measurement Report.
 type MeasurementReport struct {
@@ -13,6 +17,8 @@ type MeasurementReport struct {
 	Groups      []MeasurementItem
 	Derived     []DerivedMeasurement
 	Evaluations []Evaluation
+	// Others is content beyond the rows of the template, which is extensible.
+	Others []*Item
 }
 
 // DerivedMeasurement is a row of TID 1420: a measurement with the groups
@@ -55,7 +61,11 @@ func (r *MeasurementReport) Content() (*Item, error) {
 	if err := r.addGroups(root); err != nil {
 		return nil, err
 	}
-	return root, r.addEvaluations(root)
+	if err := r.addEvaluations(root); err != nil {
+		return nil, err
+	}
+	root.add(r.Others...)
+	return root, nil
 }
 
 func (r *MeasurementReport) addGroups(root *Item) error {
@@ -122,8 +132,7 @@ func (r *MeasurementReport) addEvaluations(root *Item) error {
 	return nil
 }
 
-// ParseMeasurementReport reads TID 1500 from a content tree. Rows that the
-// template does not know are passed over: the template is extensible.
+// ParseMeasurementReport reads TID 1500 from a content tree.
 func ParseMeasurementReport(root *Item) (*MeasurementReport, error) {
 	if root == nil || root.Type != Container || root.Template != "" && root.Template != "1500" {
 		return nil, radnode.Errorf(radnode.Unsupported, "read structured report", "the document is no measurement report (TID 1500)")
@@ -162,8 +171,16 @@ func ParseMeasurementReport(root *Item) (*MeasurementReport, error) {
 			}
 		}
 	}
+	for _, c := range root.Items {
+		if c.Relationship == Contains && !slices.ContainsFunc(rows1500, func(n radnode.Concept) bool { return Is(n, c.Name) }) {
+			r.Others = append(r.Others, c)
+		}
+	}
 	return r, nil
 }
+
+// rows1500 names the containers of the template.
+var rows1500 = []radnode.Concept{ImageLibraryName, ImagingMeasurements, DerivedImagingMeasurements, QualitativeEvaluations}
 
 // derivedOf reads a row of TID 1420 and counts the groups before its targets.
 func derivedOf(root, m *Item) DerivedMeasurement {
