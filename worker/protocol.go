@@ -19,13 +19,14 @@ const maxMessage = 32 << 20
 
 // The operations a worker knows.
 const (
-	OpAnalyze  = "analyze"
-	OpFrame    = "frame"
-	OpRender   = "render"
-	OpDescribe = "describe"
-	OpModels   = "models"
-	OpVerify   = "verify"
-	OpInfer    = "infer"
+	OpAnalyze   = "analyze"
+	OpFrame     = "frame"
+	OpTranscode = "transcode"
+	OpRender    = "render"
+	OpDescribe  = "describe"
+	OpModels    = "models"
+	OpVerify    = "verify"
+	OpInfer     = "infer"
 
 	opCancel = "cancel" // stop the request under way; it is still answered
 )

@@ -44,6 +44,27 @@ type FrameInfo struct {
 	Size          int64  `json:"size"`
 }
 
+// TranscodeRequest asks for one frame in another transfer syntax: RLE
+// Lossless, JPEG Lossless (process 14, selection value 1), JPEG-LS Lossless,
+// JPEG 2000 (reversible), all without loss; JPEG Baseline for 8-bit frames;
+// or the values without compression, as FrameRequest gives them, in Explicit
+// VR Little Endian. A frame that is stored in the syntax asked for is handed
+// out as it is. What a syntax cannot hold is refused with code Unsupported.
+type TranscodeRequest struct {
+	Path   string      `json:"path"`
+	Frame  int         `json:"frame"` // counted from 1
+	Syntax radnode.UID `json:"syntax"`
+	Out    string      `json:"out"` // file that takes the codestream; replaced in one step
+}
+
+// TranscodeInfo says what the file of a codestream holds. Its samples are
+// those of FrameInfo; Photometric and Size are those of the codestream.
+type TranscodeInfo struct {
+	FrameInfo
+	Stored bool `json:"stored"` // the codestream is the stored one, untouched; Photometric is the header's
+	Lossy  bool `json:"lossy"`  // this encoding lost something
+}
+
 // RenderRequest asks for a picture of one frame as a reader sees it.
 type RenderRequest struct {
 	Path    string  `json:"path"`

@@ -51,6 +51,15 @@ func (p *Pool) Frame(ctx context.Context, r FrameRequest) (FrameInfo, error) {
 	return ask[FrameInfo](ctx, p, OpFrame, r, p.cfg.Timeouts.Frame)
 }
 
+// Transcode writes the codestream of one frame in another transfer syntax to a
+// file.
+func (p *Pool) Transcode(ctx context.Context, r TranscodeRequest) (TranscodeInfo, error) {
+	if err := absolute(&r.Path, &r.Out); err != nil {
+		return TranscodeInfo{}, err
+	}
+	return ask[TranscodeInfo](ctx, p, OpTranscode, r, p.cfg.Timeouts.Frame)
+}
+
 // Render writes a picture of one frame to a file.
 func (p *Pool) Render(ctx context.Context, r RenderRequest) (RenderInfo, error) {
 	if err := absolute(&r.Path, &r.Out); err != nil {

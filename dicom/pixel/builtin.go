@@ -25,13 +25,28 @@ var builtin = table(
 	Codec{
 		Name: "jpeg",
 		Syntaxes: []radnode.UID{
-			JPEGBaseline8Bit, JPEGExtended12Bit,
+			JPEGExtended12Bit,
 			"1.2.840.10008.1.2.4.53", "1.2.840.10008.1.2.4.55", // retired spectral selection, full progression
-			JPEGLossless, JPEGLosslessSV1,
 		},
 		Decode: decodeJPEG,
 		Starts: startsJPEG,
 		Ends:   endsEOI,
+	},
+	Codec{
+		Name:     "jpeg",
+		Syntaxes: []radnode.UID{JPEGBaseline8Bit},
+		Decode:   decodeJPEG,
+		Encode:   encodeBaseline,
+		Starts:   startsJPEG,
+		Ends:     endsEOI,
+	},
+	Codec{
+		Name:     "jpeg",
+		Syntaxes: []radnode.UID{JPEGLossless, JPEGLosslessSV1},
+		Decode:   decodeJPEG,
+		Encode:   encodeLosslessJPEG,
+		Starts:   startsJPEG,
+		Ends:     endsEOI,
 	},
 	Codec{
 		Name:     "jpegls",

@@ -1,6 +1,7 @@
 package pixel
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"image"
@@ -9,13 +10,15 @@ import (
 	"io"
 
 	"github.com/radnode/radnode"
+	lossless "github.com/radnode/radnode/dicom/pixel/jpeg"
 )
 
 const opEncode = "encode frame"
 
-// Encode appends the lossless codestream of f in transfer syntax ts to dst,
-// for objects that a receiver wants in another encoding. RLE is always there;
-// JPEG 2000 and JPEG-LS where their codecs are registered.
+// Encode appends the codestream of f in transfer syntax ts to dst, for objects
+// that a receiver wants in another encoding: without loss, except as JPEG
+// Baseline (see Encoded.Lossy). RLE and JPEG are always there; JPEG 2000 and
+// JPEG-LS where their codecs are registered.
 func Encode(ctx context.Context, ts radnode.UID, f *Frame, dst []byte) ([]byte, error) {
 	c, ok := EncoderFor(ts)
 	if !ok {
@@ -31,10 +34,57 @@ func Encode(ctx context.Context, ts radnode.UID, f *Frame, dst []byte) ([]byte, 
 	return c.Encode(ctx, ts, f.Pix, is, dst)
 }
 
+// Encoded is what a data set must say about frames that Encode wrote.
+type Encoded struct {
+	Photometric string
+	Lossy       bool // PS3.3 C.7.6.1.1.5 asks for Lossy Image Compression
+}
+
+// EncodedAs tells how f reads after Encode (PS3.5 8.2, table 8.2.1-1 and
+// those that follow it).
+func EncodedAs(ts radnode.UID, f *Frame) Encoded {
+	e := Encoded{Photometric: f.Photometric, Lossy: ts == JPEGBaseline8Bit}
+	if f.Samples == 3 {
+		switch ts {
+		case JPEGBaseline8Bit:
+			e.Photometric = YBRFull422
+		case JPEG2000Lossless, JPEG2000:
+			e.Photometric = YBRRCT
+		}
+	}
+	return e
+}
+
+// baselineQuality keeps what an eye sees at diagnostic distance.
+const baselineQuality = 95
+
+// encodeBaseline writes 8-bit samples as JPEG Baseline, colour as YCbCr with
+// subsampled chroma.
+func encodeBaseline(_ context.Context, _ radnode.UID, src []byte, is Coded, dst []byte) ([]byte, error) {
+	if is.Width != 8 || is.Signed || is.Photometric == PaletteColor || is.Samples == 3 && is.Photometric != RGB {
+		return nil, radnode.Errorf(radnode.Unsupported, opEncode, "JPEG Baseline holds unsigned 8-bit grey and RGB only, not %s in %d bits", is.Photometric, is.Width)
+	}
+	b := bytes.NewBuffer(dst)
+	if err := WriteJPEG(b, is.Rows, is.Columns, is.Samples, baselineQuality, src); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// encodeLosslessJPEG writes JPEG lossless with the usual predictor.
+func encodeLosslessJPEG(ctx context.Context, _ radnode.UID, src []byte, is Coded, dst []byte) ([]byte, error) {
+	least := 2 // T.81 table B.2
+	if is.Width == 16 {
+		least = 9 // so that every decoder gives two bytes a sample, as Bits Allocated says
+	}
+	h := lossless.Header{Precision: max(is.BitsStored, least), Rows: is.Rows, Columns: is.Columns, Components: is.Samples}
+	return lossless.EncodeLossless(ctx, src, h, is.Width, dst)
+}
+
 // encodeRLE writes a frame of RLE Lossless (PS3.5 Annex G).
 func encodeRLE(ctx context.Context, _ radnode.UID, src []byte, is Coded, dst []byte) ([]byte, error) {
-	bytes := is.Width / 8
-	segments := is.Samples * bytes
+	width := is.Width / 8
+	segments := is.Samples * width
 	if segments > rleMaxSegment {
 		return nil, radnode.Errorf(radnode.Unsupported, opEncode, "RLE has no room for %d segments", segments)
 	}
@@ -47,7 +97,7 @@ func encodeRLE(ctx context.Context, _ radnode.UID, src []byte, is Coded, dst []b
 			return nil, radnode.Errorf(radnode.Canceled, opEncode, "stopped by the caller: %w", err)
 		}
 		binary.LittleEndian.PutUint32(dst[start+4+4*i:], uint32(len(dst)-start))
-		first := i/bytes*bytes + bytes - 1 - i%bytes
+		first := i/width*width + width - 1 - i%width
 		for y := range is.Rows { // G.3.1: each row on its own
 			line := src[y*is.Columns*segments:]
 			for x := range row {

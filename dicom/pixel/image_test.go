@@ -221,7 +221,7 @@ func TestSyntaxesWithoutCodecAreNamed(t *testing.T) {
 
 // TestEncodedFramesDecodeToTheSame is the round trip of every encoder.
 func TestEncodedFramesDecodeToTheSame(t *testing.T) {
-	for _, ts := range []radnode.UID{pixel.RLELossless, pixel.JPEGLSLossless, pixel.JPEG2000Lossless} {
+	for _, ts := range []radnode.UID{pixel.RLELossless, pixel.JPEGLosslessSV1, pixel.JPEGLossless, pixel.JPEGLSLossless, pixel.JPEG2000Lossless, pixel.JPEG2000} {
 		if _, ok := pixel.EncoderFor(ts); !ok {
 			t.Logf("%s: codec is not in this build", ts)
 			continue

@@ -46,7 +46,7 @@ func (s *server) frameValues(ctx context.Context, r worker.FrameRequest) (worker
 		if p.samples == 3 {
 			info.Photometric = pixel.RGB
 		}
-		return info, writeFile(r.Out, func(w io.Writer) error { _, err := w.Write(p.pix); return err })
+		return info, writeBytes(r.Out, p.pix)
 	}
 	fr := &s.frame.stored
 	if err := src.image.Decode(ctx, r.Frame-1, fr); err != nil {
@@ -56,7 +56,7 @@ func (s *server) frameValues(ctx context.Context, r worker.FrameRequest) (worker
 		Rows: fr.Rows, Columns: fr.Columns, Samples: fr.Samples, BitsAllocated: fr.BitsAllocated,
 		BitsStored: fr.BitsStored, Signed: fr.Signed, Float: fr.Float, Photometric: fr.Photometric, Size: int64(len(fr.Pix)),
 	}
-	return info, writeFile(r.Out, func(w io.Writer) error { _, err := w.Write(fr.Pix); return err })
+	return info, writeBytes(r.Out, fr.Pix)
 }
 
 // maxRendered bounds the longest side of a rendered picture.

@@ -24,7 +24,10 @@ type operation func(s *server, ctx context.Context, body json.RawMessage) (any, 
 var operations = map[string]operation{
 	worker.OpAnalyze: decoded(func(s *server, ctx context.Context, r worker.AnalyzeRequest) (any, error) { return s.analyze(ctx, r) }),
 	worker.OpFrame:   decoded(func(s *server, ctx context.Context, r worker.FrameRequest) (any, error) { return s.frameValues(ctx, r) }),
-	worker.OpRender:  decoded(func(s *server, ctx context.Context, r worker.RenderRequest) (any, error) { return s.render(ctx, r) }),
+	worker.OpTranscode: decoded(func(s *server, ctx context.Context, r worker.TranscodeRequest) (any, error) {
+		return s.transcode(ctx, r)
+	}),
+	worker.OpRender: decoded(func(s *server, ctx context.Context, r worker.RenderRequest) (any, error) { return s.render(ctx, r) }),
 	worker.OpDescribe: decoded(func(s *server, ctx context.Context, r worker.DescribeRequest) (any, error) {
 		return s.describe(ctx, r.Path)
 	}),

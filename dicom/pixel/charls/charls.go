@@ -106,8 +106,12 @@ func encode(_ context.Context, ts radnode.UID, src []byte, is pixel.Coded, dst [
 	if ts != pixel.JPEGLSLossless {
 		return nil, radnode.Errorf(radnode.Unsupported, op, "transfer syntax %s is not written here", ts)
 	}
-	if is.Width > 16 || is.BitsStored < 2 || len(src) == 0 || len(src) != is.Size() || (is.BitsStored > 8) != (is.Width == 16) {
+	if is.Width > 16 || is.BitsStored < 2 || is.BitsStored > is.Width || len(src) == 0 || len(src) != is.Size() {
 		return nil, radnode.Errorf(radnode.Unsupported, op, "frames of %d bits stored in %d are not written here", is.BitsStored, is.Width)
+	}
+	precision := is.BitsStored
+	if is.Width == 16 {
+		precision = max(precision, 9) // so that a decoder gives two bytes a sample, as Bits Allocated says
 	}
 	e := C.charls_jpegls_encoder_create()
 	if e == nil {
@@ -116,7 +120,7 @@ func encode(_ context.Context, ts radnode.UID, src []byte, is pixel.Coded, dst [
 	defer C.charls_jpegls_encoder_destroy(e)
 	info := C.charls_frame_info{
 		width: C.uint32_t(is.Columns), height: C.uint32_t(is.Rows),
-		bits_per_sample: C.int32_t(is.BitsStored), component_count: C.int32_t(is.Samples),
+		bits_per_sample: C.int32_t(precision), component_count: C.int32_t(is.Samples),
 	}
 	if c := C.charls_jpegls_encoder_set_frame_info(e, &info); c != 0 {
 		return nil, fail(op, c)
