@@ -23,7 +23,6 @@ const (
 	OpFrame     = "frame"
 	OpTranscode = "transcode"
 	OpRender    = "render"
-	OpDescribe  = "describe"
 	OpModels    = "models"
 	OpVerify    = "verify"
 	OpInfer     = "infer"

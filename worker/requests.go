@@ -25,11 +25,6 @@ type FrameRequest struct {
 	Out   string `json:"out"`   // file that takes the values, little endian; replaced in one step
 }
 
-// DescribeRequest asks for the Description of an image.
-type DescribeRequest struct {
-	Path string `json:"path"`
-}
-
 // FrameInfo says what the file of a frame holds: rows of pixels, the samples
 // of a colour pixel side by side.
 type FrameInfo struct {
@@ -90,54 +85,6 @@ type Window struct {
 	Width       float64 `json:"width"`
 	Function    string  `json:"function,omitempty"` // LINEAR (also ""), LINEAR_EXACT, SIGMOID
 	Explanation string  `json:"explanation,omitempty"`
-}
-
-// LUT is a lookup table with its descriptor (PS3.3 C.11.1.1.1): values below
-// First map to the first entry, values beyond the end to the last.
-type LUT struct {
-	First       int     `json:"first"`
-	Bits        int     `json:"bits"` // of an entry
-	Data        []int32 `json:"data"`
-	Explanation string  `json:"explanation,omitempty"`
-}
-
-// Range is an inclusive range of stored values.
-type Range struct {
-	Low  int64 `json:"low"`
-	High int64 `json:"high"`
-}
-
-// Description is what a viewer must know of an image to show its stored
-// values right (PS3.3 C.7.6.3, C.11). Frames that differ from the first in an
-// enhanced object are listed in PerFrame.
-type Description struct {
-	SOPInstanceUID     radnode.UID   `json:"sop_instance_uid"`
-	SOPClassUID        radnode.UID   `json:"sop_class_uid"`
-	TransferSyntax     radnode.UID   `json:"transfer_syntax"`
-	Frames             int           `json:"frames"`
-	Frame              FrameInfo     `json:"frame"` // of each frame
-	Lossy              bool          `json:"lossy"` // lossy compression is part of its history
-	Values             FrameValues   `json:"values"`
-	PerFrame           []FrameValues `json:"per_frame,omitempty"`
-	Padding            *Range        `json:"padding"` // stored values that mark padding
-	Inverse            bool          `json:"inverse"` // MONOCHROME1 or presentation LUT shape INVERSE
-	Palette            []LUT         `json:"palette,omitempty"`
-	Spacing            *[2]float64   `json:"spacing"`                       // millimetres between rows, between columns
-	SpacingSource      string        `json:"spacing_source"`                // where it is known from, e.g. "imager pixel spacing"
-	AspectRatio        float64       `json:"aspect_ratio"`                  // height / width of a pixel; 1: square
-	FrameMillis        float64       `json:"frame_ms,omitempty"`            // time between frames
-	PatientOrientation []string      `json:"patient_orientation,omitempty"` // towards where rows and columns run
-	Warnings           []string      `json:"warnings,omitempty"`
-}
-
-// FrameValues is the way from stored values to display values of one frame.
-type FrameValues struct {
-	Slope       float64  `json:"slope"`
-	Intercept   float64  `json:"intercept"`
-	Unit        string   `json:"unit"` // HU, OD, US …
-	ModalityLUT *LUT     `json:"modality_lut,omitempty"`
-	Windows     []Window `json:"windows"`
-	VOILUTs     []LUT    `json:"voi_luts,omitempty"`
 }
 
 // ModelStatus is one model as a worker has it.

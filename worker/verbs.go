@@ -68,14 +68,6 @@ func (p *Pool) Render(ctx context.Context, r RenderRequest) (RenderInfo, error) 
 	return ask[RenderInfo](ctx, p, OpRender, r, p.cfg.Timeouts.Frame)
 }
 
-// Describe says how the stored values of an image are to be shown.
-func (p *Pool) Describe(ctx context.Context, path string) (Description, error) {
-	if err := absolute(&path); err != nil {
-		return Description{}, err
-	}
-	return ask[Description](ctx, p, OpDescribe, DescribeRequest{path}, p.cfg.Timeouts.Frame)
-}
-
 // Models lists the models as a process has them.
 func (p *Pool) Models(ctx context.Context) ([]ModelStatus, error) {
 	return ask[[]ModelStatus](ctx, p, OpModels, struct{}{}, p.cfg.Timeouts.Registry)

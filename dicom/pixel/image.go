@@ -113,6 +113,24 @@ func Open(f *dicom.File, r io.ReaderAt, lim Limits) (*Image, error) {
 	return im, nil
 }
 
+// OpenHeader reads the description of the pixels of f as Open does, without
+// access to the frames: it needs neither the file nor a codec, so that a
+// program without the C codecs can describe every image.
+func OpenHeader(f *dicom.File, lim Limits) (*Image, error) {
+	if f.PixelData == nil || f.Dataset == nil {
+		return nil, radnode.Errorf(radnode.Unsupported, opOpen, "the object holds no pixel data")
+	}
+	im := &Image{TransferSyntax: f.TransferSyntax, set: f.Dataset, data: f.PixelData, lim: lim}
+	if err := im.describe(); err != nil {
+		return nil, err
+	}
+	if err := im.checkSizes(); err != nil {
+		return nil, err
+	}
+	im.readPadding()
+	return im, nil
+}
+
 // sizeOf returns the length of the file behind r, or a length beyond any file
 // where r does not tell.
 func sizeOf(r io.ReaderAt) int64 {

@@ -9,12 +9,8 @@ import (
 )
 
 // locate adds to a description what the header says about place, view and
-// history of the image; the file is read up to its pixel data only.
-func (d *ImageDescription) locate(path string) error {
-	f, err := dicom.ReadFile(path, dicom.DefaultLimits)
-	if err != nil {
-		return err
-	}
+// history of the image.
+func (d *ImageDescription) locate(f *dicom.File) {
 	set := f.Dataset
 	d.TransferSyntax = f.TransferSyntax
 	if relation := set.Text(dicom.PixelIntensityRelationship); angiography[set.UID(dicom.SOPClassUID)] && (relation == "LOG" || relation == "DISP") {
@@ -47,7 +43,6 @@ func (d *ImageDescription) locate(path string) error {
 		// PS3.3 C.7.6.1.1.1: the directions in which rows and columns run.
 		d.Orientation = &[2]string{o[0], o[1]}
 	}
-	return nil
 }
 
 // angiography are the classes whose modality LUT leads back to X-ray intensity.

@@ -8,6 +8,7 @@ import (
 	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/audit"
 	"github.com/radnode/radnode/auth"
+	"github.com/radnode/radnode/dicom"
 )
 
 // Studies is the worklist and the study page.
@@ -31,8 +32,8 @@ type Pixels interface {
 	// Render returns a JPEG of a frame (1-based), at most size pixels wide and high.
 	Render(ctx context.Context, path string, inst radnode.Instance, frame, size int) (io.ReadSeekCloser, error)
 	// Describe says what a viewer needs to show the frames of an instance, as
-	// far as it follows from the pixel data; this package adds the rest.
-	Describe(ctx context.Context, path string, inst radnode.Instance) (*ImageDescription, error)
+	// far as it follows from the pixel description; this package adds the rest.
+	Describe(ctx context.Context, header *dicom.File, inst radnode.Instance) (*ImageDescription, error)
 }
 
 // Reports is the reading of a report and the reader's acts on a draft.

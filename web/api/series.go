@@ -4,12 +4,15 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/dicom"
 )
 
 // maxManifest bounds the images of one series in a manifest.
@@ -57,20 +60,40 @@ func (a *API) manifest(ctx context.Context, study radnode.UID, s *radnode.Series
 		SeriesInstanceUID: s.SeriesInstanceUID, StudyInstanceUID: study, Modality: s.Modality, Description: s.Description,
 		Images: []ImageDescription{}, Other: []OtherInstance{},
 	}
-	var slices []slice
+	var list []slice
 	for _, inst := range s.Instances {
 		if inst.Frames == 0 {
 			m.Other = append(m.Other, OtherInstance{inst.SOPInstanceUID, inst.SOPClassUID})
 			continue
 		}
-		desc, err := a.describe(ctx, inst)
-		if err != nil {
-			return nil, err
-		}
-		slices = append(slices, slice{inst: inst, desc: desc})
+		list = append(list, slice{inst: inst})
 	}
-	order(slices)
-	return m, m.fill(slices)
+	if err := a.describeAll(ctx, list); err != nil {
+		return nil, err
+	}
+	order(list)
+	return m, m.fill(list)
+}
+
+// describeAll reads the headers of a series, as many at once as there are processors.
+func (a *API) describeAll(ctx context.Context, list []slice) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var next atomic.Int64
+	var readers sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(list)) {
+		readers.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(list) && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
+				d, err := a.describe(ctx, list[i].inst)
+				if err != nil {
+					cancel(err)
+				}
+				list[i].desc = d
+			}
+		})
+	}
+	readers.Wait()
+	return context.Cause(ctx)
 }
 
 // describe asks for the description of an instance once: instances never change.
@@ -82,11 +105,7 @@ func (a *API) describe(ctx context.Context, inst radnode.Instance) (*ImageDescri
 	if err != nil {
 		return nil, err
 	}
-	d, err := a.Pixels.Describe(ctx, path, full)
-	if err == nil {
-		d.complete(inst)
-		err = d.locate(path)
-	}
+	d, err := a.look(ctx, path, full)
 	switch code := radnode.CodeOf(err); {
 	case err == nil:
 	case code == radnode.Unsupported, code == radnode.Invalid, code == radnode.TooLarge:
@@ -96,6 +115,21 @@ func (a *API) describe(ctx context.Context, inst radnode.Instance) (*ImageDescri
 		return nil, err
 	}
 	a.descriptions.put(inst.Digest, d)
+	return d, nil
+}
+
+// look reads the header of a file, up to its pixel data only.
+func (a *API) look(ctx context.Context, path string, inst radnode.Instance) (*ImageDescription, error) {
+	f, err := dicom.ReadFile(path, dicom.DefaultLimits)
+	if err != nil {
+		return nil, err
+	}
+	d, err := a.Pixels.Describe(ctx, f, inst)
+	if err != nil {
+		return nil, err
+	}
+	d.complete(inst)
+	d.locate(f)
 	return d, nil
 }
 

@@ -28,8 +28,6 @@ type Decoder interface {
 	// Render writes a JPEG of a frame (1-based), at most size pixels wide and
 	// high, to the file out.
 	Render(ctx context.Context, path string, frame, size int, out string) error
-	// Describe says how the stored values are to be shown.
-	Describe(ctx context.Context, path string) (*api.ImageDescription, error)
 }
 
 // Cache is a folder of frames with a limit of bytes.
@@ -76,11 +74,6 @@ func (c *Cache) Render(ctx context.Context, path string, inst radnode.Instance, 
 	return c.file(ctx, key(inst, "preview", frame, size), func(out string) error {
 		return c.decoder.Render(ctx, path, frame, size, out)
 	})
-}
-
-// Describe passes the question on; the API keeps the answers.
-func (c *Cache) Describe(ctx context.Context, path string, _ radnode.Instance) (*api.ImageDescription, error) {
-	return c.decoder.Describe(ctx, path)
 }
 
 func key(inst radnode.Instance, kind string, frame, size int) string {

@@ -12,7 +12,6 @@ import (
 	"testing"
 
 	"github.com/radnode/radnode"
-	"github.com/radnode/radnode/web/api"
 	"github.com/radnode/radnode/web/frames"
 )
 
@@ -33,10 +32,6 @@ func (d *decoder) Frame(_ context.Context, _ string, frame int, out string) erro
 
 func (d *decoder) Render(ctx context.Context, path string, frame, _ int, out string) error {
 	return d.Frame(ctx, path, frame, out)
-}
-
-func (d *decoder) Describe(context.Context, string) (*api.ImageDescription, error) {
-	return &api.ImageDescription{Rows: 1}, nil
 }
 
 func mustOpen(tb testing.TB, limit int64, d frames.Decoder) (*frames.Cache, string) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/dicom"
 	"github.com/radnode/radnode/web/api"
 )
 
@@ -109,9 +110,9 @@ func (s *Story) Render(_ context.Context, _ string, inst radnode.Instance, frame
 }
 
 // Describe implements api.Pixels.
-func (s *Story) Describe(_ context.Context, _ string, inst radnode.Instance) (*api.ImageDescription, error) {
-	p := s.pictureOf(inst)
-	return &p.desc, nil
+func (s *Story) Describe(_ context.Context, _ *dicom.File, inst radnode.Instance) (*api.ImageDescription, error) {
+	d := s.pictureOf(inst).desc
+	return &d, nil
 }
 
 func (s *Story) pictureOf(inst radnode.Instance) picture {

@@ -324,17 +324,6 @@ func TestAPreviewIsRendered(t *testing.T) {
 	}
 }
 
-func TestAnImageIsDescribed(t *testing.T) {
-	p := mustStart(t)
-	d, err := p.Describe(context.Background(), film(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !d.Inverse || d.Frames != 1 || d.Frame.Rows != 2140 || d.Frame.Photometric != "MONOCHROME1" || len(d.Values.Windows) == 0 {
-		t.Errorf("got %+v", d)
-	}
-}
-
 func TestModelsAreListedWithTheirState(t *testing.T) {
 	p := mustStart(t)
 	all, err := p.Models(context.Background())

@@ -28,9 +28,6 @@ var operations = map[string]operation{
 		return s.transcode(ctx, r)
 	}),
 	worker.OpRender: decoded(func(s *server, ctx context.Context, r worker.RenderRequest) (any, error) { return s.render(ctx, r) }),
-	worker.OpDescribe: decoded(func(s *server, ctx context.Context, r worker.DescribeRequest) (any, error) {
-		return s.describe(ctx, r.Path)
-	}),
 	worker.OpInfer:  decoded(func(s *server, ctx context.Context, r worker.InferOrder) (any, error) { return s.infer(ctx, r) }),
 	worker.OpVerify: decoded(func(s *server, ctx context.Context, _ struct{}) (any, error) { return s.verify(ctx) }),
 	worker.OpModels: decoded(func(s *server, _ context.Context, _ struct{}) (any, error) { return s.models() }),
