@@ -138,25 +138,37 @@ func (b *builder) algorithmOf(ref radnode.ModelRef, parameters ...string) *sr.Al
 // units; texture features stay with the result.
 var measured = map[string]radnode.Concept{"cardiothoracic_ratio": sr.Ratio}
 
-// features is a group for the measurements of one analysis, or nil.
-func (b *builder) features(a radnode.Analysis) sr.MeasurementItem {
-	var ms []sr.Measurement
-	for _, name := range slices.Sorted(maps.Keys(a.Features)) {
-		unit, ok := measured[name]
-		if !ok {
-			continue
+// measurement is a number that a model measured in an image.
+type measurement struct {
+	name  radnode.Concept
+	value float64
+	unit  radnode.Concept
+	image radnode.UID
+	frame int
+	model radnode.ModelRef
+}
+
+// measurements lists those of all analyses, in their order.
+func (b *builder) measurements() []measurement {
+	var out []measurement
+	for _, a := range b.Analyses {
+		for _, name := range slices.Sorted(maps.Keys(a.Features)) {
+			if unit, ok := measured[name]; ok && b.images[a.SOPInstanceUID] != nil {
+				out = append(out, measurement{b.privateCode(name), a.Features[name], unit, a.SOPInstanceUID, a.Frame, a.Model})
+			}
 		}
-		ms = append(ms, sr.Measurement{Name: b.privateCode(name), Number: sr.Number{Value: a.Features[name], Unit: unit}})
 	}
-	if ms == nil || b.images[a.SOPInstanceUID] == nil {
-		return nil
-	}
-	g := sr.Group{TrackingID: a.Model.ID + " measurements", TrackingUID: TrackingUID(a.SOPInstanceUID, a.Frame, a.Model, "measurements"),
-		Algorithm: b.algorithmOf(a.Model), Measurements: ms}
+	return out
+}
+
+// measurementGroup is TID 1501 for one measurement.
+func (b *builder) measurementGroup(m measurement) sr.MeasurementItem {
+	g := sr.Group{TrackingID: m.model.ID + " " + m.name.Value, TrackingUID: TrackingUID(m.image, m.frame, m.model, m.name.Value),
+		Algorithm: b.algorithmOf(m.model), Measurements: []sr.Measurement{{Name: m.name, Number: sr.Number{Value: m.value, Unit: m.unit}}}}
 	if b.Observer != nil {
 		g.Evaluations = append(g.Evaluations, sr.Evaluation{Name: sr.Comment, Text: undecidedText})
 	}
-	return &sr.MeasurementGroup{Group: g, Sources: []sr.Reference{b.reference(a.SOPInstanceUID, a.Frame)}}
+	return &sr.MeasurementGroup{Group: g, Sources: []sr.Reference{b.reference(m.image, m.frame)}}
 }
 
 // evaluations are the statements about the whole study: the reader's

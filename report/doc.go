@@ -24,6 +24,18 @@
 //	seg, err := report.Segmentation(in, uid, frame)  // nil, nil where no finding has a heat map
 //	pr, err := report.Presentation(in, uid, frame)   // likewise
 //
+// All of them at once, with identities derived from in.SOPInstanceUID, in the
+// order in which they may be sent; the report refers to the others:
+//
+//	objects, err := report.Documents(in, report.Options{Pictures: pictures})
+//	err = objects[i].Write(w)
+//
+// The same report for other systems:
+//
+//	bundle, err := report.FHIRBundle(in, report.BundleOptions{}) // JSON of a FHIR R4 transaction
+//	message, err := report.ORU(in, report.MessageOptions{ReceivingApplication: "RIS"})
+//	err = hl7.Client{Address: "ris:2575"}.Send(ctx, message)
+//
 // A peer that refuses Comprehensive 3D SR gets in.Class = report.Ladder[1], and
 // so on. Documents of one series should be of one kind: drafts and signed
 // reports, and each kind of companion, belong in series of their own.

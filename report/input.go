@@ -32,6 +32,7 @@ type Input struct {
 	// marked "AI, not verified".
 	Observer     *Person
 	Predecessors []sr.Reference // documents that this one replaces
+	Amends       bool           // it corrects a report that was signed
 	Results      []sr.Reference // the other objects of the same report; see Documents
 
 	Now      time.Time // of the content; of the verification where Observer is set

@@ -197,10 +197,8 @@ func (b *builder) content() *sr.MeasurementReport {
 	for _, f := range b.findings {
 		r.Groups = append(r.Groups, b.group(f))
 	}
-	for _, a := range b.Analyses {
-		if g := b.features(a); g != nil {
-			r.Groups = append(r.Groups, g)
-		}
+	for _, m := range b.measurements() {
+		r.Groups = append(r.Groups, b.measurementGroup(m))
 	}
 	r.Evaluations = b.evaluations()
 	r.Others = b.resultObjects()

@@ -101,6 +101,8 @@ var (
 	PlainChestXRay   = sct("399208008", "Plain chest X-ray")
 
 	DiagnosticImagingReport = radnode.Concept{Value: "18748-4", Scheme: "LN", Meaning: "Diagnostic Imaging Report"}
+	ImpressionsLOINC        = radnode.Concept{Value: "19005-8", Scheme: "LN", Meaning: "Impressions"}
+	StudyInstanceUID        = dcm("110180", "Study Instance UID")
 	Findings                = dcm("121070", "Findings")
 	Impressions             = dcm("121072", "Impressions")
 
