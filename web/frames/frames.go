@@ -35,6 +35,7 @@ type Cache struct {
 	dir     string
 	limit   int64
 	decoder Decoder
+	natives natives
 
 	mu      sync.Mutex
 	files   map[string]*entry
@@ -62,8 +63,12 @@ func Open(dir string, limit int64, decoder Decoder) (*Cache, error) {
 	return &Cache{dir: dir, limit: limit, decoder: decoder, files: map[string]*entry{}, waiting: map[string]chan struct{}{}}, nil
 }
 
-// Frame returns the stored values of a frame, little endian.
+// Frame returns the stored values of a frame, little endian: a part of the
+// file where they lie there as they are, else a file that the decoder makes.
 func (c *Cache) Frame(ctx context.Context, path string, inst radnode.Instance, frame int) (io.ReadSeekCloser, error) {
+	if part := c.natives.frame(path, inst, frame); part != nil {
+		return part, nil
+	}
 	return c.file(ctx, key(inst, "frame", frame, 0), func(out string) error {
 		return c.decoder.Frame(ctx, path, frame, out)
 	})

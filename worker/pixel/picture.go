@@ -16,30 +16,13 @@ import (
 	"github.com/radnode/radnode/worker"
 )
 
-// openFrame opens the image at path and checks the frame number (from 1).
-func openFrame(path string, number int) (*source, error) {
-	src, err := open(path)
-	if err != nil {
-		return nil, err
-	}
-	if src.refused != nil {
-		defer src.close()
-		return nil, src.refused
-	}
-	if number < 1 || number > src.frames() {
-		defer src.close()
-		return nil, radnode.Errorf(radnode.NotFound, "open frame", "there is no frame %d; the object has frames 1 to %d", number, src.frames())
-	}
-	return src, nil
-}
-
-// frame writes the stored values of one frame to a file.
+// frameValues writes the stored values of one frame to a file.
 func (s *server) frameValues(ctx context.Context, r worker.FrameRequest) (worker.FrameInfo, error) {
-	src, err := openFrame(r.Path, r.Frame)
+	src, release, err := s.opened.frame(r.Path, r.Frame)
 	if err != nil {
 		return worker.FrameInfo{}, err
 	}
-	defer src.close()
+	defer release()
 	defer s.frame.trim()
 	if p := src.picture; p != nil {
 		info := worker.FrameInfo{Rows: p.rows, Columns: p.columns, Samples: p.samples, BitsAllocated: 8, BitsStored: 8, Photometric: pixel.Monochrome2, Size: int64(len(p.pix))}
@@ -71,11 +54,11 @@ func (s *server) render(ctx context.Context, r worker.RenderRequest) (worker.Ren
 	if r.Quality < 0 || r.Quality > 100 || r.MaxSize < 0 || r.MaxSize > maxRendered {
 		return worker.RenderInfo{}, radnode.Errorf(radnode.Invalid, op, "quality lies within 1..100 and max_size within 1..%d", maxRendered)
 	}
-	src, err := openFrame(r.Path, r.Frame)
+	src, release, err := s.opened.frame(r.Path, r.Frame)
 	if err != nil {
 		return worker.RenderInfo{}, err
 	}
-	defer src.close()
+	defer release()
 	defer s.frame.trim()
 	fr := &s.frame
 	if err := src.decode(ctx, r.Frame-1, fr, false); err != nil {

@@ -14,7 +14,8 @@ type server struct {
 	registry  *registry // nil: the runtime could not be opened
 	noRuntime error     // why
 	frame     frame     // reused from request to request
-	shared    []byte    // the memory shared with the node, once it is mapped
+	opened    opened
+	shared    []byte // the memory shared with the node, once it is mapped
 }
 
 // operation turns the body of a request into an answer.

@@ -24,6 +24,7 @@ import (
 // source is an open file: a DICOM object, or a PNG or JPEG picture.
 type source struct {
 	file    *os.File
+	stat    fs.FileInfo
 	object  *dicom.File  // nil: a picture
 	image   *pixel.Image // nil: no pixels that can be decoded
 	refused error        // why there is no image although the file is sound
@@ -67,6 +68,7 @@ func (s *source) read() error {
 	if err != nil {
 		return radnode.Errorf(radnode.Unavailable, opOpen, "the file cannot be read: %w", err)
 	}
+	s.stat = st
 	if !st.Mode().IsRegular() {
 		return radnode.Errorf(radnode.Invalid, opOpen, "it is not a file")
 	}

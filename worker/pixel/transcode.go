@@ -18,11 +18,11 @@ func (s *server) transcode(ctx context.Context, r worker.TranscodeRequest) (work
 		info, err := s.frameValues(ctx, worker.FrameRequest{Path: r.Path, Frame: r.Frame, Out: r.Out})
 		return worker.TranscodeInfo{FrameInfo: info}, err
 	}
-	src, err := openFrame(r.Path, r.Frame)
+	src, release, err := s.opened.frame(r.Path, r.Frame)
 	if err != nil {
 		return worker.TranscodeInfo{}, err
 	}
-	defer src.close()
+	defer release()
 	defer s.frame.trim()
 	if src.image == nil {
 		return worker.TranscodeInfo{}, radnode.Errorf(radnode.Unsupported, op, "a picture without DICOM header has no transfer syntax")

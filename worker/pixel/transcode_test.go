@@ -63,3 +63,42 @@ func TestFramesAreTranscodedWithoutLoss(t *testing.T) {
 		}
 	}
 }
+
+// TestAFileThatChangedIsReadAnew: a multi-frame object is kept open, but only
+// as long as its file is the same.
+func TestAFileThatChangedIsReadAnew(t *testing.T) {
+	p := mustStart(t)
+	dir := t.TempDir()
+	path, out := filepath.Join(dir, "object.dcm"), filepath.Join(dir, "frame")
+	frame := func(n int) ([]byte, error) {
+		if _, err := p.Frame(context.Background(), worker.FrameRequest{Path: path, Frame: n, Out: out}); err != nil {
+			return nil, err
+		}
+		return os.ReadFile(out)
+	}
+	var before []byte
+	for _, name := range []string{"image/xa_cath_12frames_jpeg_lossless.dcm", "image/enhct_bot_rle.dcm"} {
+		b, err := os.ReadFile(shared(t, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		first, err := frame(2)
+		again, err2 := frame(2)
+		if err != nil || err2 != nil || !bytes.Equal(first, again) || bytes.Equal(first, before) {
+			t.Errorf("%s: the same frame again %v, that of the file before %v; %v %v", name, bytes.Equal(first, again), bytes.Equal(first, before), err, err2)
+		}
+		if _, err := frame(99999); radnode.CodeOf(err) != radnode.NotFound {
+			t.Errorf("%s: frame 99999: %v", name, err)
+		}
+		before = first
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := frame(1); radnode.CodeOf(err) != radnode.NotFound {
+		t.Errorf("a file that is gone: %v", err)
+	}
+}
