@@ -22,6 +22,7 @@ type Analysis struct {
 	Features       map[string]float64 `json:"features"`
 	Timings        Timings            `json:"timings_ms"`
 	Error          *string            `json:"error"`
+	Typicality     *Typicality        `json:"typicality,omitempty"`
 	Provenance     *Provenance        `json:"provenance,omitempty"`
 	Stages         []Stage            `json:"stages,omitempty"`
 }
@@ -48,6 +49,24 @@ type Finding struct {
 	Threshold   float64  `json:"threshold"`
 	Present     bool     `json:"present"` // Probability >= Threshold
 	Heatmap     *Heatmap `json:"heatmap,omitempty"`
+
+	Undecided bool      `json:"undecided,omitempty"` // neither yes nor no at the coverage the manifest declares
+	Interval  *Interval `json:"interval,omitempty"`
+}
+
+// Interval holds the least and the largest probability of a finding over small
+// changes of the image that should not matter.
+type Interval struct {
+	Low  float64 `json:"low"`
+	High float64 `json:"high"`
+	Runs int     `json:"runs"`
+}
+
+// Typicality tells how like the images its model was judged on an image is:
+// about 1 is ordinary, over Limit is outside.
+type Typicality struct {
+	Distance float64 `json:"distance"`
+	Limit    float64 `json:"limit"`
 }
 
 // Heatmap is a small grid of evidence for one finding, in the coordinates of
@@ -62,7 +81,8 @@ type Heatmap struct {
 	Width   float64 `json:"width"`
 	Height  float64 `json:"height"`
 	Max     float64 `json:"max"`
-	Values  []byte  `json:"values"` // base64 in JSON
+	Method  string  `json:"method,omitempty"` // cam, occlusion, rise
+	Values  []byte  `json:"values"`           // base64 in JSON
 }
 
 // Stage is one step of a pipeline kept as a picture for the reader.

@@ -29,6 +29,9 @@ func (m *Model) Findings(out *Output, i int, place Placement) []radnode.Finding 
 			Probability: Calibrate(l.Calibration, min(max(float64(row[j]), 0), 1)),
 		}
 		f.Present = f.Probability >= f.Threshold
+		if u := l.Undecided; u != nil {
+			f.Undecided = f.Probability >= u.From && f.Probability <= u.To
+		}
 		if l.Code != nil {
 			c := radnode.Concept(*l.Code)
 			f.Code = &c
@@ -37,11 +40,20 @@ func (m *Model) Findings(out *Output, i int, place Placement) []radnode.Finding 
 			size := out.HeatRows * out.HeatColumns
 			at := (i*out.Labels + j) * size
 			f.Heatmap = heatmap(out.HeatRows, out.HeatColumns, out.Heat[at:at+size], place)
+			f.Heatmap.Method = m.method()
 		}
 		findings[j] = f
 	}
 	exclude(labels, findings)
 	return findings
+}
+
+// method names how the heat maps of the model are made.
+func (m *Model) method() string {
+	if e := m.manifest.Explain; e != nil {
+		return e.Method
+	}
+	return "cam"
 }
 
 // exclude leaves at most one label of each exclusive group present: the most

@@ -242,12 +242,23 @@ func TestOpenSaysWhatIsMissing(t *testing.T) {
 // changed loads the test package with its manifest or graph changed.
 func changed(t *testing.T, r *inference.Runtime, from, to string, graph []byte) error {
 	t.Helper()
+	_, err := altered(t, r, map[string]string{from: to}, graph, nil)
+	return err
+}
+
+// altered loads the test package with texts of its manifest replaced, perhaps
+// another graph and further files.
+func altered(t *testing.T, r *inference.Runtime, texts map[string]string, graph []byte, more map[string][]byte) (*inference.Model, error) {
+	t.Helper()
 	fsys := fstest.MapFS{}
 	for _, name := range []string{"manifest.yaml", "model.onnx", "noise.f32", "top-bright.f32"} {
 		data, err := os.ReadFile(filepath.Join("testdata/models/lung-test/1.0.0", name))
 		if err != nil {
 			t.Fatal(err)
 		}
+		fsys["lung-test/1.0.0/"+name] = &fstest.MapFile{Data: data}
+	}
+	for name, data := range more {
 		fsys["lung-test/1.0.0/"+name] = &fstest.MapFile{Data: data}
 	}
 	file := fsys["lung-test/1.0.0/manifest.yaml"]
@@ -257,16 +268,18 @@ func changed(t *testing.T, r *inference.Runtime, from, to string, graph []byte) 
 		text = strings.Replace(text, text[at:at+71], digest(graph), 1)
 		fsys["lung-test/1.0.0/model.onnx"].Data = graph
 	}
-	if from != "" && !strings.Contains(text, from) {
-		t.Fatalf("%q is not in the manifest", from)
+	for from, to := range texts {
+		if from != "" && !strings.Contains(text, from) {
+			t.Fatalf("%q is not in the manifest", from)
+		}
+		text = strings.Replace(text, from, to, 1)
 	}
-	file.Data = []byte(strings.Replace(text, from, to, 1))
+	file.Data = []byte(text)
 	p, err := models.Load(fsys, "lung-test/1.0.0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = r.Load(context.Background(), p)
-	return err
+	return r.Load(context.Background(), p)
 }
 
 func TestAMislabelledOrBrokenPackageIsRefusedWithASentence(t *testing.T) {
@@ -277,7 +290,7 @@ func TestAMislabelledOrBrokenPackageIsRefusedWithASentence(t *testing.T) {
 		want     string
 	}{
 		"another input name":     {"name: image", "name: picture", nil, `the graph has no input "picture"; it has image`},
-		"another output":         {"heatmap: cam", "heatmap: map", nil, `the graph has no output "map"; it has probabilities, cam`},
+		"another output":         {"heatmap: cam", "heatmap: map", nil, `the graph has no output "map"; it has probabilities, cam, features`},
 		"probabilities as a map": {"probabilities: probabilities", "probabilities: logits", nil, `no output "logits"`},
 		"a random file":          {"", "", []byte("not a graph at all"), "is not a graph that the runtime reads"},
 		"a reference that fails": {"output: [0.49", "output: [0.59", nil, "is off by 0.1, more than its tolerance 1e-05"},
@@ -343,10 +356,8 @@ func compareWithNode(t *testing.T, r *inference.Runtime, p *models.Package, bind
 		}
 	}
 	shape := strings.Trim(strings.ReplaceAll(fmt.Sprint(man.Input.Shape(images)), " ", ","), "[]")
-	args := []string{"testdata/run.js", binding, filepath.Join(dir, "model.onnx"), filepath.Join(dir, "tensor.f32"), man.Input.Name, shape, man.Outputs.Probabilities}
-	if man.Outputs.Heatmap != "" {
-		args = append(args, man.Outputs.Heatmap)
-	}
+	args := []string{"testdata/run.js", binding, filepath.Join(dir, "model.onnx"), filepath.Join(dir, "tensor.f32"), man.Input.Name, shape}
+	args = append(args, man.Outputs.Names()...)
 	printed, err := exec.Command("node", args...).Output()
 	if err != nil {
 		t.Fatalf("node: %v", err)
@@ -356,8 +367,13 @@ func compareWithNode(t *testing.T, r *inference.Runtime, p *models.Package, bind
 		t.Fatal(err)
 	}
 	compare(t, "probabilities", out.Probabilities, other[0])
-	if len(other) > 1 {
-		compare(t, "heat maps", out.Heat, other[1])
+	rest := other[1:]
+	if man.Outputs.Heatmap != "" {
+		compare(t, "heat maps", out.Heat, rest[0])
+		rest = rest[1:]
+	}
+	if man.Outputs.Features != "" {
+		compare(t, "features", out.Features, rest[0])
 	}
 }
 

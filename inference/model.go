@@ -24,6 +24,7 @@ type Model struct {
 	manifest *models.Manifest
 	runtime  *Runtime
 	source   *models.Package
+	typical  *typical // nil: the package describes none
 	loadTime time.Duration
 
 	mu        sync.RWMutex // held for reading by runs, for writing by Close and fallBack
@@ -53,11 +54,15 @@ func (r *Runtime) Load(ctx context.Context, p *models.Package) (*Model, error) {
 	if err := checkGraph(p.Manifest, graph); err != nil {
 		return nil, radnode.Errorf(radnode.Invalid, op, "%w", err)
 	}
+	usual, err := readTypical(p)
+	if err != nil {
+		return nil, radnode.Errorf(radnode.Invalid, op, "%w", err)
+	}
 	var refused []string
 	for _, candidate := range r.providers {
 		m, err := r.try(ctx, p, graph, candidate)
 		if err == nil {
-			m.fallbacks = refused
+			m.fallbacks, m.typical = refused, usual
 			m.loadTime = time.Since(start)
 			r.mu.Lock()
 			r.models[m] = struct{}{}
@@ -99,7 +104,7 @@ func (r *Runtime) try(ctx context.Context, p *models.Package, graph []byte, on p
 	}
 	defer o.Destroy()
 	man := p.Manifest
-	session, err := ort.NewDynamicAdvancedSessionWithONNXData(graph, []string{man.Input.Name}, outputNames(man), o)
+	session, err := ort.NewDynamicAdvancedSessionWithONNXData(graph, []string{man.Input.Name}, man.Outputs.Names(), o)
 	if err != nil {
 		return nil, err
 	}
@@ -113,13 +118,6 @@ func (r *Runtime) try(ctx context.Context, p *models.Package, graph []byte, on p
 		return nil, err
 	}
 	return m, nil
-}
-
-func outputNames(m *models.Manifest) []string {
-	if m.Outputs.Heatmap == "" {
-		return []string{m.Outputs.Probabilities}
-	}
-	return []string{m.Outputs.Probabilities, m.Outputs.Heatmap}
 }
 
 // checkGraph compares the inputs and outputs of the graph with the manifest.
@@ -138,10 +136,15 @@ func checkGraph(m *models.Manifest, graph []byte) error {
 	if err := checkTensor("output", out, m.Outputs.Probabilities, []int64{-1, labels}); err != nil {
 		return err
 	}
-	if m.Outputs.Heatmap == "" {
+	if m.Outputs.Heatmap != "" {
+		if err := checkTensor("output", out, m.Outputs.Heatmap, []int64{-1, labels, -1, -1}); err != nil {
+			return err
+		}
+	}
+	if m.Outputs.Features == "" {
 		return nil
 	}
-	return checkTensor("output", out, m.Outputs.Heatmap, []int64{-1, labels, -1, -1})
+	return checkTensor("output", out, m.Outputs.Features, []int64{-1, int64(m.Typical.Size)})
 }
 
 // checkTensor finds name and compares its type and shape; -1 in want leaves a
@@ -185,6 +188,7 @@ type Output struct {
 	Probabilities         []float32 // images x labels, as the graph gave them
 	HeatRows, HeatColumns int       // 0 where the model makes no maps
 	Heat                  []float32 // images x labels x rows x columns
+	Features              []float32 // images x size; empty where the manifest names none
 }
 
 // Run runs n images that lie one after the other in input. A batch that the
@@ -209,6 +213,7 @@ func (m *Model) Run(ctx context.Context, n int, input []float32) (*Output, error
 		}
 		first.Probabilities = append(first.Probabilities, second.Probabilities...)
 		first.Heat = append(first.Heat, second.Heat...)
+		first.Features = append(first.Features, second.Features...)
 		return first, nil
 	}
 	if !m.fallBack(device, err) {
@@ -237,7 +242,7 @@ func (m *Model) fallBack(from string, why error) bool {
 		return false
 	}
 	defer o.Destroy()
-	fresh, err := ort.NewDynamicAdvancedSessionWithONNXData(graph, []string{m.manifest.Input.Name}, outputNames(m.manifest), o)
+	fresh, err := ort.NewDynamicAdvancedSessionWithONNXData(graph, []string{m.manifest.Input.Name}, m.manifest.Outputs.Names(), o)
 	if err != nil {
 		return false
 	}
@@ -266,7 +271,7 @@ func (m *Model) once(ctx context.Context, n int, input []float32) (*Output, erro
 		return nil, radnode.Errorf(radnode.Internal, op, "%w", err)
 	}
 	defer tensor.Destroy()
-	values := make([]ort.Value, len(outputNames(m.manifest)))
+	values := make([]ort.Value, len(m.manifest.Outputs.Names()))
 	defer func() {
 		for _, v := range values {
 			if v != nil {
@@ -325,21 +330,37 @@ func (m *Model) collect(n int, values []ort.Value) (*Output, error) {
 		}
 	}
 	out.Probabilities = append([]float32(nil), data...)
-	if len(values) == 1 {
-		return out, nil
-	}
-	data, shape, err = floats(values[1])
-	if err != nil || len(shape) != 4 || shape[0] != int64(n) || shape[1] != int64(labels) || shape[2] < 1 || shape[3] < 1 {
-		return nil, radnode.Errorf(radnode.Invalid, op, "the heat maps have shape %v where maps of %d images and %d labels were asked for", shape, n, labels)
-	}
-	for _, v := range data {
-		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
+	if m.manifest.Outputs.Heatmap != "" {
+		data, shape, err = floats(values[1])
+		if err != nil || len(shape) != 4 || shape[0] != int64(n) || shape[1] != int64(labels) || shape[2] < 1 || shape[3] < 1 {
+			return nil, radnode.Errorf(radnode.Invalid, op, "the heat maps have shape %v where maps of %d images and %d labels were asked for", shape, n, labels)
+		}
+		if !finite(data) {
 			return nil, radnode.Errorf(radnode.Invalid, op, "the graph gave a heat map with a value that is no number")
 		}
+		out.HeatRows, out.HeatColumns = int(shape[2]), int(shape[3])
+		out.Heat = append([]float32(nil), data...)
 	}
-	out.HeatRows, out.HeatColumns = int(shape[2]), int(shape[3])
-	out.Heat = append([]float32(nil), data...)
+	if m.manifest.Outputs.Features != "" {
+		data, shape, err = floats(values[len(values)-1])
+		if err != nil || len(shape) != 2 || shape[0] != int64(n) || shape[1] != int64(m.manifest.Typical.Size) {
+			return nil, radnode.Errorf(radnode.Invalid, op, "the features have shape %v where %d of %d images were asked for", shape, m.manifest.Typical.Size, n)
+		}
+		if !finite(data) {
+			return nil, radnode.Errorf(radnode.Invalid, op, "the graph gave a feature that is no number")
+		}
+		out.Features = append([]float32(nil), data...)
+	}
 	return out, nil
+}
+
+func finite(values []float32) bool {
+	for _, v := range values {
+		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
+			return false
+		}
+	}
+	return true
 }
 
 func floats(v ort.Value) ([]float32, ort.Shape, error) {

@@ -58,6 +58,7 @@ func (c *checker) manifest(m *Manifest) {
 	c.outputs(m)
 	c.labels(m)
 	c.references(m)
+	c.learned(m)
 }
 
 // text checks a text for people: not blank, not longer than limit characters.
@@ -139,7 +140,12 @@ func (c *checker) outputs(m *Manifest) {
 	if c.has("outputs", "heatmap") {
 		c.text(at("outputs", "heatmap"), m.Outputs.Heatmap, 256)
 	}
-	c.must(m.Outputs.Heatmap == "" || m.Outputs.Heatmap != m.Outputs.Probabilities, at("outputs", "heatmap"), "must be another output than the probabilities")
+	if c.has("outputs", "features") {
+		c.text(at("outputs", "features"), m.Outputs.Features, 256)
+	}
+	names := m.Outputs.Names()
+	slices.Sort(names)
+	c.must(len(slices.Compact(names)) == len(m.Outputs.Names()), at("outputs"), "each must be another output of the graph")
 }
 
 func (c *checker) labels(m *Manifest) {
@@ -161,10 +167,16 @@ func (c *checker) labels(m *Manifest) {
 			c.must(labelPattern.MatchString(l.Exclusive), under(path, "exclusive"), "must be small letters, digits and underscores, starting with a letter")
 			groups[l.Exclusive]++
 		}
-		c.must(!l.Heatmap || m.Outputs.Heatmap != "", under(path, "heatmap"), "needs outputs.heatmap, the output that holds the maps")
+		c.must(!l.Heatmap || m.Outputs.Heatmap != "" || m.Explain != nil, under(path, "heatmap"), "needs outputs.heatmap, the output that holds the maps, or explain")
 		c.between(under(path, "urgency"), float64(l.Urgency), 0, 9)
 		if l.Calibration != nil {
 			c.calibration(under(path, "calibration"), *l.Calibration)
+		}
+		if u := l.Undecided; u != nil {
+			c.between(under(path, "undecided", "from"), u.From, 0, 1)
+			c.between(under(path, "undecided", "to"), u.To, 0, 1)
+			c.must(!(u.From > u.To), under(path, "undecided"), "from must not exceed to")
+			c.between(under(path, "undecided", "coverage"), u.Coverage, 0.5, 0.999)
 		}
 	}
 	for i, l := range m.Labels {

@@ -22,6 +22,9 @@ type Manifest struct {
 	Pipeline    []map[string]any `yaml:"pipeline" json:"pipeline"` // steps of package preprocess
 	Outputs     Outputs          `yaml:"outputs" json:"outputs"`
 	Labels      []Label          `yaml:"labels" json:"labels"` // in the order of the output
+	Typical     *Typical         `yaml:"typical" json:"typical,omitempty"`
+	Disturb     []Disturbance    `yaml:"disturb" json:"disturb,omitempty"`
+	Explain     *Explain         `yaml:"explain" json:"explain,omitempty"`
 	References  []Reference      `yaml:"references" json:"references,omitempty"`
 
 	file      string
@@ -106,6 +109,18 @@ func (in Input) Size() int { return in.Channels * in.Rows * in.Columns }
 type Outputs struct {
 	Probabilities string `yaml:"probabilities" json:"probabilities"` // [N, labels]; activation inside the graph
 	Heatmap       string `yaml:"heatmap" json:"heatmap,omitempty"`   // [N, labels, h, w]
+	Features      string `yaml:"features" json:"features,omitempty"` // [N, Typical.Size]; what Typical looks at
+}
+
+// Names lists the outputs in the order in which a run asks for them.
+func (o Outputs) Names() []string {
+	names := []string{o.Probabilities}
+	for _, one := range []string{o.Heatmap, o.Features} {
+		if one != "" {
+			names = append(names, one)
+		}
+	}
+	return names
 }
 
 // Label is one output of the model. Labels of one exclusive group compete:
@@ -118,6 +133,16 @@ type Label struct {
 	Heatmap     bool         `yaml:"heatmap" json:"heatmap"`
 	Urgency     int          `yaml:"urgency" json:"urgency"` // 0 none … 9
 	Calibration *Calibration `yaml:"calibration" json:"calibration,omitempty"`
+	Undecided   *Undecided   `yaml:"undecided" json:"undecided,omitempty"`
+}
+
+// Undecided is the range of probabilities in which a label says neither yes
+// nor no at the coverage it was set for: class-conditional split conformal
+// prediction, the set {present, absent} (Vovk, Gammerman, Shafer 2005).
+type Undecided struct {
+	From     float64 `yaml:"from" json:"from"`         // below: absent
+	To       float64 `yaml:"to" json:"to"`             // above: present
+	Coverage float64 `yaml:"coverage" json:"coverage"` // share of films of each class whose set holds the truth
 }
 
 // Concept is a coded concept (PS3.3 section 8). It converts to the Concept of

@@ -50,6 +50,11 @@ func Load(fsys fs.FS, dir string) (*Package, error) {
 			return nil, Problems{{File: file, Rule: fmt.Sprintf("references[%d].digest", i), Text: err.Error()}}
 		}
 	}
+	if t := m.Typical; t != nil {
+		if err := p.verify(t.File, t.Digest, t.Bytes()); err != nil {
+			return nil, Problems{{File: file, Rule: "typical.digest", Text: err.Error()}}
+		}
+	}
 	return p, nil
 }
 
@@ -61,6 +66,20 @@ func (p *Package) Model() ([]byte, error) {
 // Tensor returns the input of a reference case, whose digest is checked again.
 func (p *Package) Tensor(r Reference) ([]byte, error) {
 	return p.read(r.Tensor, r.Digest, int64(p.Manifest.Input.Size())*4)
+}
+
+// Typical returns the values of the description of typical images, whose
+// digest is checked again; nil if the package has none.
+func (p *Package) Typical() ([]byte, error) {
+	t := p.Manifest.Typical
+	if t == nil {
+		return nil, nil
+	}
+	data, err := p.read(t.File, t.Digest, t.Bytes())
+	if err == nil && int64(len(data)) != t.Bytes() {
+		err = fmt.Errorf("%s has %d bytes, %d features need %d", t.File, len(data), t.Size, t.Bytes())
+	}
+	return data, err
 }
 
 func (p *Package) read(name, digest string, limit int64) ([]byte, error) {

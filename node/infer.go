@@ -172,5 +172,10 @@ func servedModel(m worker.ModelStatus) infer.Model {
 			Name: manifest.Outputs.Heatmap, Datatype: infer.FP32, Shape: []int64{anyLength, labels, anyLength, anyLength},
 		})
 	}
+	if manifest.Outputs.Features != "" {
+		served.Outputs = append(served.Outputs, infer.TensorInfo{
+			Name: manifest.Outputs.Features, Datatype: infer.FP32, Shape: []int64{anyLength, int64(manifest.Typical.Size)},
+		})
+	}
 	return served
 }

@@ -17,7 +17,8 @@ FOLDER = HERE / "models" / "lung-test" / "1.0.0"
 
 
 class Network(torch.nn.Module):
-    """Feature maps at an eighth of the input, CAM as second output."""
+    """Feature maps at an eighth of the input, CAM as second output, the 16 means as
+    features."""
 
     def forward(self, image):
         pooled = torch.nn.functional.avg_pool2d(image, 8)
@@ -31,7 +32,7 @@ class Network(torch.nn.Module):
         one = torch.sigmoid(logits[:, :1])
         two = torch.softmax(logits[:, 1:3], 1)
         three = torch.sigmoid(logits[:, 3:])
-        return torch.cat([one, two, three], 1), cam
+        return torch.cat([one, two, three], 1), cam, pooled.flatten(1)
 
 
 MANIFEST = """schema: 1
@@ -75,8 +76,8 @@ def main():
     path = FOLDER / "model.onnx"
     torch.onnx.export(
         network, torch.rand(2, 1, 32, 32), str(path), opset_version=13,
-        input_names=["image"], output_names=["probabilities", "cam"],
-        dynamic_axes={"image": {0: "n"}, "probabilities": {0: "n"}, "cam": {0: "n"}})
+        input_names=["image"], output_names=["probabilities", "cam", "features"],
+        dynamic_axes={"image": {0: "n"}, "probabilities": {0: "n"}, "cam": {0: "n"}, "features": {0: "n"}})
     digest = lambda f: "sha256:" + hashlib.sha256(f.read_bytes()).hexdigest()
     references = ""
     ramp = np.linspace(0, 1, 32, dtype=np.float32)

@@ -246,16 +246,57 @@ func (f *frameReading) classify(ctx context.Context, c *classifier, one *radnode
 	if err != nil {
 		return err
 	}
+	if d, ok := c.model.Distance(output, 0); ok {
+		one.Typicality = &radnode.Typicality{Distance: d, Limit: c.manifest.Typical.Limit}
+		if text := unlike(one.Typicality); text != "" && c.manifest.Typical.Outside == models.OutsideRefuse {
+			one.Gate = radnode.Gate{Reasons: []string{"not applicable: " + text}}
+			return nil
+		} else if text != "" {
+			one.Gate.Reasons = append(one.Gate.Reasons, text)
+		}
+	}
+	if err := c.explain(ctx, output); err != nil {
+		return err
+	}
+	spread, err := c.model.Spread(ctx, c.tensor)
+	if err != nil {
+		return err
+	}
 	one.Timings.Inference = millis(start)
 	g := result.Geometry
 	one.Findings = c.model.Findings(output, 0, inference.Placement{
 		Left: g.Left, Top: g.Top, Width: g.Width, Height: g.Height, Upright: g.Upright,
 	})
+	for i := range spread {
+		one.Findings[i].Interval = &spread[i]
+	}
 	one.Gate.Reasons = append(one.Gate.Reasons, remarks(&f.facts, one.Findings)...)
 	one.Features = result.Features
 	one.Stages = pictures.stages(result.Stages)
 	one.Provenance = f.provenance(c)
 	return nil
+}
+
+// explain makes heat maps by hiding parts of the image where the graph has
+// none of its own and a label with a map is present.
+func (c *classifier) explain(ctx context.Context, out *inference.Output) error {
+	if c.manifest.Explain == nil {
+		return nil
+	}
+	for _, f := range c.model.Findings(out, 0, inference.Placement{}) {
+		if l, _ := c.manifest.Label(f.Label); l.Heatmap && f.Present {
+			return c.model.Explain(ctx, c.tensor, out)
+		}
+	}
+	return nil
+}
+
+// unlike says that an image is outside of what the model was judged on.
+func unlike(t *radnode.Typicality) string {
+	if t.Distance <= t.Limit {
+		return ""
+	}
+	return fmt.Sprintf("the image is unlike those the model was judged on (distance %.2f, limit %.2f)", t.Distance, t.Limit)
 }
 
 // input hands the frame to a pipeline.

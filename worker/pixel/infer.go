@@ -68,6 +68,9 @@ func (s *server) place(result *worker.InferResult, c *classifier, images int, ou
 	if out.HeatRows > 0 {
 		parts = append(parts, part{c.manifest.Outputs.Heatmap, []int64{n, labels, int64(out.HeatRows), int64(out.HeatColumns)}, out.Heat})
 	}
+	if len(out.Features) > 0 {
+		parts = append(parts, part{c.manifest.Outputs.Features, []int64{n, int64(len(out.Features)) / n}, out.Features})
+	}
 	at := worker.OutputOffset
 	for _, p := range parts {
 		raw := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(p.values))), 4*len(p.values))
