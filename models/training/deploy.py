@@ -57,7 +57,8 @@ class QualityGraph(nn.Module):
 
 class PneumoniaGraph(nn.Module):
     """Reads the film and its mirror image with each network and averages the log-odds
-    of pneumonia; a and b are the Platt calibration found on validation."""
+    of pneumonia; a and b are the Platt calibration found on validation. The features, of
+    the networks one after the other, are what typical.py describes."""
     def __init__(self, nets, a=1.0, b=0.0):
         super().__init__()
         self.nets = nn.ModuleList(nets)
@@ -66,11 +67,12 @@ class PneumoniaGraph(nn.Module):
     def forward(self, x):
         n = x.shape[0]
         both = torch.cat([x, x.flip(3)])
-        odds, cams = [], []
+        odds, cams, features = [], [], []
         for net in self.nets:
-            logits, maps = net(both)
+            logits, maps, pooled = net.look(both)
+            features.append((pooled[:n] + pooled[n:]) / 2)
             odds.append(torch.logsumexp(logits[:, 1:], 1) - logits[:, 0])
             evidence = torch.logsumexp(maps[:, 1:], 1, keepdim=True) - maps[:, :1]
             cams.append((evidence[:n] + evidence[n:].flip(3)) / 2)
         z = sum(o[:n] + o[n:] for o in odds) / (2 * len(odds))
-        return torch.sigmoid(self.a * z + self.b)[:, None], sum(cams) / len(cams)
+        return torch.sigmoid(self.a * z + self.b)[:, None], sum(cams) / len(cams), torch.cat(features, 1)

@@ -48,11 +48,15 @@ def phantom(size):
     return augment.sharpness(cv2.GaussianBlur(im, (0, 0), 1.0), g)
 
 
+OUTPUTS = ("probabilities", "cam", "features")
+
+
 def write_onnx(graph, size, file):
     x = torch.rand(2, 1, size, size)
-    names = {"image": {0: "N"}, "probabilities": {0: "N"}, "cam": {0: "N"}}
-    torch.onnx.export(graph, x, str(file), opset_version=OPSET, input_names=["image"], output_names=["probabilities", "cam"],
-                      dynamic_axes=names, do_constant_folding=True)
+    with torch.no_grad():
+        outputs = list(OUTPUTS[:len(graph(x))])
+    torch.onnx.export(graph, x, str(file), opset_version=OPSET, input_names=["image"], output_names=outputs,
+                      dynamic_axes={name: {0: "N"} for name in ["image", *outputs]}, do_constant_folding=True)
     onnx.checker.check_model(onnx.load(str(file)))
 
 
@@ -66,7 +70,7 @@ def compare(graph, file, images):
     worst = {}
     for x in inputs:
         with torch.no_grad():
-            want = dict(zip(("probabilities", "cam"), (v.numpy() for v in graph(torch.from_numpy(x)))))
+            want = dict(zip(OUTPUTS, (v.numpy() for v in graph(torch.from_numpy(x)))))
         for name, v in in_onnxruntime(file, x).items():
             worst[name] = max(worst.get(name, 0.0), float(np.abs(v - want[name]).max() / max(1.0, np.abs(want[name]).max())))
     return worst
@@ -141,7 +145,12 @@ def pneumonia(a):
     graph = deploy.PneumoniaGraph(evaluate_pneumonia.load_nets(a.nets or [work]), *report["platt"]).eval()
     rows = [r for r in data.read_rows(a.data) if r.source == "kermany"]
     images = data.load(rows, train_pneumonia.SIZE, a.cache)[data.indices(rows, "test")[::25][:24]]
-    package(graph, train_pneumonia.SIZE, HERE.parent / "paediatric-pneumonia" / a.version, work, cards.pneumonia_manifest(report, a.version, train_pneumonia.SIZE),
+    report["typical"] = json.loads((work / "typical.json").read_text())
+    folder = HERE.parent / "paediatric-pneumonia" / a.version
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(work / "typical.f32", folder)
+    report["typical"]["digest"] = digest(folder / "typical.f32")
+    package(graph, train_pneumonia.SIZE, folder, work, cards.pneumonia_manifest(report, a.version, train_pneumonia.SIZE),
             lambda worst, size: cards.pneumonia_card(report, a.version, worst, size), images)
 
 
@@ -152,8 +161,9 @@ def main():
     p.add_argument("--work", default="/tmp/radnode-training")
     p.add_argument("--cache", default="/tmp/radnode-training/cache")
     p.add_argument("--nets", nargs="*", help="folders of the networks that the pneumonia graph averages")
-    p.add_argument("--version", default="1.0.0")
+    p.add_argument("--version", help="by default the version that is bundled")
     a = p.parse_args()
+    a.version = a.version or {"quality": "1.0.0", "pneumonia": "1.1.0"}[a.model]
     torch.set_num_threads(1)
     {"quality": quality, "pneumonia": pneumonia}[a.model](a)
 

@@ -39,9 +39,14 @@ class FilmNet(nn.Module):
         d = x - mean
         return d / torch.sqrt((d * d).mean((2, 3), keepdim=True) + 1e-4)
 
+    def look(self, x):
+        """Logits, evidence maps and the pooled features [N,C] that both come from."""
+        f = self.features(self.standardise(x))
+        maps = self.head(self.drop(f))
+        return maps.mean((2, 3)), maps, f.mean((2, 3))
+
     def forward(self, x):
-        maps = self.head(self.drop(self.features(self.standardise(x))))
-        return maps.mean((2, 3)), maps
+        return self.look(x)[:2]
 
 
 class Average:
