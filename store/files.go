@@ -1,18 +1,11 @@
 package store
 
 import (
-	"bufio"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
-	"io"
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -29,17 +22,14 @@ import (
 const (
 	filesPerGeneration = 16 << 10
 	fan                = 16
-	partSuffix         = ".part"
 	fileSuffix         = ".dcm"
 	openMark           = ".open" // in a generation that may hold files without rows; locked while its process lives
-	bufferSize         = 256 << 10
 )
 
 // files hands out places for new files.
 type files struct {
 	root  string
 	trace func(string)
-	bufs  sync.Pool
 
 	mu      sync.Mutex
 	current *generation
@@ -59,7 +49,6 @@ type generation struct {
 
 func (f *files) open(root string, trace func(string)) error {
 	f.root, f.trace = root, trace
-	f.bufs.New = func() any { return bufio.NewWriterSize(nil, bufferSize) }
 	return fileError("open instance folder", os.MkdirAll(root, 0o700))
 }
 
@@ -210,147 +199,6 @@ func (f *files) release(g *generation) {
 	if g != f.current && g.users == 0 && g.left == 0 {
 		_ = g.close(true) // at worst the next start sweeps it again
 	}
-}
-
-// File is a file on its way into the store. Exactly one of Keep and Discard
-// ends it; Discard after Keep does nothing.
-type File struct {
-	files  *files
-	gen    *generation
-	dir    *os.File
-	f      *os.File
-	buf    *bufio.Writer
-	digest hash.Hash
-	size   int64
-	part   string
-	name   string // relative to the instance folder
-	synced bool
-	kept   bool
-	ended  bool
-}
-
-// Create starts a file for the instance uid, which must be valid: it becomes a
-// part of the file's name.
-func (s *Store) Create(uid radnode.UID) (*File, error) {
-	const op = "create instance file"
-	if !uid.Valid() {
-		return nil, radnode.Errorf(radnode.Invalid, op, "the SOP Instance UID is not a UID (PS3.5 9.1)")
-	}
-	if err := s.CheckSpace(); err != nil {
-		return nil, err
-	}
-	g, n, err := s.files.place()
-	if err != nil {
-		return nil, err
-	}
-	f := &File{files: &s.files, gen: g, digest: sha256.New()}
-	if err := f.create(uid, n); err != nil {
-		s.files.release(g)
-		return nil, fileError(op, err)
-	}
-	return f, nil
-}
-
-func (f *File) create(uid radnode.UID, n int) (err error) {
-	f.dir = f.gen.dirs[n]
-	var salt [6]byte
-	_, _ = rand.Read(salt[:]) // never fails (crypto/rand)
-	base := string(uid) + "-" + hex.EncodeToString(salt[:]) + fileSuffix
-	f.name = filepath.Join(f.gen.name, folderName(n), base)
-	f.part = filepath.Join(f.files.root, f.name+partSuffix)
-	if f.f, err = os.OpenFile(f.part, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600); err != nil {
-		return err
-	}
-	f.buf = f.files.bufs.Get().(*bufio.Writer)
-	f.buf.Reset(f.f)
-	f.files.trace("file.created")
-	return nil
-}
-
-// Header takes the Part 10 header, which is not part of the digest.
-func (f *File) Header() io.Writer { return headerWriter{f} }
-
-type headerWriter struct{ f *File }
-
-func (h headerWriter) Write(p []byte) (int, error) {
-	n, err := h.f.buf.Write(p)
-	h.f.size += int64(n)
-	return n, fileError("write instance file", err)
-}
-
-// Write takes bytes of the data set.
-func (f *File) Write(p []byte) (int, error) {
-	n, err := f.buf.Write(p)
-	f.size += int64(n)
-	f.digest.Write(p[:n])
-	return n, fileError("write instance file", err)
-}
-
-// Sync makes the content and the name durable: the data, then the rename, then
-// the folder. The file still has no row.
-func (f *File) Sync() error {
-	const op = "sync instance file"
-	if err := f.buf.Flush(); err != nil {
-		return fileError(op, err)
-	}
-	f.files.trace("file.written")
-	if err := f.f.Sync(); err != nil {
-		return fileError(op, err)
-	}
-	f.files.trace("file.synced")
-	if err := os.Rename(f.part, strings.TrimSuffix(f.part, partSuffix)); err != nil {
-		return fileError(op, err)
-	}
-	f.synced = true
-	f.files.trace("file.renamed")
-	if err := f.dir.Sync(); err != nil {
-		return fileError(op, err)
-	}
-	f.files.trace("file.durable")
-	return nil
-}
-
-// Name is the path relative to the instance folder, for the row.
-func (f *File) Name() string { return f.name }
-
-// Size is the number of bytes written, header included.
-func (f *File) Size() int64 { return f.size }
-
-// Digest is the digest of the data set bytes.
-func (f *File) Digest() string { return "sha256:" + hex.EncodeToString(f.digest.Sum(nil)) }
-
-// Keep ends the writing of a file that has got its row.
-func (f *File) Keep() error {
-	f.kept = true
-	return f.end()
-}
-
-// Discard removes a file that got no row.
-func (f *File) Discard() error {
-	if f.ended {
-		return nil
-	}
-	path := f.part
-	if f.synced {
-		path = strings.TrimSuffix(f.part, partSuffix)
-	}
-	err := os.Remove(path)
-	if err != nil {
-		f.files.soil(f.gen)
-	}
-	return errors.Join(fileError("remove instance file", err), f.end())
-}
-
-func (f *File) end() error {
-	if f.ended {
-		return nil
-	}
-	f.ended = true
-	f.buf.Reset(nil)
-	f.files.bufs.Put(f.buf)
-	err := f.f.Close()
-	f.files.release(f.gen)
-	return fileError("close instance file", err)
 }
 
 // Path is the place of a file that a row names.

@@ -97,14 +97,18 @@ func (s *Store) eachFile(ctx context.Context, generation string, fn func(rel str
 func (s *Store) sweepFile(ctx context.Context, rel string, n *Swept) error {
 	const op = "sweep store"
 	path := s.Path(rel)
-	if strings.HasSuffix(rel, partSuffix) {
-		n.Partial++
-		s.log.Info("removed a file whose writing was cut off", "file", rel)
-		return fileError(op, os.Remove(path))
-	}
 	indexed, err := s.indexed(ctx, rel)
 	if err != nil || indexed {
 		return err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return fileError(op, err)
+	}
+	if info.Mode().Perm() != whole {
+		n.Partial++
+		s.log.Info("removed a file whose writing was cut off", "file", rel)
+		return fileError(op, os.Remove(path))
 	}
 	n.Quarantined++
 	s.log.Warn("moved a file that was never acknowledged to quarantine", "file", rel)

@@ -224,7 +224,7 @@ func runNode(t *testing.T, dir, step string) (killed bool) {
 
 func TestAKilledNodeGoesOnWhereItWas(t *testing.T) {
 	steps := []string{
-		"file.created:1", "file.written:1", "file.synced:1", "file.renamed:1", "file.durable:1", "file.durable:2", "file.durable:4",
+		"file.created:1", "file.written:1", "file.synced:1", "file.durable:1", "file.durable:2", "file.durable:4",
 		"ingest.done:1", "ingest.done:3", "job.claimed:1", "analyze.read:1", "analyze.filed:1", "job.handled:1", "job.handled:2",
 		"job.finished:1", "sign.written:1", "sign.done:1", "deliver.sent:1", "deliver.filed:1", "deliver.proved:1", "deliver.filed:2",
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/radnode/radnode"
@@ -80,8 +79,6 @@ func (w *Workflow) discard(f *store.File) {
 	}
 }
 
-var copyBuffers = sync.Pool{New: func() any { b := make([]byte, 256<<10); return &b }}
-
 // receive streams the data set into f and reads its header on the way.
 func receive(f *store.File, src Source, ts, class, instance radnode.UID, data io.Reader) (store.Record, error) {
 	var rec store.Record
@@ -93,9 +90,7 @@ func receive(f *store.File, src Source, ts, class, instance radnode.UID, data io
 	if err != nil {
 		return rec, err
 	}
-	buf := copyBuffers.Get().(*[]byte)
-	defer copyBuffers.Put(buf)
-	if _, err := io.CopyBuffer(struct{ io.Writer }{f}, struct{ io.Reader }{data}, *buf); err != nil {
+	if _, err := f.ReadFrom(data); err != nil {
 		return rec, receiveError(err)
 	}
 	rec = store.RecordOf(header)
