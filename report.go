@@ -73,9 +73,10 @@ type ReportState string
 
 // The states of a report.
 const (
-	Draft      ReportState = "draft"
-	Final      ReportState = "signed"
-	Superseded ReportState = "superseded" // an amended report replaces it
+	Draft          ReportState = "draft"
+	AwaitingSecond ReportState = "awaiting_second" // signed once; the site wants a second person's signature
+	Final          ReportState = "signed"
+	Superseded     ReportState = "superseded" // an amended report replaces it
 )
 
 // Decision is what a reader did with a finding.
@@ -99,14 +100,21 @@ type Report struct {
 	Predecessor      string          `json:"predecessor,omitempty"` // ID of the report this one amends
 	Findings         []ReportFinding `json:"findings"`
 	NotAnalysed      []string        `json:"not_analysed"` // "chest-film-quality: not analysed because …"
+	FindingsText     string          `json:"findings_text"`
 	Impression       string          `json:"impression"`
+	Language         string          `json:"language"` // RFC 5646 tag of the two texts; "" until they were composed: English
+	Addenda          []Addendum      `json:"addenda"`  // oldest first; the last one of a draft is still to be signed
 	CreatedAt        time.Time       `json:"created_at"`
 	SignedAt         *time.Time      `json:"signed_at"`
 	SignedBy         string          `json:"signed_by"` // full name of the verifying observer
+	SecondSignedAt   *time.Time      `json:"second_signed_at,omitempty"`
+	SecondSignedBy   string          `json:"second_signed_by,omitempty"` // full name of the second verifying observer
 	Deliveries       []Delivery      `json:"deliveries"`
 }
 
-// ReportFinding is a finding with the reader's decision about it.
+// ReportFinding is a finding with the reader's decision about it. Finding is
+// what the model stated and never changes; Reading is what the reader states
+// instead. A finding that a reader added names no model and no result.
 type ReportFinding struct {
 	ID             string     `json:"id"`
 	ResultID       string     `json:"result_id"`
@@ -118,6 +126,7 @@ type ReportFinding struct {
 	Reason         string     `json:"reason"`
 	DecidedBy      string     `json:"decided_by"`
 	DecidedAt      *time.Time `json:"decided_at"`
+	Reading        *Reading   `json:"reading,omitempty"`
 }
 
 // DeliveryState is where one object stands on its way to one destination.
@@ -125,25 +134,29 @@ type DeliveryState string
 
 // The states of a delivery. Only DeliveryProven may be shown as "delivered".
 const (
-	DeliveryQueued DeliveryState = "queued"
-	DeliverySent   DeliveryState = "sent"      // the peer answered success; proof is outstanding
-	DeliveryProven DeliveryState = "delivered" // storage commitment or a query proved it
-	DeliveryFailed DeliveryState = "failed"    // refused for good; see Error
+	DeliveryQueued     DeliveryState = "queued"
+	DeliverySent       DeliveryState = "sent"       // the peer answered success; proof is outstanding
+	DeliveryProven     DeliveryState = "delivered"  // storage commitment, a query or an acknowledgement of the content proved it
+	DeliveryUnprovable DeliveryState = "unprovable" // sent, and the peer offers no way to prove it; see Proof
+	DeliveryFailed     DeliveryState = "failed"     // refused for good or given up; see Error
 )
 
 // Delivery is one object on its way to one destination.
 type Delivery struct {
-	ID             string        `json:"id"`
-	ReportID       string        `json:"report_id"`
-	Peer           string        `json:"peer"`
-	Kind           string        `json:"kind"` // sr, seg, sc, pdf
-	SOPInstanceUID UID           `json:"sop_instance_uid"`
-	State          DeliveryState `json:"state"`
-	Proof          string        `json:"proof"` // "storage commitment", "query" or why there is none
-	Attempts       int           `json:"attempts"`
-	Error          string        `json:"error"`
-	NextAttempt    *time.Time    `json:"next_attempt"`
-	UpdatedAt      time.Time     `json:"updated_at"`
+	ID               string        `json:"id"`
+	ReportID         string        `json:"report_id"`
+	StudyInstanceUID UID           `json:"study_uid"`
+	Peer             string        `json:"peer"`
+	Kind             string        `json:"kind"` // sr, seg, sc, pdf, pr, pm, ko; fhir, hl7
+	SOPInstanceUID   UID           `json:"sop_instance_uid"`
+	State            DeliveryState `json:"state"`
+	Proof            string        `json:"proof"` // "storage commitment", "query" or why there is none
+	Note             string        `json:"note"`  // what else is to be known, such as the class it was sent in
+	Attempts         int           `json:"attempts"`
+	Error            string        `json:"error"`
+	NextAttempt      *time.Time    `json:"next_attempt"`
+	OrderedAt        time.Time     `json:"ordered_at"`
+	UpdatedAt        time.Time     `json:"updated_at"`
 }
 
 // Peer is a DICOM application entity that may call us or that we deliver to.
@@ -164,6 +177,7 @@ type User struct {
 	FullName string `json:"full_name"` // a DICOM person name, e.g. "Kim^Ann^^Dr."
 	Role     Role   `json:"role"`
 	Disabled bool   `json:"disabled"`
+	Program  bool   `json:"program,omitempty"` // it came with an API token: no person, it cannot sign
 }
 
 // MaySign reports whether u may decide about findings and sign. An

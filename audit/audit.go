@@ -20,6 +20,7 @@ const (
 	LoginFailed      Action = "login failed"
 	Logout           Action = "logout"
 	StudyViewed      Action = "study viewed"
+	ResultsShown     Action = "AI results shown"
 	InstancesStored  Action = "instances stored"
 	ReportChanged    Action = "report changed"
 	ReportSigned     Action = "report signed"
@@ -41,11 +42,14 @@ const (
 // (PS3.15 A.5.3, PS3.16 CID 400).
 var eventCodes = map[Action]string{
 	Login: "110114", LoginFailed: "110114", Logout: "110114",
-	StudyViewed: "110103", ReportChanged: "110103", ReportSigned: "110103", ReportAmended: "110103", AnalysisRequest: "110103",
+	StudyViewed: "110103", ResultsShown: "110103", ReportChanged: "110103", ReportSigned: "110103", ReportAmended: "110103", AnalysisRequest: "110103",
 	InstancesStored: "110104", InstancesFetched: "110104", ReportDelivered: "110104", DeliveryRetried: "110102",
 	AccountChanged: "110113", TokenCreated: "110113", PeerChanged: "110113", CallerRefused: "110113",
 	AuditRead: "110101", NodeStarted: "110100", NodeStopped: "110100",
 }
+
+// Known reports whether an action is one of the audited ones.
+func Known(a Action) bool { return eventCodes[a] != "" }
 
 // Event is one row of the trail. Detail holds no patient data: studies are
 // named by UID.
@@ -72,7 +76,10 @@ CREATE TABLE IF NOT EXISTS audit_events (
   id TEXT PRIMARY KEY, at TEXT NOT NULL, action TEXT NOT NULL, event_code TEXT NOT NULL, actor TEXT NOT NULL,
   remote TEXT NOT NULL, study_uid TEXT NOT NULL, object_id TEXT NOT NULL, failed INTEGER NOT NULL, detail TEXT NOT NULL)`
 
-const index = `CREATE INDEX IF NOT EXISTS audit_events_at ON audit_events (at)`
+const (
+	index      = `CREATE INDEX IF NOT EXISTS audit_events_at ON audit_events (at)`
+	studyIndex = `CREATE INDEX IF NOT EXISTS audit_events_study ON audit_events (study_uid, at)`
+)
 
 // timeFormat sorts as text in the order of time.
 const timeFormat = "2006-01-02T15:04:05.000000Z"
@@ -82,7 +89,7 @@ type Trail struct{ db, read *sql.DB }
 
 // Open prepares the trail's table.
 func Open(ctx context.Context, db, read *sql.DB) (*Trail, error) {
-	for _, statement := range []string{schema, index} {
+	for _, statement := range []string{schema, index, studyIndex} {
 		if _, err := db.ExecContext(ctx, statement); err != nil {
 			return nil, fmt.Errorf("prepare the audit trail: %w", err)
 		}
@@ -122,16 +129,41 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
 // MaxRows is the most events one List returns.
 const MaxRows = 1000
 
-// List returns the newest events before a time (zero: now), newest first.
-func (t *Trail) List(ctx context.Context, before time.Time, limit int) ([]Event, error) {
-	if limit <= 0 || limit > MaxRows {
-		limit = MaxRows
+// Filter selects events; a zero member selects every one.
+type Filter struct {
+	Since, Before time.Time // Since inclusive, Before exclusive
+	Actor         string
+	Action        Action
+	StudyUID      radnode.UID
+	ObjectID      string
+	Limit         int // most events; 0 or more than MaxRows: MaxRows
+}
+
+// List returns the events that a filter selects, newest first.
+func (t *Trail) List(ctx context.Context, f Filter) ([]Event, error) {
+	if f.Limit <= 0 || f.Limit > MaxRows {
+		f.Limit = MaxRows
 	}
-	if before.IsZero() {
-		before = time.Now().Add(time.Hour)
+	if f.Before.IsZero() {
+		f.Before = time.Now().Add(time.Hour)
 	}
-	rows, err := t.read.QueryContext(ctx, `SELECT id, at, action, event_code, actor, remote, study_uid, object_id, failed, detail
-FROM audit_events WHERE at < $1 ORDER BY at DESC, id LIMIT $2`, before.UTC().Format(timeFormat), limit)
+	args := []any{f.Before.UTC().Format(timeFormat)}
+	where := "at < $1"
+	add := func(term, value string) {
+		if value != "" {
+			args = append(args, value)
+			where += fmt.Sprintf(" AND %s $%d", term, len(args))
+		}
+	}
+	if !f.Since.IsZero() {
+		add("at >=", f.Since.UTC().Format(timeFormat))
+	}
+	add("actor =", f.Actor)
+	add("action =", string(f.Action))
+	add("study_uid =", string(f.StudyUID))
+	add("object_id =", f.ObjectID)
+	rows, err := t.read.QueryContext(ctx, fmt.Sprintf(`SELECT id, at, action, event_code, actor, remote, study_uid, object_id, failed, detail
+FROM audit_events WHERE %s ORDER BY at DESC, id LIMIT %d`, where, f.Limit), args...)
 	if err != nil {
 		return nil, fmt.Errorf("read the audit trail: %w", err)
 	}

@@ -40,7 +40,7 @@ func TestTheTrailKeepsWhatWasCommittedAndNothingElse(t *testing.T) {
 	if err := trail.Record(ctx, Event{At: at.Add(time.Second), Action: LoginFailed, Actor: "bob", Failed: true}); err != nil {
 		t.Fatal(err)
 	}
-	events, err := trail.List(ctx, time.Time{}, 0)
+	events, err := trail.List(ctx, Filter{})
 	if err != nil || len(events) != 2 {
 		t.Fatalf("got %d events (%v), want the 2 that were committed", len(events), err)
 	}
@@ -50,9 +50,21 @@ func TestTheTrailKeepsWhatWasCommittedAndNothingElse(t *testing.T) {
 	if e := events[1]; !e.At.Equal(at) || e.StudyUID != "1.2.3" || e.Actor != "ann" || e.Failed {
 		t.Errorf("oldest event is %+v", e)
 	}
-	older, err := trail.List(ctx, at.Add(time.Second), 10)
+	older, err := trail.List(ctx, Filter{Before: at.Add(time.Second), Limit: 10})
 	if err != nil || len(older) != 1 {
 		t.Errorf("got %d events before the newest (%v), want 1", len(older), err)
+	}
+	for name, f := range map[string]Filter{
+		"since": {Since: at.Add(time.Second)}, "actor": {Actor: "bob"}, "action": {Action: LoginFailed},
+	} {
+		if got, err := trail.List(ctx, f); err != nil || len(got) != 1 || got[0].Actor != "bob" {
+			t.Errorf("%s selects %+v (%v)", name, got, err)
+		}
+	}
+	for name, f := range map[string]Filter{"study": {StudyUID: "1.2.3"}, "all together": {Actor: "ann", StudyUID: "1.2.3", Since: at, Before: at.Add(time.Second)}} {
+		if got, err := trail.List(ctx, f); err != nil || len(got) != 1 || got[0].Actor != "ann" {
+			t.Errorf("%s selects %+v (%v)", name, got, err)
+		}
 	}
 }
 

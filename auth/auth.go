@@ -274,7 +274,7 @@ func (a *Accounts) Tokens(ctx context.Context) ([]Token, error) {
 
 // Token returns who a bearer token stands for.
 func (a *Accounts) Token(ctx context.Context, secret string) (radnode.User, error) {
-	u := radnode.User{}
+	u := radnode.User{Program: true}
 	err := a.read.QueryRowContext(ctx, `SELECT name, role FROM api_tokens WHERE digest = $1`, digest(secret)).Scan(&u.Name, &u.Role)
 	if errors.Is(err, sql.ErrNoRows) {
 		return radnode.User{}, radnode.Errorf(radnode.Unauthorized, "token", "the token is unknown or was revoked")
@@ -282,8 +282,8 @@ func (a *Accounts) Token(ctx context.Context, secret string) (radnode.User, erro
 	if err != nil {
 		return radnode.User{}, fmt.Errorf("token: %w", err)
 	}
-	// A document signed with a token must not pass it off as a person: the
-	// suffix of the person name (PS3.5 6.2.1) says what it is.
+	// Where a token stands beside persons, the suffix of the person name
+	// (PS3.5 6.2.1) says what it is.
 	u.FullName = u.Name + "^^^^API token"
 	return u, nil
 }

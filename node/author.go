@@ -2,6 +2,8 @@ package node
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/radnode/radnode"
@@ -36,12 +38,13 @@ func (a author) Author(_ context.Context, doc workflow.Document) (*dicom.Dataset
 		in.Analyses = append(in.Analyses, r.Analysis)
 	}
 	in.InstanceNumber = doc.InstanceNumber
-	in.Findings, in.Impression, in.Now = doc.Report.Findings, doc.Report.Impression, doc.Report.CreatedAt
-	if doc.Observer != nil {
-		in.Observer = &report.Person{Name: doc.Observer.FullName, Organization: a.organisation, Login: doc.Observer.Name}
-	}
-	if doc.Report.SignedAt != nil {
-		in.Now = *doc.Report.SignedAt
+	in.Findings, in.FindingsText, in.Language = doc.Report.Findings, doc.Report.FindingsText, doc.Report.Language
+	in.Impression, in.Now = impression(doc.Report), doc.Report.CreatedAt
+	in.Observer, in.Second = a.person(doc.Observer, doc.Report.SignedAt), a.person(doc.Second, doc.Report.SecondSignedAt)
+	for _, at := range []*time.Time{doc.Report.SignedAt, doc.Report.SecondSignedAt} {
+		if at != nil {
+			in.Now = *at
+		}
 	}
 	for _, p := range doc.Predecessors {
 		in.Predecessors = append(in.Predecessors, sr.Reference{
@@ -50,6 +53,31 @@ func (a author) Author(_ context.Context, doc workflow.Document) (*dicom.Dataset
 		})
 	}
 	return report.SR(in)
+}
+
+// person is who signed, and when.
+func (a author) person(u *radnode.User, at *time.Time) *report.Person {
+	if u == nil {
+		return nil
+	}
+	p := &report.Person{Name: u.FullName, Organization: a.organisation, Login: u.Name}
+	if at != nil {
+		p.At = *at
+	}
+	return p
+}
+
+// impression is the impression of a report with its addenda.
+func impression(r radnode.Report) string {
+	text := r.Impression
+	for _, a := range r.Addenda {
+		head := "Addendum"
+		if a.At != nil {
+			head += fmt.Sprintf(", %s, %s", a.At.Format("2006-01-02 15:04 MST"), dicom.ParsePersonName(a.By).Display())
+		}
+		text = strings.TrimSpace(text + "\n\n" + head + ":\n" + a.Text)
+	}
+	return text
 }
 
 // signedSeries is the series number of signed reports, beside 9901 of the

@@ -45,6 +45,7 @@ type Config struct {
 	Providers     string        `yaml:"providers"`
 	Models        string        `yaml:"models"`
 	Organisation  string        `yaml:"organisation"`
+	SecondReader  bool          `yaml:"second_reader"`
 	Peers         string        `yaml:"peers"`
 	Tokens        string        `yaml:"tokens"`
 	AdminPassword string        `yaml:"admin_password"`
@@ -83,6 +84,7 @@ var options = []option{
 	{"providers", "RADNODE_PROVIDERS", "execution providers in the order to try, with commas: tensorrt, cuda, openvino, webgpu, cpu", func(c *Config) any { return &c.Providers }, false},
 	{"models", "RADNODE_MODELS", "folder of further model packages beside the bundled ones; empty: models in the data folder", func(c *Config) any { return &c.Models }, false},
 	{"organisation", "RADNODE_ORGANISATION", "verifying organisation named in signed reports", func(c *Config) any { return &c.Organisation }, false},
+	{"second_reader", "RADNODE_SECOND_READER", "a report needs the signatures of two persons", func(c *Config) any { return &c.SecondReader }, false},
 	{"peers", "RADNODE_PEERS", "peers to know from the start, NAME=AE@HOST:PORT with commas, all services allowed; `radnode peer add` adds more", func(c *Config) any { return &c.Peers }, false},
 	{"tokens", "RADNODE_TOKENS", "API tokens to know from the start, NAME:ROLE:TOKEN with commas", func(c *Config) any { return &c.Tokens }, true},
 	{"admin_password", "RADNODE_ADMIN_PASSWORD", "password of the account admin on first start; empty: one is made and printed", func(c *Config) any { return &c.AdminPassword }, true},

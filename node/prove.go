@@ -56,8 +56,7 @@ func (p *proofs) expect(transaction radnode.UID) (<-chan *dimse.CommitReport, fu
 }
 
 // Prove implements workflow.Sender: storage commitment where the peer offers
-// it, else a query for the exact instances. A peer that offers neither has
-// given the only proof it can with its C-STORE response, and the text says so.
+// it, else a query for the exact instances. Unsupported: it offers neither.
 func (s sender) Prove(ctx context.Context, peer radnode.Peer, objects []workflow.Object) (string, error) {
 	contexts := slices.Concat(dimse.CommitContexts(), dimse.QueryContexts(dimse.StudyRootFind, dimse.QueryOptions{}), dimse.VerificationContexts())
 	client, err := s.calling.to(peer).dial(ctx, contexts)
@@ -86,7 +85,7 @@ func (s sender) Prove(ctx context.Context, peer radnode.Peer, objects []workflow
 	}
 	if !offers[dimse.StudyRootFind] {
 		_ = client.Release(ctx)
-		return "its C-STORE response alone; the peer offers neither storage commitment nor query", nil
+		return "", radnode.Errorf(radnode.Unsupported, "prove delivery", "the peer offers neither storage commitment nor query")
 	}
 	for _, object := range objects {
 		if err := s.proveByQuery(ctx, client, object); err != nil {

@@ -21,6 +21,7 @@ import (
 	"github.com/radnode/radnode/audit"
 	"github.com/radnode/radnode/auth"
 	"github.com/radnode/radnode/dimse"
+	"github.com/radnode/radnode/report"
 	"github.com/radnode/radnode/web"
 	"github.com/radnode/radnode/web/frames"
 	"github.com/radnode/radnode/worker"
@@ -130,7 +131,7 @@ func open(ctx context.Context, c Config, log *slog.Logger) (*node, error) {
 	n.evidence = newEvidence(log)
 	flow := workflow.Options{
 		Analyzer: reader{n.pool}, Author: author{c.AETitle, c.Organisation}, Sender: sender{c.calling(), n.proofs},
-		Completeness: n.evidence, AE: c.AETitle, Urgency: n.models.Urgency, Quiet: c.Quiet, AnalysisWorkers: c.Workers,
+		Completeness: n.evidence, AE: c.AETitle, Urgency: n.models.Urgency, SecondReader: c.SecondReader, Quiet: c.Quiet, AnalysisWorkers: c.Workers,
 	}
 	if n.desk, err = openDesk(ctx, c, flow, true, log); err != nil {
 		return nil, errors.Join(err, n.pool.Close())
@@ -181,7 +182,8 @@ func (n *node) openWeb() error {
 	}
 	flow, d := n.desk.flow, n.desk
 	server, err := web.New(web.Config{
-		Studies: flow, Files: flow, Pixels: pixels, Reports: flow, Signing: flow, Deliveries: flow, Events: flow,
+		Studies: flow, Files: flow, Pixels: pixels, Reports: flow, Findings: flow, Signing: flow, Amending: flow,
+		Vocabulary: report.Vocabulary, Deliveries: flow, Events: flow,
 		Ledger: flow, Peers: flow, Echoer: n, Identity: d.accounts, Sessions: d.accounts, Users: d.accounts,
 		Tokens: d.accounts, Models: n.models, Analyzer: asker{n.pool}, Audit: d.trail, Inference: n.tensors,
 		DICOMweb: n.dicomweb(pixels),

@@ -58,6 +58,18 @@ func (b *builder) sentence(f radnode.ReportFinding) string {
 
 // Sentence tells a finding in one English sentence.
 func Sentence(f radnode.ReportFinding) string {
+	if f.Reading != nil {
+		return readingSentence(f)
+	}
+	s := modelSentence(f)
+	if slices.Contains([]radnode.Decision{radnode.Accepted, radnode.Rejected}, f.Decision) {
+		s += " " + decisionText(f) + "."
+	}
+	return s
+}
+
+// modelSentence tells what a model stated of a finding.
+func modelSentence(f radnode.ReportFinding) string {
 	name := f.Finding.Label
 	if f.Finding.Code != nil {
 		name = cmp.Or(f.Finding.Code.Meaning, name)
@@ -70,10 +82,6 @@ func Sentence(f radnode.ReportFinding) string {
 	if f.Finding.Threshold == 0 {
 		rule = largestOfGroup
 	}
-	s := fmt.Sprintf("%s: %s, probability of presence %.1f %%, %s (%s %s).", name, state, percent(f.Finding.Probability), rule,
+	return fmt.Sprintf("%s: %s, probability of presence %.1f %%, %s (%s %s).", name, state, percent(f.Finding.Probability), rule,
 		f.Model.ID, f.Model.Version)
-	if slices.Contains([]radnode.Decision{radnode.Accepted, radnode.Rejected}, f.Decision) {
-		s += " " + decisionText(f) + "."
-	}
-	return s
 }

@@ -14,6 +14,9 @@ import (
 
 // group is one finding: TID 1410 with its region, else TID 1501 with its image.
 func (b *builder) group(f radnode.ReportFinding) sr.MeasurementItem {
+	if f.Reading != nil {
+		return b.reading(f)
+	}
 	code := b.code(f.Finding)
 	g := sr.Group{
 		TrackingID:  fmt.Sprintf("%s %s", f.Model.ID, f.Finding.Label),
@@ -91,6 +94,7 @@ func (b *builder) code(f radnode.Finding) radnode.Concept {
 	if f.Code != nil && f.Code.Value != "" && f.Code.Scheme != "" {
 		c := *f.Code
 		c.Meaning = cmp.Or(c.Meaning, f.Label)
+		b.private = b.private || c.Scheme == privateScheme.Designator
 		return c
 	}
 	return b.privateCode(f.Label)
@@ -98,8 +102,7 @@ func (b *builder) code(f radnode.Finding) radnode.Concept {
 
 func (b *builder) privateCode(label string) radnode.Concept {
 	b.private = true
-	meaning := strings.ReplaceAll(strings.ReplaceAll(label, "_", " "), ".", " ")
-	return radnode.Concept{Value: label, Scheme: privateScheme.Designator, Meaning: meaning}
+	return PrivateConcept(label)
 }
 
 // algorithm is TID 4019 with everything needed to judge and replay a result.
@@ -172,19 +175,18 @@ func (b *builder) measurementGroup(m measurement) sr.MeasurementItem {
 }
 
 // evaluations are the statements about the whole study: the reader's
-// impression, what was not analysed and why, and that no person has verified
+// findings and impression, what was not analysed and why, and that no person has verified
 // the document.
 func (b *builder) evaluations() []sr.Evaluation {
 	var out []sr.Evaluation
-	text := strings.TrimSpace(b.Impression)
-	switch {
-	case b.Observer != nil:
-		by := &sr.Observer{Person: &sr.PersonObserver{Name: b.Observer.Name, Login: b.Observer.Login, Organization: b.Observer.Organization}}
-		if text != "" {
-			out = append(out, sr.Evaluation{Name: sr.Impression, Text: text, By: by})
+	for _, e := range []sr.Evaluation{{Name: sr.FindingName, Text: strings.TrimSpace(b.FindingsText)}, {Name: sr.Impression, Text: strings.TrimSpace(b.Impression)}} {
+		if e.Text == "" {
+			continue
 		}
-	case text != "":
-		out = append(out, sr.Evaluation{Name: sr.Impression, Text: text})
+		if b.Observer != nil {
+			e.By = &sr.Observer{Person: &sr.PersonObserver{Name: b.Observer.Name, Login: b.Observer.Login, Organization: b.Observer.Organization}}
+		}
+		out = append(out, e)
 	}
 	if b.Observer == nil {
 		out = append(out, sr.Evaluation{Name: sr.Comment, Text: Unverified + ". Findings are the output of algorithms and need review by a physician."})

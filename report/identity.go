@@ -32,6 +32,16 @@ func SamePatient(a, b *dicom.Dataset) bool {
 	return samePatientID(a, b) && sameName(a.Text(dicom.PatientName), b.Text(dicom.PatientName))
 }
 
+// SurelySamePatient reports whether two objects of different studies are of one
+// person beyond doubt: SamePatient, an ID is given, the same authority issued it
+// (PS3.3 C.7.1.1) and the dates of birth do not differ.
+func SurelySamePatient(a, b *dicom.Dataset) bool {
+	born, other := strings.TrimSpace(a.Text(dicom.PatientBirthDate)), strings.TrimSpace(b.Text(dicom.PatientBirthDate))
+	return strings.TrimSpace(a.Text(dicom.PatientID)) != "" && SamePatient(a, b) &&
+		strings.TrimSpace(a.Text(dicom.IssuerOfPatientID)) == strings.TrimSpace(b.Text(dicom.IssuerOfPatientID)) &&
+		(born == "" || other == "" || born == other)
+}
+
 func samePatientID(a, b *dicom.Dataset) bool {
 	return strings.TrimSpace(a.Text(dicom.PatientID)) == strings.TrimSpace(b.Text(dicom.PatientID))
 }

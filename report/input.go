@@ -18,9 +18,11 @@ type Input struct {
 	Analyses []radnode.Analysis
 	// Findings holds the findings with the reader's decisions. Where it is nil
 	// the findings of the Analyses count as undecided.
-	Findings   []radnode.ReportFinding
-	Impression string // the reader's text; may be empty in a draft
-	Language   string // RFC 5646 tag of Impression; "" is "en"
+	Findings []radnode.ReportFinding
+	// FindingsText and Impression are the reader's texts; they may be empty.
+	FindingsText string
+	Impression   string
+	Language     string // RFC 5646 tag of Impression; "" is "en"
 
 	Class             radnode.UID // one of Ladder; "" is Comprehensive 3D SR
 	SOPInstanceUID    radnode.UID
@@ -31,6 +33,7 @@ type Input struct {
 	// Observer is who verified the document. Nil makes a draft: UNVERIFIED,
 	// marked "AI, not verified".
 	Observer     *Person
+	Second       *Person        // who verified it besides Observer, where two persons do
 	Predecessors []sr.Reference // documents that this one replaces
 	Amends       bool           // it corrects a report that was signed
 	Results      []sr.Reference // the other objects of the same report; see Documents
@@ -44,5 +47,6 @@ type Input struct {
 type Person struct {
 	Name         string // PN: "Family^Given^Middle^Prefix^Suffix"
 	Organization string
-	Login        string // optional
+	Login        string    // optional
+	At           time.Time // of the verification; zero: Input.Now
 }

@@ -206,7 +206,10 @@ func (b *builder) content() *sr.MeasurementReport {
 		// PS3.3 Table A.35.2-2: a statement cannot have an observer of its own.
 		for i := range r.Evaluations {
 			if by := r.Evaluations[i].By; by != nil {
-				r.Observers, r.Evaluations[i].By = append(r.Observers, *by), nil
+				r.Evaluations[i].By = nil
+				if !slices.ContainsFunc(r.Observers, func(o sr.Observer) bool { return o.Person != nil && *o.Person == *by.Person }) {
+					r.Observers = append(r.Observers, *by)
+				}
 			}
 		}
 	}
@@ -305,7 +308,11 @@ func (b *builder) document(class radnode.UID, root *sr.Item) *sr.Document {
 		d.Final = true
 		d.SeriesDescription = "AI-assisted report, verified"
 		d.CompletionDescription = "AI-assisted, verified by the observer named"
-		d.Verifications = []sr.Verification{{Name: b.Observer.Name, Organization: cmp.Or(b.Observer.Organization, "not stated"), At: b.Now}}
+		for _, p := range []*Person{b.Observer, b.Second} {
+			if p != nil {
+				d.Verifications = append(d.Verifications, p.verification(b.Now))
+			}
+		}
 	}
 	for _, m := range b.models {
 		d.Equipment = append(d.Equipment, b.equipment(m))
@@ -322,6 +329,14 @@ func (b *builder) document(class radnode.UID, root *sr.Item) *sr.Document {
 		}
 	}
 	return d
+}
+
+func (p *Person) verification(now time.Time) sr.Verification {
+	v := sr.Verification{Name: p.Name, Organization: cmp.Or(p.Organization, "not stated"), At: now}
+	if !p.At.IsZero() {
+		v.At = p.At.Truncate(time.Microsecond)
+	}
+	return v
 }
 
 // percent writes a probability as 0 to 100 with one decimal. What is not

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/radnode/radnode"
@@ -12,9 +13,7 @@ import (
 // DeliveryRow is a delivery as it is filed.
 type DeliveryRow struct {
 	radnode.Delivery
-	Study     radnode.UID
 	StartedAt time.Time // begin of the present series of attempts
-	CreatedAt time.Time
 }
 
 // AddDelivery files a delivery. The same object to the same peer is one
@@ -22,8 +21,8 @@ type DeliveryRow struct {
 func (t *Tx) AddDelivery(ctx context.Context, d *DeliveryRow) error {
 	_, err := t.ExecContext(ctx, `INSERT INTO deliveries (id, report_id, study_uid, peer, kind, sop_uid, state, proof, attempts, error,
   next_attempt, started_at, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
-		d.ID, d.ReportID, string(d.Study), d.Peer, d.Kind, string(d.SOPInstanceUID), string(d.State), d.Proof, d.Attempts, d.Error,
-		nextAttempt(d), micros(d.StartedAt), micros(d.CreatedAt), micros(d.UpdatedAt))
+		d.ID, d.ReportID, string(d.StudyInstanceUID), d.Peer, d.Kind, string(d.SOPInstanceUID), string(d.State), d.Proof, d.Attempts, d.Error,
+		nextAttempt(d), micros(d.StartedAt), micros(d.OrderedAt), micros(d.UpdatedAt))
 	return databaseError("file delivery", err)
 }
 
@@ -37,18 +36,18 @@ func nextAttempt(d *DeliveryRow) int64 {
 // SetDelivery writes the standing of a delivery.
 func (t *Tx) SetDelivery(ctx context.Context, d *DeliveryRow) error {
 	return t.one(ctx, "set delivery", `UPDATE deliveries SET state = $1, proof = $2, attempts = $3, error = $4, next_attempt = $5,
-  started_at = $6, updated_at = $7 WHERE id = $8`, string(d.State), clip(d.Proof), d.Attempts, clip(d.Error), nextAttempt(d),
-		micros(d.StartedAt), micros(d.UpdatedAt), d.ID)
+  started_at = $6, updated_at = $7, note = $8 WHERE id = $9`, string(d.State), clip(d.Proof), d.Attempts, clip(d.Error), nextAttempt(d),
+		micros(d.StartedAt), micros(d.UpdatedAt), clip(d.Note), d.ID)
 }
 
-const deliveryColumns = `id, report_id, study_uid, peer, kind, sop_uid, state, proof, attempts, error, next_attempt, started_at, created_at, updated_at`
+const deliveryColumns = `id, report_id, study_uid, peer, kind, sop_uid, state, proof, attempts, error, next_attempt, started_at, created_at, updated_at, note`
 
 func scanDelivery(row scanner) (DeliveryRow, error) {
 	var d DeliveryRow
 	var next, started, created, updated int64
-	err := row.Scan(&d.ID, &d.ReportID, &d.Study, &d.Peer, &d.Kind, &d.SOPInstanceUID, &d.State, &d.Proof, &d.Attempts, &d.Error,
-		&next, &started, &created, &updated)
-	d.NextAttempt, d.StartedAt, d.CreatedAt, d.UpdatedAt = timePointer(next), timeOf(started), timeOf(created), timeOf(updated)
+	err := row.Scan(&d.ID, &d.ReportID, &d.StudyInstanceUID, &d.Peer, &d.Kind, &d.SOPInstanceUID, &d.State, &d.Proof, &d.Attempts, &d.Error,
+		&next, &started, &created, &updated, &d.Note)
+	d.NextAttempt, d.StartedAt, d.OrderedAt, d.UpdatedAt = timePointer(next), timeOf(started), timeOf(created), timeOf(updated)
 	return d, err
 }
 
@@ -70,9 +69,55 @@ func delivery(row scanner, id string) (DeliveryRow, error) {
 	return d, databaseError("find delivery", err)
 }
 
+// Outbox lists the deliveries that a filter selects, those that wait longest
+// first, and how many there are.
+func (s *Store) Outbox(ctx context.Context, f radnode.DeliveryFilter) ([]radnode.Delivery, int, error) {
+	const op = "list deliveries"
+	if f.Limit < 1 || f.Limit > maxLimit || f.Offset < 0 {
+		return nil, 0, radnode.Errorf(radnode.Invalid, op, "limit must be 1 to %d and offset at least 0", maxLimit)
+	}
+	const where = `($1 = '' OR state = $1) AND ($2 = '' OR peer = $2)`
+	args := []any{string(f.State), f.Peer}
+	var total int
+	if err := s.read.QueryRowContext(ctx, `SELECT COUNT(*) FROM deliveries WHERE `+where, args...).Scan(&total); err != nil {
+		return nil, 0, databaseError(op, err)
+	}
+	all, err := deliveries(ctx, s.read, where+fmt.Sprintf(` ORDER BY created_at, id LIMIT %d OFFSET %d`, f.Limit, f.Offset), args...)
+	return all, total, err
+}
+
+// DeliveryCounts counts the deliveries of each destination by their state.
+func (s *Store) DeliveryCounts(ctx context.Context) (map[string]map[radnode.DeliveryState]int, error) {
+	type count struct {
+		peer  string
+		state radnode.DeliveryState
+		n     int
+	}
+	all, err := list(ctx, s.read, func(row scanner) (c count, err error) {
+		err = row.Scan(&c.peer, &c.state, &c.n)
+		return c, err
+	}, `SELECT peer, state, COUNT(*) FROM deliveries GROUP BY peer, state`)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]map[radnode.DeliveryState]int{}
+	for _, c := range all {
+		if out[c.peer] == nil {
+			out[c.peer] = map[radnode.DeliveryState]int{}
+		}
+		out[c.peer][c.state] = c.n
+	}
+	return out, nil
+}
+
+// Undelivered lists the deliveries that are not proved, the oldest first.
+func (t *Tx) Undelivered(ctx context.Context, limit int) ([]string, error) {
+	return list(ctx, t, scanText, `SELECT id FROM deliveries WHERE state <> 'delivered' ORDER BY created_at, id LIMIT $1`, limit)
+}
+
 // Deliveries lists the deliveries of a report.
 func (s *Store) Deliveries(ctx context.Context, reportID string) ([]radnode.Delivery, error) {
-	return deliveries(ctx, s.read, `report_id = $1`, reportID)
+	return deliveries(ctx, s.read, `report_id = $1 ORDER BY created_at, id`, reportID)
 }
 
 // StudyDeliveries lists the deliveries of all reports of a study, oldest first.
@@ -84,12 +129,12 @@ func (t *Tx) StudyDeliveries(ctx context.Context, study radnode.UID) ([]Delivery
 // ordered before d and are not finished: a peer gets reports in their order.
 func (s *Store) Ahead(ctx context.Context, d DeliveryRow) ([]DeliveryRow, error) {
 	return list(ctx, s.read, scanDelivery, `SELECT `+deliveryColumns+` FROM deliveries
-  WHERE study_uid = $1 AND peer = $2 AND state = 'queued' AND id < $3 AND id <> $4 ORDER BY id`, string(d.Study), d.Peer, d.ID, d.ID)
+  WHERE study_uid = $1 AND peer = $2 AND state = 'queued' AND id < $3 AND id <> $4 ORDER BY id`, string(d.StudyInstanceUID), d.Peer, d.ID, d.ID)
 }
 
-func deliveries(ctx context.Context, q querier, where string, arg any) ([]radnode.Delivery, error) {
+func deliveries(ctx context.Context, q querier, where string, args ...any) ([]radnode.Delivery, error) {
 	return list(ctx, q, func(row scanner) (radnode.Delivery, error) {
 		d, err := scanDelivery(row)
 		return d.Delivery, err
-	}, `SELECT `+deliveryColumns+` FROM deliveries WHERE `+where+` ORDER BY created_at, id`, arg)
+	}, `SELECT `+deliveryColumns+` FROM deliveries WHERE `+where, args...)
 }

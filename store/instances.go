@@ -160,7 +160,16 @@ func scanInstance(row scanner) (Record, error) {
 
 // Instance finds one instance and its file.
 func (s *Store) Instance(ctx context.Context, uid radnode.UID) (Record, error) {
-	r, err := scanInstance(s.read.QueryRowContext(ctx, `SELECT `+instanceColumns+` FROM instances WHERE sop_uid = $1`, string(uid)))
+	return instance(s.read.QueryRowContext(ctx, `SELECT `+instanceColumns+` FROM instances WHERE sop_uid = $1`, string(uid)), uid)
+}
+
+// Instance finds one instance as this transaction sees it.
+func (t *Tx) Instance(ctx context.Context, uid radnode.UID) (Record, error) {
+	return instance(t.QueryRowContext(ctx, `SELECT `+instanceColumns+` FROM instances WHERE sop_uid = $1`, string(uid)), uid)
+}
+
+func instance(row scanner, uid radnode.UID) (Record, error) {
+	r, err := scanInstance(row)
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, radnode.Errorf(radnode.NotFound, "find instance", "no instance %.70s is stored here", uid)
 	}

@@ -20,9 +20,10 @@ var defined = map[string][]string{
 	"instance": {string(Waiting), string(Analysed), string(NotAnalysed), string(Own)},
 	"study": {string(radnode.Arriving), string(radnode.Analysing), string(radnode.ToReview), string(radnode.NotAnalysed),
 		string(radnode.Signed), string(radnode.Delivered), string(radnode.Undelivered)},
-	"result":   {"accepted", "refused"},
-	"report":   {string(radnode.Draft), string(radnode.Final), string(radnode.Superseded)},
-	"delivery": {string(radnode.DeliveryQueued), string(radnode.DeliverySent), string(radnode.DeliveryProven), string(radnode.DeliveryFailed)},
+	"result": {"accepted", "refused"},
+	"report": {string(radnode.Draft), string(radnode.AwaitingSecond), string(radnode.Final), string(radnode.Superseded)},
+	"delivery": {string(radnode.DeliveryQueued), string(radnode.DeliverySent), string(radnode.DeliveryProven),
+		string(radnode.DeliveryUnprovable), string(radnode.DeliveryFailed)},
 }
 
 // counts are the queries of the balance: state and number.
@@ -44,7 +45,7 @@ var gaps = []struct{ kind, state, detail, query string }{
 	{"instance", "without result", "instance counted as analysed without a result",
 		`SELECT sop_uid FROM instances WHERE status = 'analysed' AND NOT EXISTS (SELECT 1 FROM results r WHERE r.sop_uid = instances.sop_uid)`},
 	{"report", "without document", "signed report whose document is gone",
-		`SELECT id FROM reports WHERE state <> 'draft' AND NOT EXISTS (SELECT 1 FROM instances i WHERE i.sop_uid = reports.sop_uid)`},
+		`SELECT id FROM reports WHERE state NOT IN ('draft', 'awaiting_second') AND NOT EXISTS (SELECT 1 FROM instances i WHERE i.sop_uid = reports.sop_uid)`},
 	{"delivery", "without document", "delivery of a document that is gone",
 		`SELECT id FROM deliveries WHERE NOT EXISTS (SELECT 1 FROM instances i WHERE i.sop_uid = deliveries.sop_uid)`},
 }

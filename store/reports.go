@@ -15,6 +15,7 @@ type ReportRow struct {
 	radnode.Report
 	DraftUID  radnode.UID // of the newest unverified document
 	SeriesUID radnode.UID // of the documents of the study
+	Signer    string      // account of SignedBy
 }
 
 // AddReport files a new report with its findings.
@@ -23,10 +24,15 @@ func (t *Tx) AddReport(ctx context.Context, r *ReportRow) error {
 	if err != nil {
 		return databaseError("file report", err)
 	}
+	addenda, err := json.Marshal(append([]radnode.Addendum{}, r.Addenda...))
+	if err != nil {
+		return databaseError("file report", err)
+	}
 	_, err = t.ExecContext(ctx, `INSERT INTO reports (id, study_uid, state, version, sop_uid, draft_uid, series_uid, predecessor,
-  not_analysed, impression, created_at, signed_at, signed_by) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, '')`,
+  not_analysed, findings_text, impression, language, addenda, created_at, signed_at, signed_by)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 0, '')`,
 		r.ID, string(r.StudyInstanceUID), string(r.State), r.Version, string(r.SOPInstanceUID), string(r.DraftUID), string(r.SeriesUID),
-		r.Predecessor, string(notAnalysed), r.Impression, micros(r.CreatedAt))
+		r.Predecessor, string(notAnalysed), r.FindingsText, r.Impression, r.Language, string(addenda), micros(r.CreatedAt))
 	if err != nil {
 		return databaseError("file report", err)
 	}
@@ -35,39 +41,66 @@ func (t *Tx) AddReport(ctx context.Context, r *ReportRow) error {
 
 func (t *Tx) addFindings(ctx context.Context, r *ReportRow) error {
 	for i, f := range r.Findings {
-		model, err := json.Marshal(f.Model)
-		if err != nil {
-			return databaseError("file finding", err)
-		}
-		finding, err := json.Marshal(f.Finding)
-		if err != nil {
-			return databaseError("file finding", err)
-		}
-		var decided time.Time
-		if f.DecidedAt != nil {
-			decided = *f.DecidedAt
-		}
-		_, err = t.ExecContext(ctx, `INSERT INTO report_findings (id, report_id, ordinal, result_id, sop_uid, frame, model, finding, decision,
-  reason, decided_by, decided_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
-			f.ID, r.ID, i, f.ResultID, string(f.SOPInstanceUID), f.Frame, string(model), string(finding), string(f.Decision), f.Reason,
-			f.DecidedBy, micros(decided))
-		if err != nil {
-			return databaseError("file finding", err)
+		if err := t.addFinding(ctx, r.ID, i, f); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
+func (t *Tx) addFinding(ctx context.Context, report string, ordinal int, f radnode.ReportFinding) error {
+	const op = "file finding"
+	model, err := json.Marshal(f.Model)
+	if err != nil {
+		return databaseError(op, err)
+	}
+	finding, err := json.Marshal(f.Finding)
+	if err != nil {
+		return databaseError(op, err)
+	}
+	reading, err := readingText(f)
+	if err != nil {
+		return databaseError(op, err)
+	}
+	_, err = t.ExecContext(ctx, `INSERT INTO report_findings (id, report_id, ordinal, result_id, sop_uid, frame, model, finding, decision,
+  reason, decided_by, decided_at, reading) VALUES ($1, $2, $3, NULLIF($4, ''), $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+		f.ID, report, ordinal, f.ResultID, string(f.SOPInstanceUID), f.Frame, string(model), string(finding), string(f.Decision), f.Reason,
+		f.DecidedBy, microsOf(f.DecidedAt), reading)
+	return databaseError(op, err)
+}
+
+// readingText is what a reader states of a finding as it is kept.
+func readingText(f radnode.ReportFinding) (string, error) {
+	if f.Reading == nil {
+		return "", nil
+	}
+	b, err := json.Marshal(f.Reading)
+	return string(b), err
+}
+
+func microsOf(t *time.Time) int64 {
+	if t == nil {
+		return 0
+	}
+	return micros(*t)
+}
+
 // RenewDraft replaces the content of a draft by what r holds and counts its
-// version up. expected is the version that r was made from; another one, or a
-// report that is no draft any more, is a Conflict.
+// version up. A first signature under the old content falls. expected is the
+// version that r was made from; another one, or a signed report, is a Conflict.
 func (t *Tx) RenewDraft(ctx context.Context, r *ReportRow, expected int64) error {
 	notAnalysed, err := json.Marshal(r.NotAnalysed)
 	if err != nil {
 		return databaseError("renew draft", err)
 	}
-	err = t.draftChange(ctx, r, expected, `UPDATE reports SET version = version + 1, draft_uid = $1, not_analysed = $2, impression = $3
-  WHERE id = $4 AND version = $5 AND state = 'draft'`, string(r.DraftUID), string(notAnalysed), r.Impression, r.ID, expected)
+	addenda, err := json.Marshal(append([]radnode.Addendum{}, r.Addenda...))
+	if err != nil {
+		return databaseError("renew draft", err)
+	}
+	err = t.draftChange(ctx, r, expected, `UPDATE reports SET version = version + 1, state = 'draft', signed_at = 0, signed_by = '', signer = '',
+  draft_uid = $1, not_analysed = $2, findings_text = $3, impression = $4, language = $5, addenda = $6
+  WHERE id = $7 AND version = $8 AND state IN ('draft', 'awaiting_second')`,
+		string(r.DraftUID), string(notAnalysed), r.FindingsText, r.Impression, r.Language, string(addenda), r.ID, expected)
 	if err != nil {
 		return err
 	}
@@ -94,77 +127,123 @@ func (t *Tx) draftChange(ctx context.Context, r *ReportRow, expected int64, q st
 	return nil
 }
 
-// SetDecision writes a reader's decision about one finding of a draft.
-func (t *Tx) SetDecision(ctx context.Context, r *ReportRow, f radnode.ReportFinding, expected int64) error {
-	err := t.draftChange(ctx, r, expected, `UPDATE reports SET version = version + 1 WHERE id = $1 AND version = $2 AND state = 'draft'`, r.ID, expected)
-	if err != nil {
+const countVersion = `UPDATE reports SET version = version + 1 WHERE id = $1 AND version = $2 AND state = 'draft'`
+
+// SetFinding writes what a reader decided about and states of one finding of a
+// draft.
+func (t *Tx) SetFinding(ctx context.Context, r *ReportRow, f radnode.ReportFinding, expected int64) error {
+	const op = "decide finding"
+	if err := t.draftChange(ctx, r, expected, countVersion, r.ID, expected); err != nil {
 		return err
 	}
-	var decided time.Time
-	if f.DecidedAt != nil {
-		decided = *f.DecidedAt
+	finding, err := json.Marshal(f.Finding)
+	if err != nil {
+		return databaseError(op, err)
 	}
-	return t.one(ctx, "decide finding", `UPDATE report_findings SET decision = $1, reason = $2, decided_by = $3, decided_at = $4
-  WHERE id = $5 AND report_id = $6`, string(f.Decision), f.Reason, f.DecidedBy, micros(decided), f.ID, r.ID)
+	reading, err := readingText(f)
+	if err != nil {
+		return databaseError(op, err)
+	}
+	return t.one(ctx, op, `UPDATE report_findings SET decision = $1, reason = $2, decided_by = $3, decided_at = $4, finding = $5, reading = $6
+  WHERE id = $7 AND report_id = $8`, string(f.Decision), f.Reason, f.DecidedBy, microsOf(f.DecidedAt), string(finding), reading, f.ID, r.ID)
 }
 
-// SetImpression writes the free text of a draft.
-func (t *Tx) SetImpression(ctx context.Context, r *ReportRow, text string, expected int64) error {
-	return t.draftChange(ctx, r, expected, `UPDATE reports SET version = version + 1, impression = $1
-  WHERE id = $2 AND version = $3 AND state = 'draft'`, text, r.ID, expected)
+// AddFinding adds a reader's finding to a draft, behind the others.
+func (t *Tx) AddFinding(ctx context.Context, r *ReportRow, f radnode.ReportFinding, expected int64) error {
+	if err := t.draftChange(ctx, r, expected, countVersion, r.ID, expected); err != nil {
+		return err
+	}
+	return t.addFinding(ctx, r.ID, len(r.Findings), f)
 }
 
-// SignReport turns a draft into a signed report and, when it amends another,
-// that one into a superseded one.
-func (t *Tx) SignReport(ctx context.Context, r *ReportRow, expected int64) error {
-	err := t.draftChange(ctx, r, expected, `UPDATE reports SET version = version + 1, state = 'signed', signed_at = $1, signed_by = $2
-  WHERE id = $3 AND version = $4 AND state = 'draft'`, micros(*r.SignedAt), r.SignedBy, r.ID, expected)
+// SetText writes the free text of a draft.
+func (t *Tx) SetText(ctx context.Context, r *ReportRow, expected int64) error {
+	addenda, err := json.Marshal(append([]radnode.Addendum{}, r.Addenda...))
+	if err != nil {
+		return databaseError("change report", err)
+	}
+	return t.draftChange(ctx, r, expected, `UPDATE reports SET version = version + 1, findings_text = $1, impression = $2, language = $3, addenda = $4
+  WHERE id = $5 AND version = $6 AND state = 'draft'`, r.FindingsText, r.Impression, r.Language, string(addenda), r.ID, expected)
+}
+
+// FirstSignature notes the first of two signatures: the report waits for the
+// second one.
+func (t *Tx) FirstSignature(ctx context.Context, r *ReportRow, expected int64) error {
+	return t.draftChange(ctx, r, expected, `UPDATE reports SET version = version + 1, state = 'awaiting_second', signed_at = $1, signed_by = $2,
+  signer = $3 WHERE id = $4 AND version = $5 AND state = 'draft'`, microsOf(r.SignedAt), r.SignedBy, r.Signer, r.ID, expected)
+}
+
+// Reopen makes a report that waits for its second signature a draft again.
+func (t *Tx) Reopen(ctx context.Context, r *ReportRow, expected int64) error {
+	return t.draftChange(ctx, r, expected, `UPDATE reports SET version = version + 1, state = 'draft', signed_at = 0, signed_by = '', signer = ''
+  WHERE id = $1 AND version = $2 AND state = 'awaiting_second'`, r.ID, expected)
+}
+
+// SignReport turns a draft, or a report that waits for its second signature,
+// into a signed report and, when it amends another, that one into a superseded
+// one. from is the state it must be in.
+func (t *Tx) SignReport(ctx context.Context, r *ReportRow, from radnode.ReportState, expected int64) error {
+	addenda, err := json.Marshal(append([]radnode.Addendum{}, r.Addenda...))
+	if err != nil {
+		return databaseError("sign report", err)
+	}
+	err = t.draftChange(ctx, r, expected, `UPDATE reports SET version = version + 1, state = 'signed', signed_at = $1, signed_by = $2, signer = $3,
+  second_signed_at = $4, second_signed_by = $5, addenda = $6 WHERE id = $7 AND version = $8 AND state = $9`, microsOf(r.SignedAt), r.SignedBy,
+		r.Signer, microsOf(r.SecondSignedAt), r.SecondSignedBy, string(addenda), r.ID, expected, string(from))
 	if err != nil || r.Predecessor == "" {
 		return err
 	}
 	return t.one(ctx, "supersede report", `UPDATE reports SET state = 'superseded', version = version + 1 WHERE id = $1`, r.Predecessor)
 }
 
-const reportColumns = `id, study_uid, state, version, sop_uid, draft_uid, series_uid, predecessor, not_analysed, impression, created_at, signed_at, signed_by`
+const reportColumns = `id, study_uid, state, version, sop_uid, draft_uid, series_uid, predecessor, not_analysed, findings_text, impression,
+  language, addenda, created_at, signed_at, signed_by, signer, second_signed_at, second_signed_by`
 
 func scanReport(row scanner) (ReportRow, error) {
 	var r ReportRow
-	var notAnalysed string
-	var created, signed int64
+	var notAnalysed, addenda string
+	var created, signed, second int64
 	err := row.Scan(&r.ID, &r.StudyInstanceUID, &r.State, &r.Version, &r.SOPInstanceUID, &r.DraftUID, &r.SeriesUID, &r.Predecessor,
-		&notAnalysed, &r.Impression, &created, &signed, &r.SignedBy)
+		&notAnalysed, &r.FindingsText, &r.Impression, &r.Language, &addenda, &created, &signed, &r.SignedBy, &r.Signer, &second, &r.SecondSignedBy)
 	if err != nil {
 		return r, err
 	}
-	r.CreatedAt, r.SignedAt = timeOf(created), timePointer(signed)
-	return r, json.Unmarshal([]byte(notAnalysed), &r.NotAnalysed)
+	r.CreatedAt, r.SignedAt, r.SecondSignedAt = timeOf(created), timePointer(signed), timePointer(second)
+	return r, errors.Join(json.Unmarshal([]byte(notAnalysed), &r.NotAnalysed), json.Unmarshal([]byte(addenda), &r.Addenda))
 }
 
 func scanFinding(row scanner) (radnode.ReportFinding, error) {
 	var f radnode.ReportFinding
-	var model, finding string
+	var model, finding, reading string
 	var decided int64
-	err := row.Scan(&f.ID, &f.ResultID, &f.SOPInstanceUID, &f.Frame, &model, &finding, &f.Decision, &f.Reason, &f.DecidedBy, &decided)
+	err := row.Scan(&f.ID, &f.ResultID, &f.SOPInstanceUID, &f.Frame, &model, &finding, &f.Decision, &f.Reason, &f.DecidedBy, &decided, &reading)
 	if err != nil {
 		return f, err
 	}
+	if reading != "" {
+		f.Reading = &radnode.Reading{}
+		err = json.Unmarshal([]byte(reading), f.Reading)
+	}
 	f.DecidedAt = timePointer(decided)
-	return f, errors.Join(json.Unmarshal([]byte(model), &f.Model), json.Unmarshal([]byte(finding), &f.Finding))
+	return f, errors.Join(err, json.Unmarshal([]byte(model), &f.Model), json.Unmarshal([]byte(finding), &f.Finding))
 }
 
 // fill loads the findings and deliveries of a report.
 func (r *ReportRow) fill(ctx context.Context, q querier) (err error) {
-	r.Findings, err = list(ctx, q, scanFinding, `SELECT id, result_id, sop_uid, frame, model, finding, decision, reason, decided_by, decided_at
+	r.Findings, err = list(ctx, q, scanFinding, `SELECT id, COALESCE(result_id, ''), sop_uid, frame, model, finding, decision, reason, decided_by, decided_at, reading
   FROM report_findings WHERE report_id = $1 ORDER BY ordinal`, r.ID)
 	if err != nil {
 		return err
 	}
-	r.Deliveries, err = deliveries(ctx, q, `report_id = $1`, r.ID)
+	r.Deliveries, err = deliveries(ctx, q, `report_id = $1 ORDER BY created_at, id`, r.ID)
 	if r.Findings == nil {
 		r.Findings = []radnode.ReportFinding{}
 	}
 	if r.NotAnalysed == nil {
 		r.NotAnalysed = []string{}
+	}
+	if r.Addenda == nil {
+		r.Addenda = []radnode.Addendum{}
 	}
 	if r.Deliveries == nil {
 		r.Deliveries = []radnode.Delivery{}

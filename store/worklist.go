@@ -82,3 +82,11 @@ func filter(f radnode.StudyFilter) (string, []any) {
 	}
 	return " WHERE " + strings.Join(terms, " AND "), args
 }
+
+// Namesakes lists the studies of a Patient ID or of a patient's name, the
+// newest first, at most limit: whether they are of one person, their headers
+// tell.
+func (s *Store) Namesakes(ctx context.Context, id, name string, limit int) ([]radnode.StudySummary, error) {
+	return list(ctx, s.read, scanStudy, `SELECT `+studyColumns+` FROM studies WHERE patient_id = $1 AND patient_id <> ''
+  OR LOWER(patient_name) = LOWER($2) AND patient_name <> '' ORDER BY study_date DESC, study_time DESC, study_uid LIMIT $3`, id, name, limit)
+}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/web/api"
 	"github.com/radnode/radnode/web/dicomweb"
 	"github.com/radnode/radnode/web/infer"
@@ -22,7 +23,9 @@ type Config struct {
 	Files      api.Files
 	Pixels     api.Pixels // frames.Cache over the pixel workers
 	Reports    api.Reports
+	Findings   api.Findings
 	Signing    api.Signing
+	Amending   api.Amending
 	Deliveries api.Deliveries
 	Events     api.Events
 	Ledger     api.Ledger
@@ -37,7 +40,8 @@ type Config struct {
 	Audit      api.Audit
 	Inference  infer.Models
 
-	DICOMweb *dicomweb.Service // nil: not offered
+	DICOMweb   *dicomweb.Service // nil: not offered
+	Vocabulary []radnode.Term    // findings that a reader can name by a word
 
 	Log      *slog.Logger
 	Registry *prometheus.Registry      // nil: one of its own; the node adds its figures to it

@@ -45,7 +45,8 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{echo: echo.New(), cfg: cfg, page: page, api: &api.API{
-		Studies: cfg.Studies, Files: cfg.Files, Pixels: cfg.Pixels, Reports: cfg.Reports, Signing: cfg.Signing,
+		Studies: cfg.Studies, Files: cfg.Files, Pixels: cfg.Pixels, Reports: cfg.Reports, Findings: cfg.Findings,
+		Signing: cfg.Signing, Amending: cfg.Amending, Vocabulary: cfg.Vocabulary,
 		Deliveries: cfg.Deliveries, Events: cfg.Events, Ledger: cfg.Ledger, Peers: cfg.Peers, Echoer: cfg.Echoer,
 		Identity: cfg.Identity, Sessions: cfg.Sessions, Users: cfg.Users, Tokens: cfg.Tokens, Models: cfg.Models,
 		Analyzer: cfg.Analyzer, Audit: cfg.Audit, Log: cfg.Log, Version: cfg.Version, AETitle: cfg.AETitle,

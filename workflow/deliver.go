@@ -85,7 +85,7 @@ func (w *Workflow) deliver(ctx context.Context, job jobs.Job) error {
 
 // finished reports whether nothing is left to do for a delivery.
 func finished(d store.DeliveryRow) bool {
-	return d.State == radnode.DeliveryProven || d.State == radnode.DeliveryFailed || d.State == radnode.DeliverySent && d.Proof != ""
+	return d.State == radnode.DeliveryProven || d.State == radnode.DeliveryFailed || d.State == radnode.DeliveryUnprovable
 }
 
 // destination finds the peer and the object of a delivery.
@@ -148,8 +148,7 @@ func (w *Workflow) prove(ctx context.Context, d *store.DeliveryRow, peer radnode
 		d.State = radnode.DeliveryQueued
 		return w.putOff(ctx, d, fmt.Errorf("the peer answered success but does not have the object: %w", err))
 	case noProof[code]:
-		d.Proof, d.Error, d.NextAttempt = "not proved: "+radnode.MessageOf(err), "", nil
-		return w.fileDelivery(ctx, d, "sent, not proved")
+		return w.unprovable(ctx, d, radnode.MessageOf(err))
 	}
 	return w.putOff(ctx, d, err)
 }
@@ -164,8 +163,7 @@ func (w *Workflow) putOff(ctx context.Context, d *store.DeliveryRow, cause error
 	d.Error = radnode.MessageOf(cause)
 	if time.Since(d.StartedAt) > w.GiveUp {
 		if d.State == radnode.DeliverySent {
-			d.Proof, d.NextAttempt = "not proved: "+d.Error, nil
-			return w.fileDelivery(ctx, d, "sent, not proved")
+			return w.unprovable(ctx, d, d.Error)
 		}
 		return w.failed(ctx, d, fmt.Sprintf("given up after %d attempts since %s; the last one: %s", d.Attempts,
 			d.StartedAt.Format("2006-01-02 15:04"), d.Error))
@@ -177,6 +175,13 @@ func (w *Workflow) putOff(ctx context.Context, d *store.DeliveryRow, cause error
 		return err
 	}
 	return jobs.Snooze(at)
+}
+
+// unprovable notes that the destination took the object and will not say that it
+// keeps it. That is not delivered.
+func (w *Workflow) unprovable(ctx context.Context, d *store.DeliveryRow, reason string) error {
+	d.State, d.Proof, d.Error, d.NextAttempt = radnode.DeliveryUnprovable, "sent, not provable: "+reason, "", nil
+	return w.fileDelivery(ctx, d, d.Proof)
 }
 
 // failed notes a refusal for good.
@@ -195,7 +200,7 @@ func (w *Workflow) fileDelivery(ctx context.Context, d *store.DeliveryRow, outco
 		}
 		if outcome != "" {
 			err := audit.Record(ctx, tx, audit.Event{
-				Action: audit.ReportDelivered, Actor: "node", StudyUID: d.Study, ObjectID: d.ID,
+				Action: audit.ReportDelivered, Actor: "node", StudyUID: d.StudyInstanceUID, ObjectID: d.ID,
 				Failed: d.State == radnode.DeliveryFailed, Detail: d.Peer + ": " + outcome,
 			})
 			if err != nil {
@@ -203,51 +208,13 @@ func (w *Workflow) fileDelivery(ctx context.Context, d *store.DeliveryRow, outco
 			}
 		}
 		tx.AfterCommit(func() { w.deliveryChanged(d) })
-		return w.stand(ctx, tx, d.Study)
+		return w.stand(ctx, tx, d.StudyInstanceUID)
 	})
 	w.Trace("deliver.filed")
 	return err
 }
 
 func (w *Workflow) deliveryChanged(d *store.DeliveryRow) {
-	w.events.publish(radnode.Event{Kind: "delivery", StudyInstanceUID: d.Study, ID: d.ID})
-	w.changed(d.Study)
-}
-
-// RetryDelivery tries a delivery that failed or waits again at once.
-func (w *Workflow) RetryDelivery(ctx context.Context, user radnode.User, id string) error {
-	const op = "retry delivery"
-	if user.Disabled || user.Role == radnode.Service {
-		return radnode.Errorf(radnode.Forbidden, op, "only people may retry a delivery")
-	}
-	at := now()
-	err := w.store.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
-		d, err := tx.Delivery(ctx, id)
-		if err != nil {
-			return err
-		}
-		if d.State == radnode.DeliveryProven {
-			return radnode.Errorf(radnode.Conflict, op, "the delivery to %s is proved already", d.Peer)
-		}
-		if d.State == radnode.DeliveryFailed {
-			d.State = radnode.DeliveryQueued
-		}
-		d.Proof, d.Error, d.NextAttempt, d.StartedAt, d.UpdatedAt = "", "", &at, at, at
-		if err := tx.SetDelivery(ctx, &d); err != nil {
-			return err
-		}
-		if err := jobs.Enqueue(ctx, tx, deliverJob, d.ID, at); err != nil {
-			return err
-		}
-		err = audit.Record(ctx, tx, audit.Event{Action: audit.DeliveryRetried, Actor: user.Name, StudyUID: d.Study, ObjectID: d.ID, Detail: d.Peer})
-		if err != nil {
-			return err
-		}
-		tx.AfterCommit(func() { w.deliveryChanged(&d) })
-		return w.stand(ctx, tx, d.Study)
-	})
-	if err == nil {
-		w.queue.Wake(at)
-	}
-	return err
+	w.events.publish(radnode.Event{Kind: "delivery", StudyInstanceUID: d.StudyInstanceUID, ID: d.ID})
+	w.changed(d.StudyInstanceUID)
 }

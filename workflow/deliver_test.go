@@ -70,7 +70,7 @@ func TestEachAnswerOfAPeerLeadsToTheRightState(t *testing.T) {
 		{name: "it cannot understand the object", answer: func(int) error { return coded(radnode.Invalid, "C000") },
 			state: radnode.DeliveryFailed, study: radnode.Undelivered, sends: 1, err: "C000"},
 		{name: "it offers no proof", proof: func(int) (string, error) { return "", coded(radnode.Unsupported, "neither commitment nor query") },
-			state: radnode.DeliverySent, study: radnode.Signed, sends: 1, proof2: "not proved: neither commitment nor query"},
+			state: radnode.DeliveryUnprovable, study: radnode.Signed, sends: 1, proof2: "sent, not provable: neither commitment nor query"},
 		{name: "it says success and loses the object once", proof: func(n int) (string, error) {
 			if n == 1 {
 				return "", coded(radnode.NotFound, "commitment failed: 0112")
@@ -91,7 +91,7 @@ func TestEachAnswerOfAPeerLeadsToTheRightState(t *testing.T) {
 			b.pacs.answer, b.pacs.proof = c.answer, c.proof
 			i, r := b.ordered()
 			s, d := b.delivery(i.study, string(c.state), func(d radnode.Delivery) bool {
-				return d.State == c.state && (d.State != radnode.DeliverySent || d.Proof != "")
+				return d.State == c.state
 			})
 			if s.State != c.study || !strings.Contains(d.Proof, c.proof2) || !strings.Contains(d.Error, c.err) || d.NextAttempt != nil {
 				t.Errorf("study %s (%s), delivery %+v", s.State, s.StateReason, d)
@@ -119,13 +119,14 @@ func TestARefusedDeliveryCanBeTriedAgain(t *testing.T) {
 	}
 	i, r := b.ordered()
 	_, d := b.delivery(i.study, "failed", func(d radnode.Delivery) bool { return d.State == radnode.DeliveryFailed })
-	wantCode(t, b.RetryDelivery(ctx, radnode.User{Name: "bot", Role: radnode.Service}, d.ID), radnode.Forbidden)
-	wantCode(t, b.RetryDelivery(ctx, admin, "unknown"), radnode.NotFound)
-	if err := b.RetryDelivery(ctx, admin, d.ID); err != nil {
+	retry := func(user radnode.User, ids ...string) error { _, err := b.Retry(ctx, user, ids); return err }
+	wantCode(t, retry(radnode.User{Name: "bot", Role: radnode.Service}, d.ID), radnode.Forbidden)
+	wantCode(t, retry(admin, "unknown"), radnode.NotFound)
+	if err := retry(admin, d.ID); err != nil {
 		t.Fatal(err)
 	}
 	b.state(i.study, radnode.Delivered)
-	wantCode(t, b.RetryDelivery(ctx, admin, d.ID), radnode.Conflict)
+	wantCode(t, retry(admin, d.ID), radnode.Conflict)
 	if diff := cmp.Diff([]radnode.UID{r.SOPInstanceUID, r.SOPInstanceUID}, b.pacs.sent); diff != "" {
 		t.Error(diff)
 	}

@@ -23,6 +23,7 @@ type Document struct {
 	InstanceNumber    int                // counts them
 	Report            radnode.Report     // signed: State is Final, SignedAt is set
 	Observer          *radnode.User      // who verified it; nil: an unverified draft
+	Second            *radnode.User      // who verified it besides; nil: nobody
 	Evidence          []Evidence         // the images that were looked at
 	Results           []radnode.Result   // what the models said
 	Predecessors      []radnode.Instance // documents whose content it takes over

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/store"
@@ -48,15 +49,32 @@ func (w *Workflow) draft(ctx context.Context, study radnode.UID, fresh []store.R
 	var old []radnode.ReportFinding
 	if d.base != nil {
 		old = d.base.Findings
-		d.report.Impression = d.base.Impression
+		d.report.FindingsText, d.report.Impression, d.report.Language = d.base.FindingsText, d.base.Impression, d.base.Language
+		d.report.Addenda = d.base.Addenda
 		d.report.Predecessor, d.report.SeriesUID = d.base.ID, d.base.SeriesUID
-		if d.renews = d.base.State == radnode.Draft; d.renews {
-			row := *d.base
-			d.report = &row
+		if d.renews = isOpen(d.base); d.renews {
+			d.renew()
 		}
 	}
 	d.report.Findings, d.report.NotAnalysed = w.findings(d.results, old, d.renews)
 	return d, nil
+}
+
+// renew takes the open report over. A first signature under less than there is
+// now falls, and what was to be a mere addendum becomes an amendment that keeps
+// its text.
+func (d *draft) renew() {
+	row := *d.base
+	d.report = &row
+	if row.State == radnode.AwaitingSecond {
+		d.report.State, d.report.SignedAt, d.report.SignedBy, d.report.Signer = radnode.Draft, nil, "", ""
+		d.warnings = append(d.warnings, "images came after the first signature, which is void now: sign the report again")
+	}
+	if n := len(row.Addenda); addendumOnly(d.base) {
+		d.report.Impression = strings.TrimSpace(row.Impression + "\n\n" + row.Addenda[n-1].Text)
+		d.report.Addenda = slices.Clone(row.Addenda[:n-1])
+		d.warnings = append(d.warnings, "images came while an addendum was written: it is part of the impression of an amendment now")
+	}
 }
 
 func firstRefusal(rows []store.ResultRow) string {
@@ -83,12 +101,20 @@ func placeOf(f radnode.ReportFinding) place {
 // findings lists what the models found, most urgent first, and why others did
 // not read. Decisions of an earlier version are taken over where the finding
 // is the same; in the same report it keeps its ID too.
+// What a reader added stays, behind the others.
 func (w *Workflow) findings(results []radnode.Result, old []radnode.ReportFinding, same bool) ([]radnode.ReportFinding, []string) {
+	all, refused, added := []radnode.ReportFinding{}, []string{}, []radnode.ReportFinding{}
 	decided := map[place]radnode.ReportFinding{}
 	for _, f := range old {
-		decided[placeOf(f)] = f
+		if !f.Added() {
+			decided[placeOf(f)] = f
+			continue
+		}
+		if !same {
+			f.ID = store.NewID()
+		}
+		added = append(added, f)
 	}
-	all, refused := []radnode.ReportFinding{}, []string{}
 	for _, r := range results {
 		if !accepted(r.Analysis) {
 			if text := refusal(r.Analysis); !slices.Contains(refused, text) {
@@ -102,7 +128,7 @@ func (w *Workflow) findings(results []radnode.Result, old []radnode.ReportFindin
 				Finding: finding, Decision: radnode.Undecided,
 			}
 			if o, ok := decided[placeOf(f)]; ok {
-				f.Decision, f.Reason, f.DecidedBy, f.DecidedAt = o.Decision, o.Reason, o.DecidedBy, o.DecidedAt
+				f.Decision, f.Reason, f.DecidedBy, f.DecidedAt, f.Reading = o.Decision, o.Reason, o.DecidedBy, o.DecidedAt, o.Reading
 				if same {
 					f.ID = o.ID // the page that shows it goes on working
 				}
@@ -111,7 +137,7 @@ func (w *Workflow) findings(results []radnode.Result, old []radnode.ReportFindin
 		}
 	}
 	slices.SortStableFunc(all, w.compare)
-	return all, refused
+	return append(all, added...), refused
 }
 
 // compare orders findings: present before absent, urgent before other, coded

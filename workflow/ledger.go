@@ -17,7 +17,7 @@ var openWork = []struct{ kind, state, job, detail, query string }{
 	{"instance", "without job", analyzeJob, "instance that waits to be read in a study without a job",
 		`SELECT DISTINCT study_uid FROM instances WHERE status = 'received'`},
 	{"delivery", "without job", deliverJob, "open delivery without a job",
-		`SELECT id FROM deliveries WHERE state = 'queued' OR (state = 'sent' AND proof = '')`},
+		`SELECT id FROM deliveries WHERE state IN ('queued', 'sent')`},
 }
 
 // Ledger balances everything the node accepted: every instance, study, result,

@@ -7,16 +7,18 @@ import (
 
 	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/audit"
+	"github.com/radnode/radnode/report"
 	"github.com/radnode/radnode/store"
 )
 
 const (
-	maxReason     = 1024  // characters of a reason for a decision
-	maxImpression = 10000 // characters of an impression
+	maxReason    = 1024  // characters of a reason for a decision
+	maxNarrative = 10000 // characters of findings, impression or an addendum
 )
 
 // Decide writes a reader's decision about one finding of a draft. version is
-// the version the reader saw; another one is a Conflict.
+// the version the reader saw; another one is a Conflict. A model's finding that
+// is not accepted any more stands as the model stated it.
 func (w *Workflow) Decide(ctx context.Context, user radnode.User, reportID, findingID string, version int64, d radnode.Decision, reason string) (*radnode.Report, error) {
 	const op = "decide finding"
 	if !slices.Contains([]radnode.Decision{radnode.Undecided, radnode.Accepted, radnode.Rejected}, d) {
@@ -26,33 +28,90 @@ func (w *Workflow) Decide(ctx context.Context, user radnode.User, reportID, find
 		return nil, err
 	}
 	return w.change(ctx, user, reportID, version, func(ctx context.Context, tx *store.Tx, r *store.ReportRow) (string, error) {
-		i := slices.IndexFunc(r.Findings, func(f radnode.ReportFinding) bool { return f.ID == findingID })
-		if i < 0 {
-			return "", radnode.Errorf(radnode.NotFound, op, "report %s has no finding %.40q", reportID, findingID)
+		f, err := findingOf(r, findingID)
+		if err != nil {
+			return "", err
 		}
-		f := r.Findings[i]
 		f.Decision, f.Reason, f.DecidedBy, f.DecidedAt = d, reason, "", nil
 		if d != radnode.Undecided {
 			at := now()
 			f.DecidedBy, f.DecidedAt = user.Name, &at
 		}
-		return "finding " + f.Finding.Label + " " + string(d), tx.SetDecision(ctx, r, f, version)
+		if d != radnode.Accepted && !f.Added() {
+			f.Reading = nil
+		}
+		return "finding " + f.Finding.Label + " " + string(d), tx.SetFinding(ctx, r, f, version)
 	})
 }
 
-// SetImpression writes the free text of a draft.
-func (w *Workflow) SetImpression(ctx context.Context, user radnode.User, reportID string, version int64, text string) (*radnode.Report, error) {
-	if err := plainText("set impression", "impression", text, maxImpression); err != nil {
-		return nil, err
+func findingOf(r *store.ReportRow, id string) (radnode.ReportFinding, error) {
+	i := slices.IndexFunc(r.Findings, func(f radnode.ReportFinding) bool { return f.ID == id })
+	if i < 0 {
+		return radnode.ReportFinding{}, radnode.Errorf(radnode.NotFound, "change report", "report %s has no finding %.40q", r.ID, id)
 	}
-	return w.change(ctx, user, reportID, version, func(ctx context.Context, tx *store.Tx, r *store.ReportRow) (string, error) {
-		return "impression", tx.SetImpression(ctx, r, text, version)
+	return r.Findings[i], nil
+}
+
+// SetText writes the free text of a draft. nil leaves a text as it is.
+func (w *Workflow) SetText(ctx context.Context, user radnode.User, reportID string, version int64, text radnode.ReportText) (*radnode.Report, error) {
+	const op = "change report"
+	for what, t := range map[string]*string{"findings": text.Findings, "impression": text.Impression, "addendum": text.Addendum} {
+		if t == nil {
+			continue
+		}
+		if err := plainText(op, what, *t, maxNarrative); err != nil {
+			return nil, err
+		}
+	}
+	return w.changeAny(ctx, user, reportID, version, func(ctx context.Context, tx *store.Tx, r *store.ReportRow) (string, error) {
+		n := len(r.Addenda)
+		switch {
+		case addendumOnly(r) && (text.Findings != nil || text.Impression != nil):
+			return "", addendumOnlyError(r)
+		case text.Addendum != nil && !addendumOnly(r):
+			return "", radnode.Errorf(radnode.Invalid, op, "report %s carries no open addendum", r.ID)
+		case text.Addendum != nil:
+			r.Addenda[n-1].Text = *text.Addendum
+		}
+		if text.Findings != nil {
+			r.FindingsText = *text.Findings
+		}
+		if text.Impression != nil {
+			r.Impression = *text.Impression
+		}
+		return "text", tx.SetText(ctx, r, version)
 	})
 }
 
-// change changes a draft: role, state and version are checked, the change
-// made, audited and shown, in one transaction.
+// Compose writes findings and impression of a draft from the reader's
+// decisions, in a language that there are templates for; what stood there is
+// replaced.
+func (w *Workflow) Compose(ctx context.Context, user radnode.User, reportID string, version int64, language string) (*radnode.Report, error) {
+	return w.change(ctx, user, reportID, version, func(ctx context.Context, tx *store.Tx, r *store.ReportRow) (string, error) {
+		var err error
+		if r.FindingsText, r.Impression, err = report.Narrative(r.Findings, language); err != nil {
+			return "", err
+		}
+		r.Language = language
+		return "narrative composed in " + language, tx.SetText(ctx, r, version)
+	})
+}
+
+// change changes a draft that is no mere addendum.
 func (w *Workflow) change(ctx context.Context, user radnode.User, id string, version int64,
+	fn func(context.Context, *store.Tx, *store.ReportRow) (string, error),
+) (*radnode.Report, error) {
+	return w.changeAny(ctx, user, id, version, func(ctx context.Context, tx *store.Tx, r *store.ReportRow) (string, error) {
+		if addendumOnly(r) {
+			return "", addendumOnlyError(r)
+		}
+		return fn(ctx, tx, r)
+	})
+}
+
+// changeAny changes a draft: role, state and version are checked, the change
+// made, audited and shown, in one transaction.
+func (w *Workflow) changeAny(ctx context.Context, user radnode.User, id string, version int64,
 	fn func(context.Context, *store.Tx, *store.ReportRow) (string, error),
 ) (*radnode.Report, error) {
 	if err := reader("change report", user); err != nil {
@@ -86,6 +145,8 @@ func (w *Workflow) change(ctx context.Context, user radnode.User, id string, ver
 // that the reader saw.
 func open(r *store.ReportRow, version int64) error {
 	switch {
+	case r.State == radnode.AwaitingSecond:
+		return radnode.Errorf(radnode.Conflict, "change report", "report %s waits for a second signature: open it again to change it", r.ID)
 	case r.State != radnode.Draft:
 		return radnode.Errorf(radnode.Conflict, "change report", "report %s is %s and cannot be changed: amend it", r.ID, r.State)
 	case r.Version != version:
@@ -125,55 +186,4 @@ func (w *Workflow) audit(ctx context.Context, tx *store.Tx, action audit.Action,
 func (w *Workflow) reportChanged(r *store.ReportRow) {
 	w.events.publish(radnode.Event{Kind: "report", StudyInstanceUID: r.StudyInstanceUID, ID: r.ID})
 	w.changed(r.StudyInstanceUID)
-}
-
-// Amend opens a new draft that will replace a signed report. Findings and
-// decisions are taken over; the signed report stays as it is until the
-// amendment is signed. If a draft for the study is open already, it is that.
-func (w *Workflow) Amend(ctx context.Context, user radnode.User, reportID string) (*radnode.Report, error) {
-	const op = "amend report"
-	if err := reader(op, user); err != nil {
-		return nil, err
-	}
-	id := store.NewID()
-	err := w.store.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
-		old, err := tx.Report(ctx, reportID)
-		if err != nil {
-			return err
-		}
-		newest, err := tx.Reports(ctx, old.StudyInstanceUID)
-		if err != nil {
-			return err
-		}
-		if n := newest[0]; n.State == radnode.Draft && n.Predecessor == reportID {
-			id = n.ID
-			return nil
-		}
-		if old.State != radnode.Final {
-			return radnode.Errorf(radnode.Conflict, op, "report %s is %s: only a signed report can be amended", old.ID, old.State)
-		}
-		return w.openAmendment(ctx, tx, user, old, id)
-	})
-	if err != nil {
-		return nil, err
-	}
-	return w.Report(ctx, id)
-}
-
-func (w *Workflow) openAmendment(ctx context.Context, tx *store.Tx, user radnode.User, old *store.ReportRow, id string) error {
-	r := &store.ReportRow{Report: radnode.Report{
-		ID: id, StudyInstanceUID: old.StudyInstanceUID, State: radnode.Draft, Version: 1, SOPInstanceUID: radnode.NewUID(),
-		Predecessor: old.ID, Findings: slices.Clone(old.Findings), NotAnalysed: old.NotAnalysed, Impression: old.Impression, CreatedAt: now(),
-	}, SeriesUID: old.SeriesUID}
-	for i := range r.Findings {
-		r.Findings[i].ID = store.NewID()
-	}
-	if err := tx.AddReport(ctx, r); err != nil {
-		return err
-	}
-	if err := w.audit(ctx, tx, audit.ReportAmended, user, r, "amends "+old.ID); err != nil {
-		return err
-	}
-	tx.AfterCommit(func() { w.reportChanged(r) })
-	return w.stand(ctx, tx, r.StudyInstanceUID)
 }

@@ -3,6 +3,7 @@ package workflow
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/audit"
@@ -15,11 +16,77 @@ import (
 // Sign turns a draft into a signed report: the verified document is made and
 // stored, a delivery per destination is ordered and the act is audited, in one
 // transaction. version is the version the reader saw. Of two signers one wins;
-// the other gets Conflict.
+// the other gets Conflict. Where the site wants a second reader, this is the
+// first of two signatures: the content is fixed and waits for Cosign.
 func (w *Workflow) Sign(ctx context.Context, user radnode.User, reportID string, version int64) (*radnode.Report, error) {
+	r, err := w.toSign(ctx, user, reportID)
+	if err != nil {
+		return nil, err
+	}
+	if err := signable(r, version); err != nil {
+		return nil, err
+	}
+	at := now()
+	r.SignedAt, r.SignedBy, r.Signer = &at, user.FullName, user.Name
+	if w.SecondReader {
+		return w.signFirst(ctx, user, r, version)
+	}
+	return w.signLast(ctx, user, r, version)
+}
+
+// Cosign is the second of two signatures, by another person than the first.
+func (w *Workflow) Cosign(ctx context.Context, user radnode.User, reportID string, version int64) (*radnode.Report, error) {
+	const op = "cosign report"
+	r, err := w.toSign(ctx, user, reportID)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case r.State != radnode.AwaitingSecond:
+		return nil, radnode.Errorf(radnode.Conflict, op, "report %s is %s and waits for no second signature", r.ID, r.State)
+	case r.Version != version:
+		return nil, radnode.Errorf(radnode.Conflict, op, "report %s was changed meanwhile: load it again", r.ID)
+	case r.Signer == user.Name:
+		return nil, radnode.Errorf(radnode.Forbidden, op, "the second signature must be of another person than the first")
+	}
+	at := now()
+	r.SecondSignedAt, r.SecondSignedBy = &at, user.FullName
+	return w.signLast(ctx, user, r, version)
+}
+
+// Reopen takes the first of two signatures back: the report is a draft again.
+func (w *Workflow) Reopen(ctx context.Context, user radnode.User, reportID string, version int64) (*radnode.Report, error) {
+	if err := reader("reopen report", user); err != nil {
+		return nil, err
+	}
+	err := w.store.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		r, err := tx.Report(ctx, reportID)
+		if err != nil {
+			return err
+		}
+		if r.State != radnode.AwaitingSecond {
+			return radnode.Errorf(radnode.Conflict, "reopen report", "report %s is %s and waits for no second signature", r.ID, r.State)
+		}
+		if err := tx.Reopen(ctx, r, version); err != nil {
+			return err
+		}
+		return w.signatureChanged(ctx, tx, user, r, "opened again, the signature of "+r.Signer+" is void")
+	})
+	if err != nil {
+		return nil, err
+	}
+	return w.Report(ctx, reportID)
+}
+
+// toSign finds a report for somebody who may sign it: a person, with a full
+// name to sign with. A program that holds a token is none.
+func (w *Workflow) toSign(ctx context.Context, user radnode.User, reportID string) (*store.ReportRow, error) {
 	const op = "sign report"
 	if err := reader(op, user); err != nil {
 		return nil, err
+	}
+	if user.Program {
+		return nil, radnode.Errorf(radnode.Forbidden, op, "a signature is a person's: an API token cannot sign")
 	}
 	if user.FullName == "" {
 		return nil, radnode.Errorf(radnode.Forbidden, op, "the account %s has no full name to sign with: an administrator can set it", user.Name)
@@ -28,30 +95,62 @@ func (w *Workflow) Sign(ctx context.Context, user radnode.User, reportID string,
 	if err != nil {
 		return nil, err
 	}
-	if err := signable(r, version); err != nil {
+	return r, w.onePatient(ctx, r.StudyInstanceUID)
+}
+
+// signFirst files the first of two signatures.
+func (w *Workflow) signFirst(ctx context.Context, user radnode.User, r *store.ReportRow, version int64) (*radnode.Report, error) {
+	err := w.store.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		if err := tx.FirstSignature(ctx, r, version); err != nil {
+			return err
+		}
+		return w.signatureChanged(ctx, tx, user, r, "first signature of two")
+	})
+	if err != nil {
 		return nil, err
 	}
-	if err := w.onePatient(ctx, r.StudyInstanceUID); err != nil {
-		return nil, err
+	return w.Report(ctx, r.ID)
+}
+
+// signatureChanged audits and shows a step of signing.
+func (w *Workflow) signatureChanged(ctx context.Context, tx *store.Tx, user radnode.User, r *store.ReportRow, what string) error {
+	if err := w.audit(ctx, tx, audit.ReportSigned, user, r, what); err != nil {
+		return err
 	}
-	at := now()
-	r.State, r.SignedAt, r.SignedBy = radnode.Final, &at, user.FullName
+	tx.AfterCommit(func() { w.reportChanged(r) })
+	return w.stand(ctx, tx, r.StudyInstanceUID)
+}
+
+// signLast makes the verified document and files everything that the last
+// signature brings about.
+func (w *Workflow) signLast(ctx context.Context, user radnode.User, r *store.ReportRow, version int64) (*radnode.Report, error) {
+	from, at := r.State, *r.SignedAt
+	if r.SecondSignedAt != nil {
+		at = *r.SecondSignedAt
+	}
+	if addendumOnly(r) {
+		last := &r.Addenda[len(r.Addenda)-1]
+		last.By, last.At = r.SignedBy, r.SignedAt
+	}
+	r.State = radnode.Final
 	doc, err := w.verified(ctx, user, r)
 	if err != nil {
 		return nil, err
 	}
 	defer w.discard(doc.file) // nothing once the file is kept
 	w.Trace("sign.written")
-	err = w.store.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return w.fileSigned(ctx, tx, user, r, doc, version) })
+	err = w.store.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		return w.fileSigned(ctx, tx, user, r, doc, from, version, at)
+	})
 	if err != nil {
 		return nil, err
 	}
 	w.Trace("sign.done")
 	w.queue.Wake(at)
 	if err := doc.file.Keep(); err != nil {
-		w.Log.Warn("file of a signed report not closed", "report", reportID, "error", err)
+		w.Log.Warn("file of a signed report not closed", "report", r.ID, "error", err)
 	}
-	return w.Report(ctx, reportID)
+	return w.Report(ctx, r.ID)
 }
 
 // signable says why a report cannot be signed now.
@@ -130,37 +229,38 @@ func (w *Workflow) verified(ctx context.Context, user radnode.User, r *store.Rep
 	if err != nil {
 		return nil, err
 	}
-	return w.write(ctx, Document{
+	doc := Document{
 		SOPInstanceUID: r.SOPInstanceUID, SeriesInstanceUID: r.SeriesUID, Report: r.Report, Observer: &user,
 		Results: radnodeResults(results), Predecessors: predecessors,
-	})
+	}
+	if r.SecondSignedAt != nil {
+		doc.Observer, doc.Second = &radnode.User{Name: r.Signer, FullName: r.SignedBy}, &user
+	}
+	return w.write(ctx, doc)
 }
 
 // fileSigned writes everything that a signature brings about.
-func (w *Workflow) fileSigned(ctx context.Context, tx *store.Tx, user radnode.User, r *store.ReportRow, doc *document, version int64) error {
-	if err := tx.SignReport(ctx, r, version); err != nil {
+func (w *Workflow) fileSigned(ctx context.Context, tx *store.Tx, user radnode.User, r *store.ReportRow, doc *document,
+	from radnode.ReportState, version int64, at time.Time,
+) error {
+	if err := tx.SignReport(ctx, r, from, version); err != nil {
 		return err
 	}
 	if err := tx.AddAuthored(ctx, &doc.Record); err != nil {
 		return err
 	}
-	if err := w.order(ctx, tx, r); err != nil {
+	if err := w.order(ctx, tx, r, at); err != nil {
 		return err
 	}
-	if err := w.audit(ctx, tx, audit.ReportSigned, user, r, "document "+string(r.SOPInstanceUID)); err != nil {
-		return err
-	}
-	tx.AfterCommit(func() { w.reportChanged(r) })
-	return w.stand(ctx, tx, r.StudyInstanceUID)
+	return w.signatureChanged(ctx, tx, user, r, "document "+string(r.SOPInstanceUID))
 }
 
 // order files a delivery and its job for each destination of the document.
-func (w *Workflow) order(ctx context.Context, tx *store.Tx, r *store.ReportRow) error {
+func (w *Workflow) order(ctx context.Context, tx *store.Tx, r *store.ReportRow, at time.Time) error {
 	peers, err := tx.Peers(ctx)
 	if err != nil {
 		return err
 	}
-	at := *r.SignedAt
 	for _, p := range peers {
 		if !slices.Contains(p.Deliver, kindSR) {
 			continue
@@ -168,9 +268,9 @@ func (w *Workflow) order(ctx context.Context, tx *store.Tx, r *store.ReportRow) 
 		d := store.DeliveryRow{
 			Delivery: radnode.Delivery{
 				ID: store.NewID(), ReportID: r.ID, Peer: p.Name, Kind: kindSR, SOPInstanceUID: r.SOPInstanceUID,
-				State: radnode.DeliveryQueued, NextAttempt: &at, UpdatedAt: at,
+				StudyInstanceUID: r.StudyInstanceUID, State: radnode.DeliveryQueued, NextAttempt: &at, OrderedAt: at, UpdatedAt: at,
 			},
-			Study: r.StudyInstanceUID, StartedAt: at, CreatedAt: at,
+			StartedAt: at,
 		}
 		if err := tx.AddDelivery(ctx, &d); err != nil {
 			return err

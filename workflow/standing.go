@@ -60,13 +60,18 @@ func notAnalysedReason(standings []store.Standing) string {
 func (w *Workflow) standOfReport(st *store.StudyStanding, r *store.ReportRow) {
 	st.Findings = top(r.Findings)
 	st.Reader = r.SignedBy
-	if r.State == radnode.Draft {
+	if isOpen(r) {
 		st.State, st.Reason = radnode.ToReview, "the draft report waits for a reader"
-		if r.Predecessor != "" {
+		switch {
+		case r.State == radnode.AwaitingSecond:
+			st.Reason = "signed once; the report waits for its second reader"
+		case addendumOnly(r):
+			st.Reason = "an addendum to the signed report waits for a reader"
+		case r.Predecessor != "":
 			st.Reason = "an amendment of the signed report waits for a reader"
 		}
 		for _, f := range r.Findings {
-			if f.Finding.Present && f.Decision != radnode.Rejected {
+			if f.Stated().Present && f.Decision != radnode.Rejected {
 				st.Urgency = max(st.Urgency, w.Urgency(f.Model, f.Finding.Label))
 			}
 		}
@@ -80,10 +85,14 @@ func (w *Workflow) standOfReport(st *store.StudyStanding, r *store.ReportRow) {
 func top(findings []radnode.ReportFinding) []string {
 	list := []string{}
 	for _, f := range findings {
-		if !f.Finding.Present || f.Finding.Code == nil || f.Decision == radnode.Rejected {
+		stated := f.Stated()
+		if !stated.Present || stated.Code == nil || f.Decision == radnode.Rejected {
 			continue
 		}
-		text := fmt.Sprintf("%s %d", f.Finding.Label, report.Percent(f.Finding.Probability))
+		text := fmt.Sprintf("%s %d", stated.Label, report.Percent(stated.Probability))
+		if f.Reading != nil {
+			text = stated.Label // no model gave it this probability
+		}
 		if len(list) < topFindings && !slices.Contains(list, text) {
 			list = append(list, text)
 		}
@@ -110,7 +119,12 @@ func deliveryStanding(all []radnode.Delivery) (state radnode.StudyState, reason,
 		return radnode.Signed, "signed; on its way to " + strings.Join(q, ", "), string(radnode.DeliveryQueued)
 	}
 	if s := by[radnode.DeliverySent]; len(s) > 0 {
-		return radnode.Signed, "signed; sent to " + strings.Join(s, ", ") + ", not proved", string(radnode.DeliverySent)
+		return radnode.Signed, "signed; sent to " + strings.Join(s, ", ") + ", the proof is outstanding", string(radnode.DeliverySent)
+	}
+	for _, d := range all {
+		if d.State == radnode.DeliveryUnprovable {
+			return radnode.Signed, "signed; " + d.Peer + ": " + d.Proof, string(d.State)
+		}
 	}
 	return radnode.Delivered, "delivered to " + strings.Join(by[radnode.DeliveryProven], ", "), string(radnode.DeliveryProven)
 }

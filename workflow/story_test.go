@@ -2,6 +2,7 @@ package workflow_test
 
 import (
 	"bytes"
+	stdcmp "cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,12 +40,15 @@ var (
 	from    = workflow.Source{Name: "MODALITY", Remote: "127.0.0.1:4242"}
 )
 
+func impression(text string) radnode.ReportText { return radnode.ReportText{Impression: &text} }
+
 // image is a synthetic radiograph.
 type image struct {
 	study, series, sop radnode.UID
 	patient            string
 	value              byte // fills the pixels: other values are other bytes
 	class              radnode.UID
+	date, issuer, born string
 }
 
 func (i image) dataset() *dicom.Dataset {
@@ -61,7 +65,9 @@ func (i image) dataset() *dicom.Dataset {
 	d.SetUID(dicom.SeriesInstanceUID, i.series)
 	d.SetText(dicom.PatientName, i.patient)
 	d.SetText(dicom.PatientID, "P-"+i.patient)
-	d.SetText(dicom.StudyDate, "20260102")
+	d.SetText(dicom.StudyDate, stdcmp.Or(i.date, "20260102"))
+	d.SetText(dicom.IssuerOfPatientID, i.issuer)
+	d.SetText(dicom.PatientBirthDate, i.born)
 	d.SetText(dicom.StudyTime, "101112")
 	d.SetText(dicom.Modality, "CR")
 	d.SetText(dicom.AccessionNumber, "A1")
@@ -596,7 +602,7 @@ func TestLateImagesRenewTheDraftAndKeepDecisions(t *testing.T) {
 	b.ingest(i)
 	s := b.state(i.study, radnode.ToReview)
 	r := b.accept(reader, s.Reports[0])
-	r, err := b.SetImpression(ctx, reader, r.ID, r.Version, "Consolidation, right lower lobe.")
+	r, err := b.SetText(ctx, reader, r.ID, r.Version, impression("Consolidation, right lower lobe."))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -660,7 +666,7 @@ func TestAnAmendmentByTheReaderTakesOverDecisions(t *testing.T) {
 	if a.Predecessor != first.ID || a.Findings[0].Decision != radnode.Accepted {
 		t.Errorf("amendment %+v", a)
 	}
-	_, err = b.SetImpression(ctx, reader, first.ID, first.Version, "changed")
+	_, err = b.SetText(ctx, reader, first.ID, first.Version, impression("changed"))
 	wantCode(t, err, radnode.Conflict)
 	if _, err := b.Sign(ctx, reader, a.ID, a.Version); err != nil {
 		t.Fatal(err)

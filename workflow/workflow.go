@@ -79,6 +79,8 @@ type Options struct {
 	// Urgency is the urgency of a label when present, from the manifest of its
 	// model. nil: none is urgent.
 	Urgency func(model radnode.ModelRef, label string) int
+	// SecondReader asks for the signatures of two persons under each report.
+	SecondReader bool
 
 	Quiet           time.Duration   // without new images before a study is read; 0: 5 s
 	Patience        time.Duration   // a study is read after this time even if images keep coming; 0: 15 min

@@ -135,13 +135,16 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-const token = "acceptance-token"
+const (
+	token         = "acceptance-token"
+	adminPassword = "correct horse"
+)
 
 // startNode starts a node with a data folder of its own.
 func startNode(t *testing.T, flags ...string) *startedNode {
 	t.Helper()
 	n := &startedNode{t: t, program: program(t), data: filepath.Join(t.TempDir(), "data"), flags: flags, log: &lockedBuffer{},
-		env: []string{onnxruntime(), "RADNODE_ADMIN_PASSWORD=correct horse", "RADNODE_PROVIDERS=cpu",
+		env: []string{onnxruntime(), "RADNODE_ADMIN_PASSWORD=" + adminPassword, "RADNODE_PROVIDERS=cpu",
 			"RADNODE_TOKENS=reader:radiologist:" + token + ",tech:technologist:technologist-token,pacs:service:service-token"}}
 	n.start()
 	t.Cleanup(func() {

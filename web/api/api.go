@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/web/middleware"
 )
 
@@ -18,7 +19,9 @@ type API struct {
 	Files      Files
 	Pixels     Pixels
 	Reports    Reports
+	Findings   Findings
 	Signing    Signing
+	Amending   Amending
 	Deliveries Deliveries
 	Events     Events
 	Ledger     Ledger
@@ -33,6 +36,7 @@ type API struct {
 	Audit      Audit
 	Log        *slog.Logger
 
+	Vocabulary        []radnode.Term
 	Version, AETitle  string
 	Notice            string // shown on the login page and beside findings
 	SecureCookies     bool   // the site is reached by https only
@@ -53,7 +57,7 @@ const (
 	maxCredential        = 256 // bytes of a name or password, before anything hashes them
 	heartbeat            = 15 * time.Second
 	eventDeadline        = 10 * time.Second
-	maxImpression        = 20_000 // bytes; SR text values hold far more, readers do not
+	maxNarrative         = 40_000 // bytes; SR text values hold far more, readers do not
 	maxReason            = 1_000
 	previewSizeFloor     = 32
 	previewSizeTop       = 4096

@@ -15,6 +15,7 @@ import (
 type Studies interface {
 	Worklist(ctx context.Context, f radnode.StudyFilter) ([]radnode.StudySummary, int, error)
 	Study(ctx context.Context, uid radnode.UID) (*radnode.Study, error)
+	Priors(ctx context.Context, uid radnode.UID) (*radnode.Priors, error)
 }
 
 // Files finds the files behind an instance and a stage picture.
@@ -36,23 +37,40 @@ type Pixels interface {
 	Describe(ctx context.Context, header *dicom.File, inst radnode.Instance) (*ImageDescription, error)
 }
 
-// Reports is the reading of a report and the reader's acts on a draft.
+// Reports is the reading of a report and the reader's text of a draft.
 type Reports interface {
 	Report(ctx context.Context, id string) (*radnode.Report, error)
-	Decide(ctx context.Context, user radnode.User, reportID, findingID string, version int64, d radnode.Decision, reason string) (*radnode.Report, error)
-	SetImpression(ctx context.Context, user radnode.User, reportID string, version int64, text string) (*radnode.Report, error)
+	SetText(ctx context.Context, user radnode.User, reportID string, version int64, text radnode.ReportText) (*radnode.Report, error)
+	Compose(ctx context.Context, user radnode.User, reportID string, version int64, language string) (*radnode.Report, error)
 }
 
-// Signing makes a draft final and a final report amended.
+// Findings is what a reader does with the findings of a draft.
+type Findings interface {
+	Decide(ctx context.Context, user radnode.User, reportID, findingID string, version int64, d radnode.Decision, reason string) (*radnode.Report, error)
+	AddFinding(ctx context.Context, user radnode.User, reportID string, version int64, c radnode.ReadingChange) (*radnode.Report, error)
+	EditFinding(ctx context.Context, user radnode.User, reportID, findingID string, version int64, c radnode.ReadingChange) (*radnode.Report, error)
+}
+
+// Signing makes a draft final, where the site wants it by two persons.
 type Signing interface {
 	Sign(ctx context.Context, user radnode.User, reportID string, version int64) (*radnode.Report, error)
+	Cosign(ctx context.Context, user radnode.User, reportID string, version int64) (*radnode.Report, error)
+	Reopen(ctx context.Context, user radnode.User, reportID string, version int64) (*radnode.Report, error)
+}
+
+// Amending opens the draft that follows a signed report.
+type Amending interface {
 	Amend(ctx context.Context, user radnode.User, reportID string) (*radnode.Report, error)
+	Addend(ctx context.Context, user radnode.User, reportID, text string) (*radnode.Report, error)
 }
 
 // Deliveries is the way of signed reports to their destinations.
 type Deliveries interface {
 	Deliveries(ctx context.Context, reportID string) ([]radnode.Delivery, error)
-	RetryDelivery(ctx context.Context, user radnode.User, deliveryID string) error
+	Outbox(ctx context.Context, f radnode.DeliveryFilter) (list []radnode.Delivery, total int, err error)
+	// Retry tries deliveries again at once; nil means all that failed or wait.
+	Retry(ctx context.Context, user radnode.User, deliveries []string) (retried int, err error)
+	Destinations(ctx context.Context) ([]radnode.Destination, error)
 }
 
 // Events tells what changed. The channel is closed when the reader was too
@@ -118,11 +136,10 @@ type Analyzer interface {
 	Analyze(ctx context.Context, path string, models []string) ([]radnode.Analysis, error)
 }
 
-// Audit records acts and answers what was recorded before a time (zero:
-// now), newest first (PS3.15 A.5).
+// Audit records acts and answers what was recorded, newest first (PS3.15 A.5).
 type Audit interface {
 	Record(ctx context.Context, e audit.Event) error
-	List(ctx context.Context, before time.Time, limit int) ([]audit.Event, error)
+	List(ctx context.Context, f audit.Filter) ([]audit.Event, error)
 }
 
 var (

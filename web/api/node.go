@@ -133,26 +133,42 @@ func (a *API) EchoPeer(c echo.Context) error {
 // GetAudit answers what was recorded, newest first; the reading is recorded
 // as well (PS3.15 A.5.3.2).
 func (a *API) GetAudit(c echo.Context) error {
-	var before time.Time
-	if text := c.QueryParam("before"); text != "" {
-		var err error
-		if before, err = time.Parse(time.RFC3339Nano, text); err != nil {
-			return radnode.Errorf(radnode.Invalid, "read request", "before must be a time as RFC 3339 writes it")
-		}
-	}
-	limit, err := intQuery(c, "limit", 100, 1, audit.MaxRows)
+	f, err := auditFilter(c)
 	if err != nil {
 		return err
 	}
 	if err := a.record(c, audit.Event{Action: audit.AuditRead}); err != nil {
 		return err
 	}
-	events, err := a.Audit.List(c.Request().Context(), before, limit)
+	events, err := a.Audit.List(c.Request().Context(), f)
 	if err != nil {
 		return err
 	}
-	if events == nil {
-		events = []audit.Event{}
+	return c.JSON(http.StatusOK, AuditList{Events: append([]audit.Event{}, events...)})
+}
+
+func auditFilter(c echo.Context) (audit.Filter, error) {
+	f := audit.Filter{
+		Actor: c.QueryParam("actor"), Action: audit.Action(c.QueryParam("action")),
+		StudyUID: radnode.UID(c.QueryParam("study")), ObjectID: c.QueryParam("object"),
 	}
-	return c.JSON(http.StatusOK, AuditList{Events: events})
+	for name, to := range map[string]*time.Time{"before": &f.Before, "since": &f.Since} {
+		text := c.QueryParam(name)
+		if text == "" {
+			continue
+		}
+		var err error
+		if *to, err = time.Parse(time.RFC3339Nano, text); err != nil {
+			return f, radnode.Errorf(radnode.Invalid, "read request", "%s must be a time as RFC 3339 writes it", name)
+		}
+	}
+	switch {
+	case f.Action != "" && !audit.Known(f.Action):
+		return f, radnode.Errorf(radnode.Invalid, "read request", "no such action is recorded")
+	case f.StudyUID != "" && !f.StudyUID.Valid(), len(f.Actor) > maxID, len(f.ObjectID) > maxID:
+		return f, radnode.Errorf(radnode.Invalid, "read request", "study is a UID; actor and object are names")
+	}
+	var err error
+	f.Limit, err = intQuery(c, "limit", 100, 1, audit.MaxRows)
+	return f, err
 }

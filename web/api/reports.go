@@ -30,17 +30,30 @@ func sendReport(c echo.Context, r *radnode.Report) error {
 	return sendTagged(c, fmt.Sprintf("%d.", r.Version), r)
 }
 
-// PutReport changes the reader's own text of a draft.
+// PutReport changes the reader's own texts of a draft; what is left out stays.
 func (a *API) PutReport(c echo.Context) error {
-	var in ReportChange
+	var in radnode.ReportText
 	id, version, err := change(c, &in)
 	if err != nil {
 		return err
 	}
-	if len(in.Impression) > maxImpression || !utf8.ValidString(in.Impression) {
-		return radnode.Errorf(radnode.Invalid, "change report", "the impression must be text of at most %d bytes", maxImpression)
+	for _, text := range []*string{in.Findings, in.Impression, in.Addendum} {
+		if text != nil && (len(*text) > maxNarrative || !utf8.ValidString(*text)) {
+			return radnode.Errorf(radnode.Invalid, "change report", "each text must be of at most %d bytes", maxNarrative)
+		}
 	}
-	r, err := a.Reports.SetImpression(c.Request().Context(), middleware.UserOf(c), id, version, in.Impression)
+	r, err := a.Reports.SetText(c.Request().Context(), middleware.UserOf(c), id, version, in)
+	return a.changed(c, id, version, r, err)
+}
+
+// PostNarrative composes findings and impression of a draft from the decisions.
+func (a *API) PostNarrative(c echo.Context) error {
+	var in NarrativeRequest
+	id, version, err := change(c, &in)
+	if err != nil {
+		return err
+	}
+	r, err := a.Reports.Compose(c.Request().Context(), middleware.UserOf(c), id, version, in.Language)
 	return a.changed(c, id, version, r, err)
 }
 
@@ -64,75 +77,42 @@ func (a *API) PostDecision(c echo.Context) error {
 	if len(in.Reason) > maxReason || !utf8.ValidString(in.Reason) {
 		return radnode.Errorf(radnode.Invalid, "decide", "the reason must be text of at most %d bytes", maxReason)
 	}
-	r, err := a.Reports.Decide(c.Request().Context(), middleware.UserOf(c), id, finding, version, in.Decision, in.Reason)
+	r, err := a.Findings.Decide(c.Request().Context(), middleware.UserOf(c), id, finding, version, in.Decision, in.Reason)
 	return a.changed(c, id, version, r, err)
 }
 
-// SignReport makes a draft final. A browser proves the reader anew by the
-// password; a program's bearer token is proof on every request already.
-func (a *API) SignReport(c echo.Context) error {
-	var in SignRequest
+// PostFinding adds a reader's finding to a draft.
+func (a *API) PostFinding(c echo.Context) error {
+	var in radnode.ReadingChange
 	id, version, err := change(c, &in)
 	if err != nil {
 		return err
 	}
-	identity := middleware.IdentityOf(c)
-	if identity.Session != "" {
-		user, err := a.prove(c, identity.User.Name, in.Password)
-		if radnode.CodeOf(err) == radnode.Unauthorized {
-			// Not 401: the session is good, only this proof is not.
-			return radnode.Errorf(radnode.Forbidden, "sign", "the password is wrong; nothing was signed")
-		}
-		if err != nil {
-			return err
-		}
-		if !user.MaySign() {
-			return radnode.Errorf(radnode.Forbidden, "sign", "only a radiologist may sign")
-		}
+	if !in.SOPInstanceUID.Valid() {
+		return radnode.Errorf(radnode.Invalid, "add finding", "instance must be the UID of an image of the study")
 	}
-	r, err := a.Signing.Sign(c.Request().Context(), identity.User, id, version)
+	r, err := a.Findings.AddFinding(c.Request().Context(), middleware.UserOf(c), id, version, in)
 	return a.changed(c, id, version, r, err)
 }
 
-// AmendReport opens a new draft that will replace a signed report.
-func (a *API) AmendReport(c echo.Context) error {
-	id, err := idParam(c, "id")
+// PatchFinding changes what a draft states of a finding.
+func (a *API) PatchFinding(c echo.Context) error {
+	var in radnode.ReadingChange
+	id, version, err := change(c, &in)
 	if err != nil {
 		return err
 	}
-	r, err := a.Signing.Amend(c.Request().Context(), middleware.UserOf(c), id)
+	finding, err := idParam(c, "fid")
 	if err != nil {
 		return err
 	}
-	return sendReport(c, r)
+	r, err := a.Findings.EditFinding(c.Request().Context(), middleware.UserOf(c), id, finding, version, in)
+	return a.changed(c, id, version, r, err)
 }
 
-// GetDeliveries answers where the objects of a report stand on their way.
-func (a *API) GetDeliveries(c echo.Context) error {
-	id, err := idParam(c, "id")
-	if err != nil {
-		return err
-	}
-	list, err := a.Deliveries.Deliveries(c.Request().Context(), id)
-	if err != nil {
-		return err
-	}
-	if list == nil {
-		list = []radnode.Delivery{}
-	}
-	return sendJSON(c, DeliveryList{Deliveries: list})
-}
-
-// RetryDelivery tries a failed or waiting delivery now.
-func (a *API) RetryDelivery(c echo.Context) error {
-	id, err := idParam(c, "id")
-	if err != nil {
-		return err
-	}
-	if err := a.Deliveries.RetryDelivery(c.Request().Context(), middleware.UserOf(c), id); err != nil {
-		return err
-	}
-	return c.NoContent(http.StatusNoContent)
+// GetVocabulary answers the findings that a reader can name by a word.
+func (a *API) GetVocabulary(c echo.Context) error {
+	return sendJSON(c, Vocabulary{Terms: append([]radnode.Term{}, a.Vocabulary...)})
 }
 
 // change reads what every write to a report has: its identifier, the version

@@ -1,8 +1,11 @@
 package api
 
 import (
+	"fmt"
+	"hash/fnv"
 	"net/http"
 	"regexp"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -76,7 +79,9 @@ func studyFilter(c echo.Context) (f radnode.StudyFilter, err error) {
 	return f, err
 }
 
-// GetStudy answers everything the study page shows.
+// GetStudy answers everything the study page shows. The first look is recorded,
+// and each look that shows results of models which this client has not seen:
+// polling for other changes is not another access.
 func (a *API) GetStudy(c echo.Context) error {
 	uid, err := uidParam(c, "uid")
 	if err != nil {
@@ -86,13 +91,69 @@ func (a *API) GetStudy(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if c.Request().Header.Get("If-None-Match") == "" {
-		// The first look is recorded; polling for changes is not another access.
+	seen := c.Request().Header.Get("If-None-Match")
+	if seen == "" {
 		if err := a.record(c, audit.Event{Action: audit.StudyViewed, StudyUID: uid}); err != nil {
 			return err
 		}
 	}
-	return sendJSON(c, study)
+	shown, tag := shownResults(study.Results)
+	if shown != "" && !strings.Contains(seen, `"`+tag) {
+		if err := a.record(c, audit.Event{Action: audit.ResultsShown, StudyUID: uid, Detail: shown}); err != nil {
+			return err
+		}
+	}
+	return sendTagged(c, tag, study)
+}
+
+// maxShown bounds the results that one row of the trail names.
+const maxShown = 50
+
+// shownResults says which results of models a study page shows, and gives them a
+// tag that changes with them.
+func shownResults(all []radnode.Result) (text, tag string) {
+	hash := fnv.New64a()
+	var rows []string
+	for _, r := range all {
+		_, _ = hash.Write([]byte(r.ID)) // a hash never fails; a filed result never changes
+		if len(rows) == maxShown {
+			continue
+		}
+		row := fmt.Sprintf("%s on %s (result %s): ", strings.TrimSpace(r.Model.ID+" "+r.Model.Version+" "+r.Model.Digest), r.SOPInstanceUID, r.ID)
+		if !r.Gate.Accepted || r.Error != nil {
+			row += "not analysed"
+		}
+		for i, f := range r.Findings {
+			if i > 0 {
+				row += ", "
+			}
+			row += fmt.Sprintf("%s %.4f %s", f.Label, f.Probability, map[bool]string{true: "present", false: "absent"}[f.Present])
+		}
+		rows = append(rows, row)
+	}
+	if n := len(all) - len(rows); n > 0 {
+		rows = append(rows, fmt.Sprintf("and %d more results", n))
+	}
+	return strings.Join(rows, "; "), fmt.Sprintf("%x.", hash.Sum64())
+}
+
+// GetPriors answers the earlier studies of the patient with their signed
+// reports.
+func (a *API) GetPriors(c echo.Context) error {
+	uid, err := uidParam(c, "uid")
+	if err != nil {
+		return err
+	}
+	priors, err := a.Studies.Priors(c.Request().Context(), uid)
+	if err != nil {
+		return err
+	}
+	for _, p := range priors.Priors {
+		if err := a.record(c, audit.Event{Action: audit.StudyViewed, StudyUID: p.StudyInstanceUID, Detail: "as a prior of " + string(uid)}); err != nil {
+			return err
+		}
+	}
+	return sendJSON(c, priors)
 }
 
 // Viewer redirects the IHE Invoke Image Display form (RAD-106) to the study

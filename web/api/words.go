@@ -36,25 +36,61 @@ type StudyList struct {
 	Total   int                    `json:"total"`
 }
 
-// ReportChange is the body of PUT /reports/{id}.
-type ReportChange struct {
-	Impression string `json:"impression"`
-}
-
 // DecisionRequest is the body of POST /reports/{id}/findings/{fid}/decision.
 type DecisionRequest struct {
 	Decision radnode.Decision `json:"decision"`
 	Reason   string           `json:"reason"`
 }
 
-// SignRequest is the body of POST /reports/{id}/sign.
+// SignRequest is the body of POST /reports/{id}/sign and /cosign. A browser
+// sends the password of who is signed in; a program sends name and password of
+// the person who signs through it.
 type SignRequest struct {
+	Name     string `json:"name,omitempty"`
 	Password string `json:"password"`
+}
+
+// NarrativeRequest is the body of POST /reports/{id}/narrative.
+type NarrativeRequest struct {
+	Language string `json:"language"` // en, zh
+}
+
+// AddendumRequest is the body of POST /reports/{id}/addendum.
+type AddendumRequest struct {
+	Text string `json:"text"`
+}
+
+// Vocabulary answers GET /vocabulary.
+type Vocabulary struct {
+	Terms []radnode.Term `json:"terms"`
 }
 
 // DeliveryList answers GET /reports/{id}/deliveries.
 type DeliveryList struct {
 	Deliveries []radnode.Delivery `json:"deliveries"`
+}
+
+// Outbox answers GET /deliveries.
+type Outbox struct {
+	Deliveries []radnode.Delivery `json:"deliveries"` // the oldest first
+	Total      int                `json:"total"`
+}
+
+// RetryRequest is the body of POST /deliveries/retry: some, or all that failed
+// or wait.
+type RetryRequest struct {
+	IDs []string `json:"ids,omitempty"`
+	All bool     `json:"all,omitempty"`
+}
+
+// RetryResult says how many deliveries are tried again.
+type RetryResult struct {
+	Retried int `json:"retried"`
+}
+
+// DestinationList answers GET /destinations.
+type DestinationList struct {
+	Destinations []radnode.Destination `json:"destinations"`
 }
 
 // LedgerList answers GET /ledger.

@@ -96,7 +96,7 @@ describe('viewer on a running node', { skip }, () => {
     await p.fill('dialog input[name=password]', password);
     await p.keyboard.press('Enter');
     await p.waitForSelector('.signed', { timeout: 30_000 });
-    await p.waitForSelector('[data-delivery=delivered], [data-delivery=sent]', { timeout: 60_000 }).catch(async (e) => { throw new Error(`${await p.textContent('.report')}\n${pacs.said()}\n${node.said()}\n${e.message}`); });
+    await p.waitForSelector('[data-delivery=unprovable]', { timeout: 60_000 }).catch(async (e) => { throw new Error(`${await p.textContent('.report')}\n${pacs.said()}\n${node.said()}\n${e.message}`); });
     await p.waitForTimeout(1500);
     await picture(p, 'node-delivered');
     assert.equal(readdirSync(join(dir, 'pacs')).length, 1, 'one report in the PACS');

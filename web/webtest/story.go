@@ -30,8 +30,12 @@ type Story struct {
 	tokens   map[string]radnode.User
 	sessions map[string]session
 	trail    []audit.Event
-	subs     map[chan radnode.Event]bool
-	next     int
+
+	// SecondReader asks for two signatures; set it before the server starts.
+	SecondReader bool
+
+	subs map[chan radnode.Event]bool
+	next int
 }
 
 type account struct {
@@ -70,7 +74,7 @@ func New(dir string) (*Story, error) {
 		s.users[u.Name] = account{u, Password}
 	}
 	for _, role := range radnode.Roles {
-		s.tokens[tokenPrefix+string(role)] = radnode.User{Name: "token:" + string(role), Role: role}
+		s.tokens[tokenPrefix+string(role)] = radnode.User{Name: "token:" + string(role), Role: role, Program: true}
 	}
 	g, err := drawn()
 	if err != nil {
@@ -89,8 +93,12 @@ func New(dir string) (*Story, error) {
 // Config returns a server configuration in which the story plays every part.
 func (s *Story) Config() web.Config {
 	return web.Config{
-		Studies: s, Files: s, Pixels: s, Reports: s, Signing: s, Deliveries: s, Events: s, Ledger: s, Peers: s, Echoer: s,
+		Studies: s, Files: s, Pixels: s, Reports: s, Findings: s, Signing: s, Amending: s, Deliveries: s, Events: s, Ledger: s, Peers: s, Echoer: s,
 		Identity: s, Sessions: s, Users: s, Tokens: s, Models: s, Analyzer: s, Audit: Audited{s}, Inference: tensors{},
+		Vocabulary: []radnode.Term{
+			{Label: "pneumothorax", Code: &radnode.Concept{Value: "36118008", Scheme: "SCT", Meaning: "Pneumothorax"}, English: "pneumothorax", Chinese: "气胸"},
+			{Label: "pleural_effusion", Code: &radnode.Concept{Value: "60046008", Scheme: "SCT", Meaning: "Pleural effusion"}, English: "pleural effusion", Chinese: "胸腔积液"},
+		},
 		Version: "story", AETitle: "RADNODE", TempDir: s.dir,
 		Notice: "Demonstration with synthetic images. Not for clinical use.",
 	}
@@ -236,12 +244,14 @@ func (s Audited) Record(_ context.Context, e audit.Event) error {
 }
 
 // List implements api.Audit.
-func (s Audited) List(_ context.Context, _ time.Time, limit int) ([]audit.Event, error) {
+func (s Audited) List(_ context.Context, f audit.Filter) ([]audit.Event, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := []audit.Event{}
-	for i := len(s.trail) - 1; i >= 0 && len(out) < limit; i-- {
-		out = append(out, s.trail[i])
+	for i := len(s.trail) - 1; i >= 0 && len(out) < f.Limit; i-- {
+		if e := s.trail[i]; (f.Action == "" || f.Action == e.Action) && (f.Actor == "" || f.Actor == e.Actor) && (f.StudyUID == "" || f.StudyUID == e.StudyUID) {
+			out = append(out, e)
+		}
 	}
 	return out, nil
 }

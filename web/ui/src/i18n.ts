@@ -16,7 +16,7 @@ const strings = {
   noneAbove: ['none above threshold', '无超过阈值的发现'], stillArriving: ['still arriving', '仍在接收'], running: ['running', '分析中'],
   notAnalysedBecause: ['not analysed because {why}', '未分析：{why}'], noReason: ['the node gives no reason', '节点未给出原因'],
   arriving: ['arriving', '接收中'], analysing: ['analysing', '分析中'], to_review: ['to review', '待审阅'], not_analysed: ['not analysed', '未分析'],
-  signed: ['signed', '已签署'], delivered: ['delivered', '已送达'], undelivered: ['delivery failed', '送达失败'],
+  signed: ['signed', '已签署'], delivered: ['delivered', '已送达'], undelivered: ['delivery failed', '送达失败'], unprovable: ['sent, not provable', '已发送，无法证明'],
   queued: ['queued', '排队'], sentState: ['sent, proof outstanding', '已发送，待确认'], failed: ['failed', '失败'],
   studies: ['{n} studies', '{n} 个检查'], noStudies: ['No studies yet. Send one to this node by DICOM; it appears here by itself.', '暂无检查。通过 DICOM 发送后会自动出现。'],
   noMatch: ['No study matches this search.', '没有符合条件的检查。'], loading: ['Loading …', '加载中…'], newOnes: ['{n} changed – show', '{n} 项更新 – 显示'],

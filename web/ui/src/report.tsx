@@ -58,8 +58,8 @@ function Impression({ report, reporting }: { report: Report; reporting: Reportin
   );
 }
 
-const deliveryWords = { queued: 'queued', sent: 'sentState', delivered: 'delivered', failed: 'failed' } as const;
-const deliveryMarks = { queued: '…', sent: '✓', delivered: '✓✓', failed: '✕' } as const;
+const deliveryWords = { queued: 'queued', sent: 'sentState', delivered: 'delivered', unprovable: 'unprovable', failed: 'failed' } as const;
+const deliveryMarks = { queued: '…', sent: '✓', delivered: '✓✓', unprovable: '✓?', failed: '✕' } as const;
 
 function Deliveries({ list }: { list: Delivery[] }) {
   const [error, setError] = useState('');

@@ -44,7 +44,7 @@ export interface ReportFinding {
   reason: string; decided_by: string; decided_at: string | null;
 }
 export interface Delivery {
-  id: string; report_id: string; peer: string; kind: string; state: 'queued' | 'sent' | 'delivered' | 'failed'; proof: string;
+  id: string; report_id: string; peer: string; kind: string; state: 'queued' | 'sent' | 'delivered' | 'unprovable' | 'failed'; proof: string;
   attempts: number; error: string; next_attempt: string | null; updated_at: string;
 }
 export interface Report {
