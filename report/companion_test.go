@@ -66,7 +66,7 @@ func writePNG(t *testing.T, path string, ds *dicom.Dataset) {
 
 func TestSegmentationsAndPresentationStatesPassTheValidator(t *testing.T) {
 	for name, in := range map[string]report.Input{"draft": input(), "signed": signed(t)} {
-		for kind, write := range map[string]func(report.Input, radnode.UID, int) (*dicom.Dataset, error){"SEG": report.Segmentation, "GSPS": report.Presentation} {
+		for kind, write := range map[string]func(report.Input, radnode.UID, int) (*dicom.Dataset, error){"SEG": report.Segmentation, "fractional SEG": report.FractionalSegmentation, "GSPS": report.Presentation} {
 			t.Run(name+" "+kind, func(t *testing.T) {
 				ds, err := write(in, "1.2.3.4.1", 0)
 				if err != nil || ds == nil {
@@ -82,7 +82,7 @@ func TestSegmentationsAndPresentationStatesPassTheValidator(t *testing.T) {
 }
 
 func TestSegmentAndFindingHaveOneTrackingUID(t *testing.T) {
-	seg, err := report.Segmentation(input(), "1.2.3.4.1", 0)
+	seg, err := report.FractionalSegmentation(input(), "1.2.3.4.1", 0)
 	if err != nil {
 		t.Fatal(err)
 	}

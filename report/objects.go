@@ -24,7 +24,9 @@ const (
 const (
 	KindSR           = "sr"
 	KindSegmentation = "seg"
+	KindMap          = "pm"
 	KindPresentation = "pr"
+	KindKeyObjects   = "ko"
 	KindCapture      = "sc"
 	KindPDF          = "pdf"
 )
@@ -101,20 +103,25 @@ func (b *builder) frames() []Frame {
 }
 
 // companions are the kinds in the order they are sent, with the numbers of
-// their series.
+// their series. One that is not made of each frame is of the report as a whole.
 var companions = []struct {
 	kind   string
 	series int
+	frames bool
 	make   func(in Input, o Options, f Frame) (*dicom.Dataset, error)
 }{
-	{KindSegmentation, 9903, func(in Input, _ Options, f Frame) (*dicom.Dataset, error) {
+	{KindSegmentation, 9903, true, func(in Input, _ Options, f Frame) (*dicom.Dataset, error) {
 		return Segmentation(in, f.SOPInstanceUID, f.Number)
 	}},
-	{KindPresentation, 9905, func(in Input, _ Options, f Frame) (*dicom.Dataset, error) {
+	{KindMap, 9904, true, func(in Input, _ Options, f Frame) (*dicom.Dataset, error) {
+		return ParametricMap(in, f.SOPInstanceUID, f.Number)
+	}},
+	{KindPresentation, 9905, true, func(in Input, _ Options, f Frame) (*dicom.Dataset, error) {
 		return Presentation(in, f.SOPInstanceUID, f.Number)
 	}},
-	{KindCapture, 9906, capture},
-	{KindPDF, 9907, nil},
+	{KindCapture, 9906, true, capture},
+	{KindPDF, 9907, false, func(in Input, o Options, _ Frame) (*dicom.Dataset, error) { return EncapsulatedPDF(in, o.Pictures...) }},
+	{KindKeyObjects, 9908, false, func(in Input, _ Options, _ Frame) (*dicom.Dataset, error) { return KeyObjects(in) }},
 }
 
 func capture(in Input, o Options, f Frame) (*dicom.Dataset, error) {
@@ -137,6 +144,7 @@ func InstanceUID(base, class radnode.UID) radnode.UID {
 
 // Documents makes every object of a report, in the order in which they may be
 // sent: the companions, then the structured report, which refers to them.
+//
 // in.SOPInstanceUID is the base of all identities, so that making them again
 // gives the same ones, whatever in.Class is; see InstanceUID.
 //
@@ -148,26 +156,20 @@ func Documents(in Input, o Options) ([]Object, error) {
 	}
 	var out []Object
 	for _, c := range companions {
-		if o.Kinds != nil && !slices.Contains(o.Kinds, c.kind) {
+		if !o.wants(c.kind) && !(c.kind == KindMap && o.wants(KindSegmentation)) {
 			continue
 		}
-		frames := b.frames()
-		if c.make == nil {
-			frames = []Frame{{}}
+		frames := []Frame{{}}
+		if c.frames {
+			frames = b.frames()
 		}
 		for _, f := range frames {
-			ci := in
-			ci.Class, ci.Predecessors, ci.Results = "", nil, nil
-			ci.SOPInstanceUID = radnode.DeriveUID("companion", c.kind, string(in.SOPInstanceUID), string(f.SOPInstanceUID), fmt.Sprint(f.Number))
-			ci.SeriesInstanceUID = radnode.DeriveUID("companion series", c.kind, string(in.SOPInstanceUID))
-			ci.SeriesNumber, ci.InstanceNumber = c.series, 1+countKind(out, c.kind)
-			if obj, ok := companion(c.kind, func() (*dicom.Dataset, error) {
-				if c.make == nil {
-					return EncapsulatedPDF(ci, o.Pictures...)
-				}
-				return c.make(ci, o, f)
-			}); ok {
-				out = append(out, obj)
+			ds, err := c.make(in.companion(c.kind, c.series, len(out), f), o, f)
+			switch {
+			case err != nil:
+				out = append(out, Object{Kind: c.kind, Role: Companion, Err: err})
+			case ds != nil && o.wants(kindOf(c.kind, ds)):
+				out = append(out, objectOf(kindOf(c.kind, ds), Companion, ds))
 			}
 		}
 	}
@@ -180,26 +182,25 @@ func Documents(in Input, o Options) ([]Object, error) {
 	return append(out, objectOf(KindSR, Root, ds)), nil
 }
 
-func countKind(list []Object, kind string) int {
-	n := 0
-	for _, o := range list {
-		if o.Kind == kind && o.Dataset != nil {
-			n++
-		}
-	}
-	return n
+// companion is the input of a companion: the same content under an identity of
+// its own, in a series for each kind and version of the report.
+func (in Input) companion(kind string, series, before int, f Frame) Input {
+	base := string(in.SOPInstanceUID)
+	in.SOPInstanceUID = radnode.DeriveUID("companion", kind, base, string(f.SOPInstanceUID), fmt.Sprint(f.Number))
+	in.SeriesInstanceUID = radnode.DeriveUID("companion series", kind, base)
+	in.Class, in.Predecessors, in.Results = "", nil, nil
+	in.SeriesNumber, in.InstanceNumber = series, before+1
+	return in
 }
 
-// companion makes one object; false where there is nothing to make.
-func companion(kind string, write func() (*dicom.Dataset, error)) (Object, bool) {
-	ds, err := write()
-	switch {
-	case err != nil:
-		return Object{Kind: kind, Role: Companion, Err: err}, true
-	case ds == nil:
-		return Object{}, false
+func (o Options) wants(kind string) bool { return o.Kinds == nil || slices.Contains(o.Kinds, kind) }
+
+// kindOf is the kind of a companion: a map may be a segmentation.
+func kindOf(kind string, ds *dicom.Dataset) string {
+	if ds.UID(dicom.SOPClassUID) == dicom.SegmentationStorage {
+		return KindSegmentation
 	}
-	return objectOf(kind, Companion, ds), true
+	return kind
 }
 
 func objectOf(kind string, role Role, ds *dicom.Dataset) Object {
@@ -238,4 +239,4 @@ func (b *builder) resultObjects() []*sr.Item {
 
 // imageClasses are the classes of companions that IMAGE refers to; COMPOSITE
 // refers to the others (PS3.3 C.18.3, C.18.4).
-var imageClasses = []radnode.UID{dicom.SegmentationStorage, dicom.SecondaryCaptureImageStorage}
+var imageClasses = []radnode.UID{dicom.SegmentationStorage, dicom.ParametricMapStorage, dicom.SecondaryCaptureImageStorage}

@@ -105,7 +105,8 @@ func TestKindsAreChosen(t *testing.T) {
 		want    []string
 	}{
 		{report.Options{Kinds: []string{}}, []string{"sr"}},
-		{report.Options{Kinds: []string{"seg", "pdf"}}, []string{"seg", "pdf", "sr"}},
+		{report.Options{Kinds: []string{"seg", "pdf"}}, []string{"seg", "seg", "pdf", "sr"}}, // regions and heat maps
+		{report.Options{Kinds: []string{"pr", "ko"}}, []string{"pr", "ko", "sr"}},
 		{report.Options{Kinds: []string{"sc"}}, []string{"sr"}}, // no picture, no capture
 	} {
 		if got := kinds(documents(t, input(), tt.options)); !slices.Equal(got, tt.want) {
@@ -134,5 +135,70 @@ func TestWantedFramesAreThoseOfTheFindings(t *testing.T) {
 	got, err := report.Wanted(input())
 	if err != nil || !slices.Equal(got, []report.Frame{{SOPInstanceUID: "1.2.3.4.1"}}) {
 		t.Errorf("got %v, %v", got, err)
+	}
+}
+
+// slice is film as a tomographic image, which knows its place in the patient.
+func slice(in report.Input) report.Input {
+	s := in.Source[0]
+	s.SetUID(dicom.SOPClassUID, dicom.CTImageStorage)
+	s.SetText(dicom.Modality, "CT")
+	s.SetUID(dicom.FrameOfReferenceUID, "1.2.3.7")
+	s.SetFloats(dicom.ImagePositionPatient, -100, -120, 30)
+	s.SetFloats(dicom.ImageOrientationPatient, 1, 0, 0, 0, 1, 0)
+	s.SetFloats(dicom.PixelSpacing, 0.5, 0.5)
+	s.SetFloats(dicom.SliceThickness, 1)
+	return in
+}
+
+func TestAHeatMapOfASliceIsAParametricMapInUnitsOfTheModel(t *testing.T) {
+	ds, err := report.ParametricMap(slice(input()), "1.2.3.4.1", 0)
+	if err != nil || ds.UID(dicom.SOPClassUID) != dicom.ParametricMapStorage {
+		t.Fatalf("%v, %v", ds, err)
+	}
+	validateObject(t, mustFile(t, ds))
+	m := ds.Item(dicom.PerFrameFunctionalGroupsSequence).Item(dicom.RealWorldValueMappingSequence)
+	slope, _ := m.Float(dicom.RealWorldValueSlope)
+	e, _ := ds.Get(dicom.PixelDataTag)
+	at := func(x, y int) float64 {
+		i := 2 * (y*800 + x)
+		return float64(int(e.Value[i])|int(e.Value[i+1])<<8) * slope
+	}
+	if got := at(300, 375); got < 2.98 || got > 3 { // the map says 3 at its maximum
+		t.Errorf("the maximum reads %g, want 3", got)
+	}
+	if got := at(10, 10); got != 0 {
+		t.Errorf("outside reads %g", got)
+	}
+	film, err := report.ParametricMap(input(), "1.2.3.4.1", 0)
+	if err != nil || film.Text(dicom.SegmentationType) != "FRACTIONAL" {
+		t.Errorf("a radiograph: %v, %v", film.Text(dicom.SegmentationType), err)
+	}
+}
+
+func TestABinarySegmentIsTheRegionOfTheReport(t *testing.T) {
+	ds, err := report.Segmentation(input(), "1.2.3.4.1", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, _ := ds.Get(dicom.PixelDataTag)
+	at := func(x, y int) byte { i := y*800 + x; return e.Value[i/8] >> (i % 8) & 1 }
+	// The outline of the report: 200 250, 600 250, 600 500, 400 500, 400 750, 200 750.
+	for _, p := range []struct {
+		x, y int
+		want byte
+	}{{200, 250, 1}, {199, 250, 0}, {200, 249, 0}, {599, 499, 1}, {600, 499, 0}, {399, 749, 1}, {400, 749, 0}, {500, 600, 0}, {300, 750, 0}} {
+		if got := at(p.x, p.y); got != p.want {
+			t.Errorf("%d, %d: %d, want %d", p.x, p.y, got, p.want)
+		}
+	}
+	n := 0
+	for _, b := range e.Value {
+		for ; b != 0; b &= b - 1 {
+			n++
+		}
+	}
+	if want := 400*250 + 200*250; n != want || len(e.Value) != 800*1000/8 {
+		t.Errorf("%d pixels in %d bytes, want %d", n, len(e.Value), want)
 	}
 }

@@ -59,7 +59,7 @@ func (b *builder) annotation(f radnode.ReportFinding, ref sr.Reference, outline 
 	g.SetText(dicom.GraphicType, "POLYLINE")
 	g.SetText(dicom.GraphicFilled, "N")
 	text := dicom.NewDataset()
-	text.SetText(dicom.UnformattedTextValue, short(b.mark(fmt.Sprintf("%s %d %%", b.code(f.Finding).Meaning, Percent(f.Finding.Probability)))))
+	text.SetText(dicom.UnformattedTextValue, shortened(b.mark(fmt.Sprintf("%s %d %%", b.code(f.Finding).Meaning, Percent(f.Finding.Probability))), maxTextLength))
 	text.SetText(dicom.AnchorPointAnnotationUnits, "PIXEL")
 	text.SetFloats(dicom.AnchorPoint, outline[0], outline[1])
 	text.SetText(dicom.AnchorPointVisibility, "N")
@@ -69,13 +69,6 @@ func (b *builder) annotation(f radnode.ReportFinding, ref sr.Reference, outline 
 	a.SetItems(dicom.GraphicObjectSequence, g)
 	a.SetItems(dicom.TextObjectSequence, text)
 	return a
-}
-
-func short(s string) string {
-	if r := []rune(s); len(r) > maxTextLength {
-		return string(r[:maxTextLength])
-	}
-	return s
 }
 
 func imageReference(ref sr.Reference) *dicom.Dataset {

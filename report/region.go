@@ -1,6 +1,11 @@
 package report
 
-import "github.com/radnode/radnode"
+import (
+	"math"
+	"slices"
+
+	"github.com/radnode/radnode"
+)
 
 // regionShare is the part of its maximum above which a heat map counts as
 // region: the half maximum, as for a full width at half maximum.
@@ -147,6 +152,38 @@ func turn(in func(x, y int) bool, at, d point) point {
 		return point{d.y, -d.x}
 	}
 	return d
+}
+
+// fillRegion appends a mask of the pixels whose centres lie in a polygon
+// (even-odd rule).
+func fillRegion(dst []byte, p []float64, rows, columns int) []byte {
+	for y := range rows {
+		row := make([]byte, columns)
+		crossings := crossingsAt(p, float64(y)+0.5)
+		for i := 0; i+1 < len(crossings); i += 2 {
+			first := max(0, int(math.Ceil(crossings[i]-0.5)))
+			for x := first; x < columns && float64(x)+0.5 < crossings[i+1]; x++ {
+				row[x] = 1
+			}
+		}
+		dst = append(dst, row...)
+	}
+	return dst
+}
+
+// crossingsAt lists where the edges of a polygon cross a horizontal line.
+func crossingsAt(p []float64, y float64) []float64 {
+	var out []float64
+	n := len(p) / 2
+	for i := range n {
+		j := (i + 1) % n
+		x0, y0, x1, y1 := p[2*i], p[2*i+1], p[2*j], p[2*j+1]
+		if (y0 <= y) != (y1 <= y) {
+			out = append(out, x0+(y-y0)/(y1-y0)*(x1-x0))
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 func clamp(v, top float64) float64 { return max(0, min(v, top)) }
