@@ -50,8 +50,17 @@ type Finding struct {
 	Present     bool     `json:"present"` // Probability >= Threshold
 	Heatmap     *Heatmap `json:"heatmap,omitempty"`
 
-	Undecided bool      `json:"undecided,omitempty"` // neither yes nor no at the coverage the manifest declares
-	Interval  *Interval `json:"interval,omitempty"`
+	Undecided bool       `json:"undecided,omitempty"` // neither yes nor no at the coverage the manifest declares
+	Interval  *Interval  `json:"interval,omitempty"`
+	Agreement *Agreement `json:"agreement,omitempty"`
+}
+
+// Agreement tells what several models said of one finding of one image.
+type Agreement struct {
+	Models  int     `json:"models"`
+	Present int     `json:"present"` // how many of them call it present
+	Low     float64 `json:"low"`     // their least probability
+	High    float64 `json:"high"`
 }
 
 // Interval holds the least and the largest probability of a finding over small

@@ -30,10 +30,38 @@ func (t *Tx) AddResult(ctx context.Context, r *ResultRow) error {
 		accepted = 1
 	}
 	_, err = t.ExecContext(ctx, `INSERT INTO results (id, study_uid, sop_uid, run, folder, model_id, model_version, model_digest, accepted,
-  analysis, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+  analysis, created_at, input_digest) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
 		r.ID, string(r.Study), string(r.SOPInstanceUID), r.Run, r.Folder, r.Model.ID, r.Model.Version, r.Model.Digest, accepted,
-		string(text), micros(r.CreatedAt))
+		string(text), micros(r.CreatedAt), inputDigest(r.Analysis))
 	return databaseError("file result", err)
+}
+
+func inputDigest(a radnode.Analysis) string {
+	if a.Provenance == nil {
+		return ""
+	}
+	return a.Provenance.InputDigest
+}
+
+// Twin is an analysed image whose pixels are those of another one.
+type Twin struct {
+	Study       radnode.UID
+	SamePatient bool // the Patient IDs are there and equal
+}
+
+// FindTwin looks for another instance with the same decoded values, first in
+// the same study; nil if there is none.
+func (s *Store) FindTwin(ctx context.Context, study, instance radnode.UID, inputDigest string) (*Twin, error) {
+	var t Twin
+	err := s.read.QueryRowContext(ctx, `SELECT r.study_uid, theirs.patient_id <> '' AND theirs.patient_id = ours.patient_id
+  FROM results r JOIN studies theirs ON theirs.study_uid = r.study_uid, studies ours
+  WHERE ours.study_uid = $1 AND r.input_digest = $2 AND r.sop_uid <> $3
+  ORDER BY r.study_uid = $1 DESC, theirs.patient_id = ours.patient_id LIMIT 1`,
+		string(study), inputDigest, string(instance)).Scan(&t.Study, &t.SamePatient)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	return &t, databaseError("find the same pixels", err)
 }
 
 const resultColumns = `id, study_uid, run, folder, analysis, created_at`

@@ -256,6 +256,9 @@ func (w *Workflow) fileAnalysis(ctx context.Context, study radnode.UID, run stri
 	for i := range reads {
 		rows = append(rows, reads[i].results(run, at)...)
 	}
+	if err := w.relate(ctx, rows); err != nil {
+		return err
+	}
 	for tries := 1; ; tries++ {
 		err := w.tryFile(ctx, study, reads, rows)
 		if radnode.CodeOf(err) != radnode.Conflict || tries == maxAttempts {

@@ -1,0 +1,103 @@
+package workflow
+
+import (
+	"context"
+
+	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/store"
+)
+
+// relate adds to fresh results what no image shows alone: that its pixels are
+// those of another image, and whether several models agree.
+func (w *Workflow) relate(ctx context.Context, rows []store.ResultRow) error {
+	if err := w.noteTwins(ctx, rows); err != nil {
+		return err
+	}
+	noteAgreement(rows)
+	return nil
+}
+
+// noteTwins tells the reader of images that were sent before under another
+// name. They are still analysed: which of the two is right, nobody here knows.
+func (w *Workflow) noteTwins(ctx context.Context, rows []store.ResultRow) error {
+	fresh := map[string]radnode.UID{} // the first image with these pixels
+	for i := range rows {
+		r := &rows[i]
+		if r.Provenance == nil || !accepted(r.Analysis) {
+			continue
+		}
+		digest := r.Provenance.InputDigest
+		first, seen := fresh[digest]
+		if !seen {
+			fresh[digest] = r.SOPInstanceUID
+		}
+		note := ""
+		if seen && first != r.SOPInstanceUID {
+			note = twinNote(r.Study, &store.Twin{Study: r.Study})
+		} else {
+			twin, err := w.store.FindTwin(ctx, r.Study, r.SOPInstanceUID, digest)
+			if err != nil {
+				return err
+			}
+			note = twinNote(r.Study, twin)
+		}
+		if note != "" {
+			r.Gate.Reasons = append(r.Gate.Reasons, note)
+		}
+	}
+	return nil
+}
+
+func twinNote(study radnode.UID, twin *store.Twin) string {
+	switch {
+	case twin == nil:
+		return ""
+	case twin.Study == study:
+		return "the pixels are those of another image of this study"
+	case twin.SamePatient:
+		return "the pixels are those of an image in another study of this patient"
+	}
+	return "the pixels are those of an image of another patient: check whose image this is"
+}
+
+// question is what models can agree about: one thing in one frame.
+type question struct {
+	sop    radnode.UID
+	frame  int
+	scheme string
+	value  string // of the code, or the label of a finding without one
+}
+
+// noteAgreement tells with each finding what other models say of the same thing.
+func noteAgreement(rows []store.ResultRow) {
+	asked := map[question][]*radnode.Finding{}
+	for i := range rows {
+		r := &rows[i]
+		if !accepted(r.Analysis) {
+			continue
+		}
+		for j := range r.Findings {
+			f := &r.Findings[j]
+			q := question{sop: r.SOPInstanceUID, frame: r.Frame, value: f.Label}
+			if f.Code != nil {
+				q.scheme, q.value = f.Code.Scheme, f.Code.Value
+			}
+			asked[q] = append(asked[q], f)
+		}
+	}
+	for _, findings := range asked {
+		if len(findings) < 2 {
+			continue
+		}
+		a := radnode.Agreement{Models: len(findings), Low: 1}
+		for _, f := range findings {
+			a.Low, a.High = min(a.Low, f.Probability), max(a.High, f.Probability)
+			if f.Present {
+				a.Present++
+			}
+		}
+		for _, f := range findings {
+			f.Agreement = &a
+		}
+	}
+}
