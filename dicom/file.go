@@ -8,25 +8,30 @@ import (
 )
 
 // Limits bound what reading one data set may cost. A zero field takes the
-// value of DefaultLimits.
+// value of DefaultLimits. A refusal names the option of the limit, as package
+// pixel lists them (SetLimit).
 type Limits struct {
 	HeaderBytes   int64 // bytes of values kept in memory
 	ValueBytes    int64 // a longer value is passed over, see Element.Skipped
 	Depth         int   // sequences in sequences
+	Undefined     int   // sequences of undefined length in such sequences
 	Elements      int   // elements in all items together
 	Items         int   // sequence items in all
 	Fragments     int   // fragments of encapsulated pixel data
 	InflatedBytes int64 // output of a deflated data set
 	InflateRatio  int64 // output per input byte of a deflated data set, above its first MiB
 	Until         Tag   // stop before the first top-level element at or after it; 0: before the pixel data
+	PassOver      bool  // values beyond HeaderBytes are passed over, not refused
 }
 
 // DefaultLimits hold every object of practical use: multi-frame headers of
-// some thousand frames, contours, waveforms.
+// some thousand frames, contours, waveforms. A program may change them at its
+// start, before anything is read.
 var DefaultLimits = Limits{
 	HeaderBytes:   128 << 20,
 	ValueBytes:    32 << 20,
 	Depth:         32,
+	Undefined:     24,
 	Elements:      1 << 20,
 	Items:         1 << 18,
 	Fragments:     1 << 20,
@@ -51,6 +56,7 @@ func (l Limits) withDefaults() Limits {
 	or(&l.InflatedBytes, def.InflatedBytes)
 	or(&l.InflateRatio, def.InflateRatio)
 	orInt(&l.Depth, def.Depth)
+	orInt(&l.Undefined, def.Undefined)
 	orInt(&l.Elements, def.Elements)
 	orInt(&l.Items, def.Items)
 	orInt(&l.Fragments, def.Fragments)

@@ -57,10 +57,10 @@ func (i *inflater) Read(p []byte) (int, error) {
 	n, err := i.z.Read(p)
 	i.produced += int64(n)
 	if i.produced > i.lim.InflatedBytes {
-		return n, radnode.Errorf(radnode.TooLarge, readOp, "the deflated data set holds more than %d bytes", i.lim.InflatedBytes)
+		return n, radnode.Errorf(radnode.TooLarge, readOp, "the deflated data set holds more than %d bytes (option max_inflated_mb)", i.lim.InflatedBytes)
 	}
 	if i.produced > ratioFree && i.produced/i.lim.InflateRatio > i.in.n {
-		return n, radnode.Errorf(radnode.TooLarge, readOp, "the deflated data set grows more than %d times", i.lim.InflateRatio)
+		return n, radnode.Errorf(radnode.TooLarge, readOp, "the deflated data set grows more than %d times (option max_inflation)", i.lim.InflateRatio)
 	}
 	var corrupt flate.CorruptInputError
 	if errors.As(err, &corrupt) {

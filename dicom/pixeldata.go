@@ -112,7 +112,7 @@ func (r *reader) noDelimiter(p *PixelData, rest int) error {
 
 func (r *reader) fragment(p *PixelData, length int64) error {
 	if len(p.Fragments) >= r.lim.Fragments {
-		return radnode.Errorf(radnode.TooLarge, readOp, "more than %d fragments of pixel data", r.lim.Fragments)
+		return radnode.Errorf(radnode.TooLarge, readOp, "more than %d fragments of pixel data (option max_fragments)", r.lim.Fragments)
 	}
 	if l := r.source.left(); length > l {
 		r.warn.add("pixel data are truncated: fragment %d has %d of %d bytes", len(p.Fragments)+1, l, length)
@@ -123,8 +123,11 @@ func (r *reader) fragment(p *PixelData, length int64) error {
 }
 
 func (r *reader) basicOffsets(p *PixelData, length uint32) error {
-	if length%4 != 0 || int64(length) > 4*int64(r.lim.Fragments) {
+	if length%4 != 0 {
 		return radnode.Errorf(radnode.Invalid, readOp, "the basic offset table has %d bytes", length)
+	}
+	if int64(length) > 4*int64(r.lim.Fragments) {
+		return radnode.Errorf(radnode.TooLarge, readOp, "the basic offset table names more than %d frames (option max_fragments)", r.lim.Fragments)
 	}
 	b, err := r.value(int(length))
 	if err != nil {

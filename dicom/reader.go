@@ -36,6 +36,7 @@ type reader struct {
 	pixels   *PixelData
 	behind   bool // the pixel data were passed
 	stopped  bool // pixel data or Limits.Until were met
+	open     int  // sequences of undefined length that are not yet closed
 }
 
 // budget is what is left of the limits.
@@ -191,7 +192,7 @@ func (r *reader) header(d *Dataset, tag Tag, b []byte) (header, error) {
 		h.kind, h.length = dictionaryVR(tag, d.isSignedRead()).kind(), o.Uint32(b[4:])
 	}
 	if r.left.elements--; r.left.elements < 0 {
-		return h, radnode.Errorf(radnode.TooLarge, readOp, "more than %d elements", r.lim.Elements)
+		return h, radnode.Errorf(radnode.TooLarge, readOp, "more than %d elements (option max_elements)", r.lim.Elements)
 	}
 	r.take(h.size)
 	return h, nil
@@ -229,7 +230,7 @@ func (r *reader) element(d *Dataset, h header, end int64, depth int) error {
 		r.add(d, Element{Tag: h.tag, VR: SQ, Items: items})
 		return err
 	}
-	if int64(h.length) > r.lim.ValueBytes {
+	if int64(h.length) > r.lim.ValueBytes || r.lim.PassOver && int64(h.length) > r.left.bytes {
 		r.add(d, Element{Tag: h.tag, VR: h.kind.vr, Skipped: int64(h.length)})
 		return r.skip(int64(h.length))
 	}
@@ -282,7 +283,7 @@ func atUnit(k *vrKind) int {
 // the bytes that come, not with the length that was claimed.
 func (r *reader) value(n int) ([]byte, error) {
 	if r.left.bytes -= int64(n); r.left.bytes < 0 {
-		return nil, radnode.Errorf(radnode.TooLarge, readOp, "the header holds more than %d bytes", r.lim.HeaderBytes)
+		return nil, radnode.Errorf(radnode.TooLarge, readOp, "the values of the header have more than %d bytes (option max_header_mb)", r.lim.HeaderBytes)
 	}
 	if n == 0 {
 		return nil, nil

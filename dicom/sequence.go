@@ -12,7 +12,13 @@ import (
 // (PS3.5 7.5).
 func (r *reader) sequence(d *Dataset, end int64, depth int) ([]*Dataset, error) {
 	if depth > r.lim.Depth {
-		return nil, radnode.Errorf(radnode.TooLarge, readOp, "sequences are nested deeper than %d", r.lim.Depth)
+		return nil, radnode.Errorf(radnode.TooLarge, readOp, "sequences are nested deeper than %d (option max_depth)", r.lim.Depth)
+	}
+	if end == endUndefined {
+		if r.open++; r.open > r.lim.Undefined {
+			return nil, radnode.Errorf(radnode.TooLarge, readOp, "sequences of undefined length are nested deeper than %d (option max_undefined_depth)", r.lim.Undefined)
+		}
+		defer func() { r.open-- }()
 	}
 	var items []*Dataset
 	for end == endUndefined || r.off < end {
@@ -56,7 +62,7 @@ func (r *reader) sequence(d *Dataset, end int64, depth int) ([]*Dataset, error) 
 
 func (r *reader) item(parent *Dataset, length uint32, seqEnd int64, depth int) (*Dataset, error) {
 	if r.left.items--; r.left.items < 0 {
-		return nil, radnode.Errorf(radnode.TooLarge, readOp, "more than %d sequence items", r.lim.Items)
+		return nil, radnode.Errorf(radnode.TooLarge, readOp, "more than %d sequence items (option max_items)", r.lim.Items)
 	}
 	it := &Dataset{parent: parent, warnings: r.warn}
 	end := endUndefined
@@ -124,9 +130,9 @@ func (r *reader) nestedFragments(d *Dataset, h header) error {
 		case tag != itemTag || length == undefinedLength:
 			return radnode.Errorf(radnode.Invalid, readOp, "%s stands where a fragment of %s should begin", tag, h.tag)
 		case int64(length) > r.lim.ValueBytes:
-			return radnode.Errorf(radnode.TooLarge, readOp, "a fragment of %s within a sequence is %d bytes long", h.tag, length)
+			return radnode.Errorf(radnode.TooLarge, readOp, "a fragment of %s within a sequence is %d bytes long, the limit is %d (option max_value_mb)", h.tag, length, r.lim.ValueBytes)
 		case n >= r.lim.Fragments:
-			return radnode.Errorf(radnode.TooLarge, readOp, "more than %d fragments", r.lim.Fragments)
+			return radnode.Errorf(radnode.TooLarge, readOp, "more than %d fragments (option max_fragments)", r.lim.Fragments)
 		}
 		v, err := r.value(int(length))
 		if err != nil {
@@ -155,7 +161,7 @@ func (r *reader) unknown(d *Dataset, t Tag, v []byte, depth int) ([]*Dataset, VR
 	}
 	src, release := newSource(bytes.NewReader(v), nil, int64(len(v)))
 	defer release()
-	sub := &reader{source: src, lim: r.lim, implicit: true, warn: &warnings{}, left: r.left}
+	sub := &reader{source: src, lim: r.lim, implicit: true, warn: &warnings{}, left: r.left, open: r.open}
 	sub.implicit = sub.unIsImplicit()
 	items, err := sub.sequence(d, int64(len(v)), depth+1)
 	r.left = sub.left

@@ -2,6 +2,7 @@ package dimse
 
 import (
 	"context"
+	"strings"
 
 	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/dicom"
@@ -96,7 +97,7 @@ func (s *Server) allows(ctx context.Context, a *Association, service Service) bo
 func (s *Server) kindOf(class radnode.UID) kind {
 	k, ok := serviceClasses[class]
 	if !ok {
-		if _, storage := dicom.LookupSOPClass(class); storage || s.cfg.AcceptUnknownClasses && class.Valid() {
+		if _, storage := dicom.LookupSOPClass(class); storage || s.cfg.AcceptUnknownClasses && MayBeStorage(class) {
 			k = kindStorage
 		}
 	}
@@ -104,6 +105,15 @@ func (s *Server) kindOf(class radnode.UID) kind {
 		return 0
 	}
 	return k
+}
+
+// MayBeStorage reports whether a class that no table names can be one of
+// storage: it is private, or stands where the standard puts those to come
+// (PS3.4 B.5).
+func MayBeStorage(class radnode.UID) bool {
+	const standard = "1.2.840.10008."
+	s := string(class)
+	return class.Valid() && (!strings.HasPrefix(s, standard) || strings.HasPrefix(s, standard+"5.1.4.1.1."))
 }
 
 // provides reports whether there is a handler for k.

@@ -37,10 +37,7 @@ type Config struct {
 	Workers       int           `yaml:"workers"`
 	WorkerMemory  int           `yaml:"worker_memory_mb"`
 	WorkerTimeout time.Duration `yaml:"worker_timeout"`
-	MaxFrame      int           `yaml:"max_frame_mb"`
-	MaxFrames     int           `yaml:"max_frames"`
-	MaxExpansion  int           `yaml:"max_expansion"`
-	FrameTime     time.Duration `yaml:"frame_time"`
+	Limits        Limits        `yaml:",inline"`
 	ONNXRuntime   string        `yaml:"onnxruntime"`
 	Providers     string        `yaml:"providers"`
 	Models        string        `yaml:"models"`
@@ -76,10 +73,6 @@ var options = []option{
 	{"workers", "RADNODE_WORKERS", "pixel worker processes", func(c *Config) any { return &c.Workers }, false},
 	{"worker_memory_mb", "RADNODE_WORKER_MEMORY_MB", "memory limit of one pixel worker; a worker over it is replaced", func(c *Config) any { return &c.WorkerMemory }, false},
 	{"worker_timeout", "RADNODE_WORKER_TIMEOUT", "longest time for one image; a worker over it is replaced", func(c *Config) any { return &c.WorkerTimeout }, false},
-	{"max_frame_mb", "RADNODE_MAX_FRAME_MB", "largest decoded frame that is read", func(c *Config) any { return &c.MaxFrame }, false},
-	{"max_frames", "RADNODE_MAX_FRAMES", "most frames of an object that is read", func(c *Config) any { return &c.MaxFrames }, false},
-	{"max_expansion", "RADNODE_MAX_EXPANSION", "most bytes decoded from one byte of a codestream; small frames are free of it", func(c *Config) any { return &c.MaxExpansion }, false},
-	{"frame_time", "RADNODE_FRAME_TIME", "longest decoding of one frame", func(c *Config) any { return &c.FrameTime }, false},
 	{"onnxruntime", "RADNODE_ONNXRUNTIME", "file libonnxruntime.so.1; empty: the one that make fetched", func(c *Config) any { return &c.ONNXRuntime }, false},
 	{"providers", "RADNODE_PROVIDERS", "execution providers in the order to try, with commas: tensorrt, cuda, openvino, webgpu, cpu", func(c *Config) any { return &c.Providers }, false},
 	{"models", "RADNODE_MODELS", "folder of further model packages beside the bundled ones; empty: models in the data folder", func(c *Config) any { return &c.Models }, false},
@@ -96,7 +89,7 @@ func DefaultConfig() Config {
 		Data: "data", AETitle: "RADNODE", DICOM: "127.0.0.1:11112", HTTP: "127.0.0.1:8080",
 		Quiet: 5 * time.Second, Associations: 200, Matches: 100_000,
 		Workers: max(1, runtime.NumCPU()/2), WorkerMemory: 4096, WorkerTimeout: 2 * time.Minute,
-		MaxFrame: 1024, MaxFrames: 1 << 20, MaxExpansion: 1000, FrameTime: 30 * time.Second,
+		Limits:    defaultLimits(),
 		Providers: "cuda,webgpu,cpu", Organisation: "not stated",
 	}
 }
@@ -113,7 +106,7 @@ func Load(file string, getenv func(string) string) (Config, error) {
 			return c, err
 		}
 	}
-	for _, o := range options {
+	for _, o := range slices.Concat(options, limitOptions) {
 		if text := getenv(o.env); text != "" {
 			if err := setText(o.field(&c), text); err != nil {
 				return c, radnode.Errorf(radnode.Invalid, "configuration", "environment variable %s: %w", o.env, err)
@@ -143,7 +136,7 @@ func (c *Config) readFile(file string) error {
 
 // AddFlags gives flags every option that is no secret.
 func (c *Config) AddFlags(flags *flag.FlagSet) {
-	for _, o := range options {
+	for _, o := range slices.Concat(options, limitOptions) {
 		if o.secret {
 			continue
 		}
@@ -204,7 +197,7 @@ func quoted(field any) string {
 // Print writes the effective configuration as a YAML file with comments.
 // Secrets are left out.
 func (c Config) Print(w io.Writer) error {
-	for _, o := range options {
+	for _, o := range slices.Concat(options, limitOptions) {
 		value := quoted(o.field(&c))
 		if o.secret {
 			value = `""`
@@ -230,8 +223,6 @@ func (c Config) Check() error {
 		return radnode.Errorf(radnode.Invalid, op, "worker_memory_mb: %d is under the 256 MB a worker needs", c.WorkerMemory)
 	case c.WorkerTimeout < time.Second:
 		return radnode.Errorf(radnode.Invalid, op, "worker_timeout: %s is under a second", c.WorkerTimeout)
-	case c.MaxFrame < 1 || c.MaxFrames < 1 || c.MaxExpansion < 1 || c.FrameTime < 0:
-		return radnode.Errorf(radnode.Invalid, op, "max_frame_mb, max_frames and max_expansion begin at 1, frame_time at 0 (no limit)")
 	case c.Quiet < 0:
 		return radnode.Errorf(radnode.Invalid, op, "quiet: %s is negative", c.Quiet)
 	case c.Matches < 1:
@@ -240,6 +231,9 @@ func (c Config) Check() error {
 		return radnode.Errorf(radnode.Invalid, op, "tls: name both tls_certificate and tls_key")
 	case c.Associations < 1:
 		return radnode.Errorf(radnode.Invalid, op, "associations: %d is under 1", c.Associations)
+	}
+	if err := c.Limits.check(); err != nil {
+		return err
 	}
 	if _, err := c.peerSeeds(); err != nil {
 		return err

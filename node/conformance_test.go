@@ -123,7 +123,7 @@ func associationsTable() string {
 		{"application context", ul.ApplicationContext},
 		{"implementation class UID", string(dicom.ImplementationClass)},
 		{"implementation version name", dicom.ImplementationVersion},
-		{"maximum PDU length", fmt.Sprint(ul.DefaultMaxPDU)},
+		{"maximum PDU length", fmt.Sprintf("%d (option `max_pdu_kb`)", ul.DefaultMaxPDU)},
 		{"associations at once (configurable)", fmt.Sprint(c.Associations)},
 		{"asynchronous operations", "one as invoker, one as performer"},
 	})

@@ -11,6 +11,7 @@ import (
 	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/audit"
 	"github.com/radnode/radnode/dicom"
+	"github.com/radnode/radnode/dimse"
 	"github.com/radnode/radnode/store"
 	"github.com/radnode/radnode/web/dicomweb"
 	"github.com/radnode/radnode/web/frames"
@@ -127,7 +128,7 @@ var _ dicomweb.Receiver = webReceiver{}
 
 // Receive implements dicomweb.Receiver.
 func (r webReceiver) Receive(ctx context.Context, from dicomweb.Sender, ts, class, instance radnode.UID, data io.Reader) error {
-	if _, known := dicom.LookupSOPClass(class); !known {
+	if _, known := dicom.LookupSOPClass(class); !known && !dimse.MayBeStorage(class) {
 		return radnode.Errorf(radnode.Unsupported, "store", "the SOP class is not one of storage")
 	}
 	err := r.flow.Ingest(ctx, workflow.Source{Name: from.Name, Remote: from.Remote}, ts, class, instance, data)

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strconv"
 
 	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/worker"
@@ -34,11 +33,10 @@ func (c Config) startPool(ctx context.Context, log *slog.Logger) (*worker.Pool, 
 		return nil, err
 	}
 	return worker.Start(ctx, worker.Config{
-		Command: []string{program, "--max-frame-mb", strconv.Itoa(c.MaxFrame), "--max-frames", strconv.Itoa(c.MaxFrames),
-			"--max-expansion", strconv.Itoa(c.MaxExpansion), "--frame-time", c.FrameTime.String()},
+		Command:     append([]string{program}, c.Limits.arguments()...),
 		Processes:   c.Workers,
 		MemoryLimit: int64(c.WorkerMemory) << 20,
-		Timeouts:    worker.Timeouts{Analyze: c.WorkerTimeout},
+		Timeouts:    worker.Timeouts{Analyze: c.WorkerTimeout, Frame: c.Limits.patience()},
 		ModelsDir:   c.installedModels(),
 		Providers:   fields(c.Providers),
 		Library:     c.ONNXRuntime,

@@ -21,6 +21,7 @@ import (
 	"github.com/radnode/radnode/audit"
 	"github.com/radnode/radnode/auth"
 	"github.com/radnode/radnode/dimse"
+	"github.com/radnode/radnode/dimse/ul"
 	"github.com/radnode/radnode/report"
 	"github.com/radnode/radnode/web"
 	"github.com/radnode/radnode/web/frames"
@@ -159,6 +160,7 @@ func (n *node) openDICOM() error {
 		AETitle: n.config.AETitle, Store: receiver{n.desk.flow, n.evidence}, Find: queries{n.desk.store, n.config.AETitle, n.config.Matches},
 		Retrieve: out, Destinations: out, Query: offered, Commit: n.commits, Reports: n.proofs,
 		Steps: steps{n.desk.store, n.evidence.completed}, Authorize: c.authorize, Allow: c.allow, Ended: n.evidence.ended,
+		AcceptUnknownClasses: true, UL: ul.Config{MaxPDU: uint32(n.config.Limits.PDU) << 10},
 		Limits: dimse.Limits{Associations: n.config.Associations}, Log: n.log,
 	})
 	return err

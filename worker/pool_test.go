@@ -101,7 +101,7 @@ func TestTheSecondDeathOnARequestIsAnAnswer(t *testing.T) {
 	tests := map[string]string{
 		"killed":  "not analysed: the pixel worker ended twice on this image (ended by signal killed)",
 		"exit":    "not analysed: the pixel worker ended twice on this image (exit status 7)",
-		"hang":    "not analysed: the pixel worker ended twice on this image (killed after 700ms without an answer)",
+		"hang":    "not analysed: the pixel worker ended twice on this image (killed after 700ms without an answer (options frame_time, worker_timeout))",
 		"garbage": "not analysed: the pixel worker ended twice on this image (killed because it wrote bytes that are no message of the protocol)",
 	}
 	for what, want := range tests {

@@ -286,10 +286,10 @@ func (p *process) call(ctx context.Context, op string, body json.RawMessage, tim
 		case <-p.exited:
 			return nil, errDied
 		case <-deadline.C:
-			p.kill("killed after " + timeout.String() + " without an answer")
+			p.kill("killed after " + timeout.String() + " without an answer (options frame_time, worker_timeout)")
 		case <-tick.C:
 			if used := resident(p.cmd.Process.Pid); p.memory > 0 && used > p.memory {
-				p.kill(fmt.Sprintf("killed because it used %d MB of memory, more than its limit of %d MB", used>>20, p.memory>>20))
+				p.kill(fmt.Sprintf("killed because it used %d MB of memory, more than its limit of %d MB (option worker_memory_mb)", used>>20, p.memory>>20))
 			}
 		case <-cancelled:
 			cancelled = nil

@@ -118,8 +118,9 @@ func textRemark(defects []string) string {
 }
 
 // headerLimits are tighter than the reader's own: a header is kept in memory
-// for each association at a time.
-var headerLimits = dicom.Limits{HeaderBytes: 32 << 20, ValueBytes: 4 << 20}
+// for each association at a time. What is beyond them, contours for example,
+// is passed over: the index needs none of it.
+var headerLimits = dicom.Limits{HeaderBytes: 32 << 20, ValueBytes: 4 << 20, PassOver: true}
 
 // receiveError gives an error of the sender's stream a code.
 func receiveError(err error) error {

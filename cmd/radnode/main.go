@@ -207,7 +207,7 @@ func (p *program) parseWithConfig(f *flag.FlagSet, args []string) ([]string, *no
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := c.Check(); err != nil {
+	if err := errors.Join(c.Check(), c.Limits.Apply()); err != nil {
 		return nil, nil, usageError{err.Error()}
 	}
 	return rest, c, nil

@@ -125,7 +125,7 @@ func (im *Image) Coded(n int, buf []byte) ([]byte, error) {
 	total := int64(0)
 	for _, f := range frags {
 		if total += f.Length; f.Length < 0 || total > im.lim.CodedBytes {
-			return nil, radnode.Errorf(radnode.TooLarge, opDecode, "the codestream of a frame exceeds the limit of %d bytes", im.lim.CodedBytes)
+			return nil, radnode.Errorf(radnode.TooLarge, opDecode, "the codestream of a frame exceeds the limit of %d bytes (option max_frame_mb)", im.lim.CodedBytes)
 		}
 	}
 	buf = grow(buf, int(total))

@@ -79,7 +79,7 @@ func (im *Image) DecodeStored(ctx context.Context, n int, dst *Frame) error {
 	defer stop()
 	err := im.decodeCoded(limited, n, dst)
 	if err != nil && ctx.Err() == nil && limited.Err() != nil {
-		return radnode.Errorf(radnode.TooLarge, opDecode, "frame %d took longer than the limit of %v", n+1, im.lim.FrameTime)
+		return radnode.Errorf(radnode.TooLarge, opDecode, "frame %d took longer than the limit of %v (option frame_time)", n+1, im.lim.FrameTime)
 	}
 	return err
 }
@@ -116,12 +116,11 @@ func (im *Image) decodeCoded(ctx context.Context, n int, dst *Frame) error {
 // checkExpansion refuses a frame that its codestream cannot hold.
 func (im *Image) checkExpansion(coded int64) error {
 	size := im.FrameBytes()
-	ratio := im.codec.Ratio
-	if ratio == 0 && size > im.lim.FreeBytes {
-		ratio = im.lim.Ratio
+	if ratio := im.codec.Ratio; ratio > 0 && size/ratio > coded {
+		return radnode.Errorf(radnode.Invalid, opDecode, "a frame of %d bytes does not fit in a codestream of %d: %s expands at most %d times", size, coded, im.codec.Name, ratio)
 	}
-	if ratio > 0 && size/ratio > coded {
-		return radnode.Errorf(radnode.TooLarge, opDecode, "a frame of %d bytes from a codestream of %d exceeds the expansion limit of %d", size, coded, ratio)
+	if im.codec.Ratio == 0 && size > im.lim.FreeBytes && size/im.lim.Ratio > coded {
+		return radnode.Errorf(radnode.TooLarge, opDecode, "a frame of %d bytes from a codestream of %d exceeds the expansion limit of %d (option max_expansion)", size, coded, im.lim.Ratio)
 	}
 	return nil
 }

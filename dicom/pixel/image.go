@@ -236,14 +236,14 @@ func (im *Image) FrameBytes() int64 {
 // is allocated.
 func (im *Image) checkSizes() error {
 	if im.Frames > im.lim.Frames {
-		return tooLarge("Number of Frames", int64(im.Frames), int64(im.lim.Frames))
+		return tooLarge("Number of Frames", int64(im.Frames), int64(im.lim.Frames), "max_frames")
 	}
 	n, ok := product(int64(im.Rows), int64(im.Columns), int64(im.Samples), int64(im.width()/8))
 	if !ok || n > im.lim.FrameBytes {
-		return tooLarge("the size of a decoded frame in bytes", n, im.lim.FrameBytes)
+		return tooLarge("the size of a decoded frame in bytes", n, im.lim.FrameBytes, "max_frame_mb")
 	}
 	if _, ok := product(n, int64(im.Frames)); !ok {
-		return tooLarge("the size of all frames", int64(im.Frames), int64(im.lim.Frames))
+		return tooLarge("the size of all frames", int64(im.Frames), int64(im.lim.Frames), "max_frames")
 	}
 	return nil
 }

@@ -7,7 +7,8 @@ import (
 	"github.com/radnode/radnode"
 )
 
-// Limits bound what one object may ask for. Each refusal names its limit.
+// Limits bound what one object may ask for. Each refusal names its limit and
+// the option that sets it.
 type Limits struct {
 	FrameBytes int64 // one decoded frame
 	CodedBytes int64 // one encoded frame, its fragments joined
@@ -23,10 +24,11 @@ type Limits struct {
 }
 
 // DefaultLimits fit every modality known to us; the largest mammograms,
-// digitised films and slide tiles stay below a tenth of them.
+// digitised films and slide tiles stay below a tenth of them. A program may
+// change them at its start, before anything is opened (SetLimit).
 var DefaultLimits = Limits{
 	FrameBytes: 1 << 30,
-	CodedBytes: 1 << 29,
+	CodedBytes: 1 << 30,
 	WorkBytes:  3 << 30,
 	Frames:     1 << 20,
 	Ratio:      1000,
@@ -52,6 +54,6 @@ func product(factors ...int64) (p int64, ok bool) {
 	return p, true
 }
 
-func tooLarge(what string, is, limit int64) error {
-	return radnode.Errorf(radnode.TooLarge, opOpen, "%s is %d, the limit is %d", what, is, limit)
+func tooLarge(what string, is, limit int64, option string) error {
+	return radnode.Errorf(radnode.TooLarge, opOpen, "%s is %d, the limit is %d (option %s)", what, is, limit, option)
 }

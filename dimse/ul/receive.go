@@ -178,7 +178,7 @@ func (a *Association) nextEvent() (*occurrence, error) {
 	in.budget = a.cfg.Read // each PDU has its own
 	if kind == TypePDataTF {
 		if uint64(length) > uint64(a.cfg.MaxPDU)+pduTolerance {
-			return a.invalid(invalidf("P-DATA-TF claims %d bytes; %d were agreed", length, a.cfg.MaxPDU)), nil
+			return a.invalid(invalidf("P-DATA-TF claims %d bytes; %d were agreed (option max_pdu_kb)", length, a.cfg.MaxPDU)), nil
 		}
 		in.pduLeft, in.pdvLeft = length, 0
 		return &in.data, nil

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 
 	display "github.com/radnode/radnode/dicom/pixel"
@@ -84,7 +83,10 @@ func parse(args []string) (settings, error) {
 		skip[model] = reason
 		return nil
 	})
-	limitFlags(flags)
+	flags.Func("limit", "set a limit of decoding: name=value; may be given often; known: "+strings.Join(display.LimitNames(), ","), func(v string) error {
+		name, value, _ := strings.Cut(v, "=")
+		return display.SetLimit(name, value)
+	})
 	if err := flags.Parse(args); err != nil {
 		return settings{}, err
 	}
@@ -99,27 +101,6 @@ func parse(args []string) (settings, error) {
 		s.threads = runtime.NumCPU()
 	}
 	return s, nil
-}
-
-// limitFlags sets what one object may ask of this process. They are read
-// before the first request and hold for all of them.
-func limitFlags(flags *flag.FlagSet) {
-	bound := func(name, doc string, least int64, set func(int64)) {
-		flags.Func(name, doc, func(v string) error {
-			n, err := strconv.ParseInt(v, 10, 64)
-			if err != nil || n < least || n > 1<<30 {
-				return fmt.Errorf("%q is no number from %d on", v, least)
-			}
-			set(n)
-			return nil
-		})
-	}
-	bound("max-frame-mb", "largest decoded frame", 1, func(n int64) {
-		display.DefaultLimits.FrameBytes, display.DefaultLimits.CodedBytes = n<<20, n<<20
-	})
-	bound("max-frames", "most frames of an object", 1, func(n int64) { display.DefaultLimits.Frames = int(n) })
-	bound("max-expansion", "most bytes decoded from one byte, where the coding itself has no bound", 1, func(n int64) { display.DefaultLimits.Ratio = n })
-	flags.DurationVar(&display.DefaultLimits.FrameTime, "frame-time", display.DefaultLimits.FrameTime, "longest decoding of one frame")
 }
 
 // findLibrary looks where the build and an installation put the library.

@@ -103,7 +103,7 @@ func (d *decoder) layOut() error {
 		total *= 2
 	}
 	if d.opt.MaxBytes > 0 && total > d.opt.MaxBytes {
-		return radnode.Errorf(radnode.TooLarge, op, "decoding needs %d bytes, the limit is %d", total, d.opt.MaxBytes)
+		return radnode.Errorf(radnode.TooLarge, op, "decoding needs %d bytes, the limit is %d (option max_work_mb)", total, d.opt.MaxBytes)
 	}
 	for i := range d.comps {
 		c := &d.comps[i]

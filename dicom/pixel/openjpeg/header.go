@@ -210,7 +210,7 @@ func (h header) check(want pixel.Coded) error {
 	}
 	// The library holds 4 bytes a sample twice, and as much for the code blocks.
 	if need := int64(h.rows) * int64(h.columns) * int64(h.components) * 12; want.MaxBytes > 0 && need > want.MaxBytes {
-		return radnode.Errorf(radnode.TooLarge, op, "decoding needs %d bytes, the limit is %d", need, want.MaxBytes)
+		return radnode.Errorf(radnode.TooLarge, op, "decoding needs %d bytes, the limit is %d (option max_work_mb)", need, want.MaxBytes)
 	}
 	return nil
 }
