@@ -75,7 +75,10 @@ func modelSentence(f radnode.ReportFinding) string {
 		name = cmp.Or(f.Finding.Code.Meaning, name)
 	}
 	state := "not detected"
-	if f.Finding.Present {
+	switch {
+	case f.Finding.Undecided:
+		state = "undecided by the model"
+	case f.Finding.Present:
 		state = "detected"
 	}
 	rule := fmt.Sprintf("threshold %.1f %%", percent(f.Finding.Threshold))

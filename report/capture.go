@@ -128,7 +128,7 @@ func (b *builder) legend(p Picture) []string {
 	}
 	lines := []string{first}
 	for _, f := range b.findings {
-		if !p.on(f) || f.Finding.Code == nil || f.Decision == radnode.Rejected {
+		if !p.on(f) || f.Stated().Code == nil || f.Decision == radnode.Rejected {
 			continue
 		}
 		lines = append(lines, Sentence(f))
@@ -136,21 +136,20 @@ func (b *builder) legend(p Picture) []string {
 	if len(lines) == 1 {
 		lines = append(lines, "no finding on this image")
 	}
-	return append(lines, fmt.Sprintf("outline: half maximum of the class activation map. radnode %s", b.Software))
+	return append(lines, fmt.Sprintf("outline of a model: half maximum of its heat map. radnode %s", b.Software))
 }
 
 func (b *builder) outlines(img *image.RGBA, p Picture, width int) {
-	columns, _ := b.images[p.SOPInstanceUID].Int(dicom.Columns)
-	rows, _ := b.images[p.SOPInstanceUID].Int(dicom.Rows)
+	rows, columns := size(b.images[p.SOPInstanceUID])
 	if columns <= 0 || rows <= 0 {
 		return
 	}
 	sx, sy := float64(img.Bounds().Dx())/float64(columns), float64(img.Bounds().Dy())/float64(rows)
 	for _, f := range b.findings {
-		if !p.on(f) || !f.Finding.Present || f.Decision == radnode.Rejected {
+		if !p.on(f) || !shown(f) {
 			continue
 		}
-		o := Outline(f.Finding.Heatmap, rows, columns)
+		o := b.region(f)
 		for i := 0; i+3 < len(o); i += 2 {
 			drawLine(img, math.Floor(o[i]*sx), math.Floor(o[i+1]*sy), math.Floor(o[i+2]*sx), math.Floor(o[i+3]*sy), max(1, width), warningColour)
 		}

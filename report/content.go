@@ -18,38 +18,45 @@ func (b *builder) group(f radnode.ReportFinding) sr.MeasurementItem {
 		return b.reading(f)
 	}
 	code := b.code(f.Finding)
+	id, uid := tracking(f)
 	g := sr.Group{
-		TrackingID:  fmt.Sprintf("%s %s", f.Model.ID, f.Finding.Label),
-		TrackingUID: TrackingUID(f.SOPInstanceUID, f.Frame, f.Model, f.Finding.Label),
+		TrackingID:  id,
+		TrackingUID: uid,
 		Finding:     &code,
 		Algorithm:   b.algorithm(f),
 		Measurements: []sr.Measurement{{Name: sr.CertaintyOfFinding,
 			Number: sr.Number{Value: percent(f.Finding.Probability), Unit: sr.Percent}}},
 	}
-	presence := sr.No
-	if f.Finding.Present {
-		presence = sr.Yes
+	state := presence(f)
+	g.Evaluations = append(g.Evaluations, sr.Evaluation{Name: code, Code: &state})
+	comment := func(text string) {
+		if text != "" {
+			g.Evaluations = append(g.Evaluations, sr.Evaluation{Name: sr.Comment, Text: text})
+		}
 	}
-	g.Evaluations = append(g.Evaluations, sr.Evaluation{Name: code, Code: &presence})
-	if !f.Finding.Present {
-		g.Evaluations = append(g.Evaluations, sr.Evaluation{Name: sr.Comment, Text: certaintyText})
+	if !sr.Is(state, sr.Yes) {
+		comment(certaintyText)
 	}
-	if t := b.decisionText(f); t != "" {
-		g.Evaluations = append(g.Evaluations, sr.Evaluation{Name: sr.Comment, Text: t})
-	}
+	comment(intervalText(f.Finding))
+	comment(b.decisionText(f))
 	image := b.reference(f.SOPInstanceUID, f.Frame)
 	if region := b.region(f); f.Finding.Present && region != nil {
-		g.Evaluations = append(g.Evaluations, sr.Evaluation{Name: sr.Comment,
-			Text: "The region is the half maximum of the class activation map: where the model looked, not the extent of a lesion."})
+		comment("The region is the half maximum of the " + mapName(f.Finding.Heatmap) + ": where the model looked, not the extent of a lesion.")
 		return &sr.PlanarROI{Group: g, Region: &sr.Region{Graphic: sr.Graphic{Type: "POLYLINE", Points: region}, Image: image}}
 	}
 	return &sr.MeasurementGroup{Group: g, Sources: []sr.Reference{image}}
 }
 
+// region is the outline of a finding in its image: the reader's, or that of the
+// heat map; nil where there is none.
 func (b *builder) region(f radnode.ReportFinding) []float64 {
-	s := b.images[f.SOPInstanceUID]
-	rows, _ := s.Int(dicom.Rows)
-	columns, _ := s.Int(dicom.Columns)
+	if f.Reading != nil {
+		if f.Reading.Region == nil {
+			return nil
+		}
+		return points(f.Reading.Region)
+	}
+	rows, columns := size(b.images[f.SOPInstanceUID])
 	if rows <= 0 || columns <= 0 {
 		return nil
 	}

@@ -33,6 +33,7 @@ func (b *builder) companion(class radnode.UID, modality, description string) *di
 	}
 	equipment = append(equipment, b.device().Contributing(b.Now))
 	ds.SetItems(dicom.ContributingEquipmentSequence, equipment...)
+	ds.SetItems(dicom.CodingSchemeIdentificationSequence, privateScheme.Item())
 	return ds
 }
 

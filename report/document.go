@@ -98,15 +98,15 @@ func (b *builder) patientLines() []string {
 }
 
 // chinesePresence are the words of the bilingual lines.
-var chinesePresence = map[bool]string{true: "检出", false: "未检出"}
+var chinesePresence = map[string]string{sr.Yes.Value: "检出", sr.No.Value: "未检出", sr.Undetermined.Value: "未确定"}
 
 func (b *builder) findingLines() []string {
 	var out []string
 	for _, f := range b.findings {
-		if f.Finding.Code == nil || f.Decision == radnode.Rejected {
+		if f.Stated().Code == nil || f.Decision == radnode.Rejected {
 			continue
 		}
-		out = append(out, fmt.Sprintf("%s (%s)", b.sentence(f), chinesePresence[f.Finding.Present]))
+		out = append(out, fmt.Sprintf("%s (%s)", b.sentence(f), chinesePresence[presence(f).Value]))
 	}
 	if out == nil {
 		out = append(out, "No finding was reported. 未报告异常所见。")
@@ -124,5 +124,8 @@ func (b *builder) signatureLines() []string {
 	if b.Observer == nil {
 		return append(out, "Written 生成: "+at)
 	}
-	return append(out, fmt.Sprintf("Verified 审核: %s, %s, %s", dicom.ParsePersonName(b.Observer.Name).Display(), cmp.Or(b.Observer.Organization, "not stated"), at))
+	for _, v := range b.verifications() {
+		out = append(out, fmt.Sprintf("Verified 审核: %s, %s, %s", dicom.ParsePersonName(v.Name).Display(), v.Organization, v.At.Format("2006-01-02 15:04:05 -0700")))
+	}
+	return out
 }

@@ -51,7 +51,7 @@ func FHIRBundle(in Input, o BundleOptions) ([]byte, error) {
 		w.device(m)
 	}
 	for _, f := range b.findings {
-		report.Result = append(report.Result, w.finding(f, w.observationStatus(f.Decision)))
+		report.Result = append(report.Result, w.finding(f, w.observationStatus(f)))
 	}
 	for _, m := range b.measurements() {
 		report.Result = append(report.Result, w.measurement(m))
@@ -194,9 +194,9 @@ func (w *fhirWriter) device(m model) {
 }
 
 // observationStatus is that of what a person signed, or preliminary.
-func (w *fhirWriter) observationStatus(d radnode.Decision) string {
+func (w *fhirWriter) observationStatus(f radnode.ReportFinding) string {
 	switch {
-	case w.Observer == nil || d != radnode.Accepted:
+	case w.Observer == nil || f.Decision != radnode.Accepted && f.Reading == nil:
 		return "preliminary"
 	case w.Amends:
 		return "amended"
@@ -214,23 +214,23 @@ func (w *fhirWriter) observation(tracking radnode.UID, status string, code radno
 		ob.Device = &fhirReference{Reference: fullURL("Device", uidURN(DeviceUID(m)))}
 	}
 	if w.Observer != nil && status != "preliminary" {
-		ob.Performer = []fhirReference{w.interpreter()}
+		ob.Performer = w.interpreters()
 	}
 	return ob
 }
 
 func (w *fhirWriter) finding(f radnode.ReportFinding, status string) fhirReference {
-	tracking := TrackingUID(f.SOPInstanceUID, f.Frame, f.Model, f.Finding.Label)
-	ob := w.observation(tracking, status, w.code(f.Finding), f.SOPInstanceUID, f.Frame, f.Model)
-	presence := sr.No
-	if f.Finding.Present {
-		presence = sr.Yes
-	}
-	value := fhirConceptOf(presence)
+	_, uid := tracking(f)
+	ob := w.observation(uid, status, w.code(f.Stated()), f.SOPInstanceUID, f.Frame, f.Model)
+	value := fhirConceptOf(presence(f))
 	ob.ValueCodeableConcept = &value
-	ob.Component = append(ob.Component, fhirComponent{Code: fhirConceptOf(sr.CertaintyOfFinding), ValueQuantity: quantity(percent(f.Finding.Probability), sr.Percent)})
+	if f.Reading == nil {
+		ob.Component = append(ob.Component, fhirComponent{Code: fhirConceptOf(sr.CertaintyOfFinding), ValueQuantity: quantity(percent(f.Finding.Probability), sr.Percent)})
+	} else if m := f.Reading.Measurement; m != nil {
+		ob.Component = append(ob.Component, fhirComponent{Code: fhirConceptOf(w.measurementName(m.Name)), ValueQuantity: quantity(m.Value, unit(m.Unit))})
+	}
 	ob.Note = append(ob.Note, fhirNote{w.sentence(f)})
-	return w.put("Observation", uidURN(tracking), ob)
+	return w.put("Observation", uidURN(uid), ob)
 }
 
 func (w *fhirWriter) measurement(m measurement) fhirReference {
@@ -253,12 +253,20 @@ func (w *fhirWriter) withdraw() {
 	}
 }
 
-func (w *fhirWriter) interpreter() fhirReference {
-	r := fhirReference{Type: "Practitioner", Display: cmp.Or(dicom.ParsePersonName(w.Observer.Name).Display(), "reader")}
-	if w.Observer.Login != "" {
-		r.Identifier = &fhirIdentifier{System: "urn:ietf:rfc:3986", Value: uidURN(radnode.DeriveUID("reader", w.Station, w.Observer.Login))}
+// interpreters are the persons who signed.
+func (w *fhirWriter) interpreters() []fhirReference {
+	var out []fhirReference
+	for _, p := range []*Person{w.Observer, w.Second} {
+		if p == nil {
+			continue
+		}
+		r := fhirReference{Type: "Practitioner", Display: cmp.Or(dicom.ParsePersonName(p.Name).Display(), "reader")}
+		if p.Login != "" {
+			r.Identifier = &fhirIdentifier{System: "urn:ietf:rfc:3986", Value: uidURN(radnode.DeriveUID("reader", w.Station, p.Login))}
+		}
+		out = append(out, r)
 	}
-	return r
+	return out
 }
 
 func (w *fhirWriter) report() *fhirDiagnosticReport {
@@ -270,7 +278,7 @@ func (w *fhirWriter) report() *fhirDiagnosticReport {
 		Performer:    []fhirReference{{Type: "Organization", Display: cmp.Or(w.options.Organization, w.Station, Manufacturer)}},
 		ImagingStudy: []fhirReference{{Reference: fullURL("ImagingStudy", uidURN(w.study))}}}
 	if w.Observer != nil {
-		r.ResultsInterpreter = []fhirReference{w.interpreter()}
+		r.ResultsInterpreter = w.interpreters()
 	}
 	if order := strings.TrimSpace(w.Source[0].Text(dicom.PlacerOrderNumberImagingServiceRequest)); order != "" {
 		r.BasedOn = []fhirReference{{Type: "ServiceRequest", Identifier: &fhirIdentifier{Type: v2Type("PLAC", "Placer Identifier"), Value: order}}}

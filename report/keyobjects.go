@@ -1,7 +1,6 @@
 package report
 
 import (
-	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/dicom"
 	"github.com/radnode/radnode/dicom/sr"
 )
@@ -19,7 +18,7 @@ func KeyObjects(in Input) (*dicom.Dataset, error) {
 	seen := map[Frame]bool{}
 	for _, f := range b.findings {
 		k := Frame{f.SOPInstanceUID, f.Frame}
-		if !f.Finding.Present || f.Finding.Code == nil || f.Decision == radnode.Rejected || seen[k] {
+		if !shown(f) || f.Stated().Code == nil || seen[k] {
 			continue
 		}
 		seen[k] = true

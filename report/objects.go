@@ -86,7 +86,7 @@ func (b *builder) frames() []Frame {
 	var out []Frame
 	for _, f := range b.findings {
 		k := Frame{f.SOPInstanceUID, f.Frame}
-		if f.Decision == radnode.Rejected || f.Finding.Code == nil || seen[k] {
+		if f.Decision == radnode.Rejected || f.Stated().Code == nil || seen[k] {
 			continue
 		}
 		seen[k] = true

@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -168,19 +167,24 @@ func (w *oru) studyLinks() {
 // decided, the image.
 func (w *oru) finding(f radnode.ReportFinding) {
 	w.sub++
-	status, code, presence := w.findingStatus(f), w.code(f.Finding), sr.No
-	if f.Finding.Present {
-		presence = sr.Yes
-	}
+	status, stated := w.findingStatus(f), f.Stated()
 	at := len(w.observations)
-	x := w.observe("CWE", code, status, coded(presence))
-	if f.Finding.Present && f.Finding.Code != nil {
+	x := w.observe("CWE", w.code(stated), status, coded(presence(f)))
+	if stated.Present && stated.Code != nil {
 		x.Fields[7] = "A" // abnormal, table 0078
 	}
-	certainty := w.observe("NM", sr.CertaintyOfFinding, status, hl7.Value(strconv.FormatFloat(percent(f.Finding.Probability), 'f', -1, 64)))
-	certainty.Fields[5] = coded(sr.Percent)
-	w.observe("TX", sr.FindingName, status, hl7.Text(w.sentence(f)))
+	if f.Reading == nil {
+		certainty := w.observe("NM", sr.CertaintyOfFinding, status, hl7.Value(strconv.FormatFloat(percent(f.Finding.Probability), 'f', -1, 64)))
+		certainty.Fields[5] = coded(sr.Percent)
+	} else if m := f.Reading.Measurement; m != nil {
+		measured := w.observe("NM", w.measurementName(m.Name), status, hl7.Value(strconv.FormatFloat(m.Value, 'g', -1, 64)))
+		measured.Fields[5] = coded(unit(m.Unit))
+	}
+	w.observe("FT", sr.FindingName, status, hl7.Lines(w.sentence(f)))
 	w.observe("ST", sr.SourceOfMeasurement, status, hl7.Text(imageText(f.SOPInstanceUID, f.Frame)))
+	if f.Reading != nil {
+		return
+	}
 	equipment := hl7.Components(f.Model.ID+" "+f.Model.Version, "", string(DeviceUID(f.Model)), "ISO")
 	for i := range w.observations[at:] {
 		w.observations[at+i].Fields[17] = equipment
@@ -197,7 +201,7 @@ func imageText(uid radnode.UID, frame int) string {
 // findingStatus is that of the report, but "not verified" for what the reader
 // of a signed report did not decide about.
 func (w *oru) findingStatus(f radnode.ReportFinding) string {
-	if w.Observer != nil && !slices.Contains([]radnode.Decision{radnode.Accepted, radnode.Rejected}, f.Decision) {
+	if w.Observer != nil && f.Decision != radnode.Accepted && f.Reading == nil {
 		return "R"
 	}
 	return w.status()
@@ -218,8 +222,11 @@ func (w *oru) measurement(x measurement) {
 func (w *oru) evaluation(e sr.Evaluation) {
 	w.sub = 0
 	name := e.Name
-	if sr.Is(name, sr.Impression) {
+	switch {
+	case sr.Is(name, sr.Impression):
 		name = sr.ImpressionsLOINC
+	case sr.Is(name, sr.FindingName):
+		name = sr.FindingsLOINC
 	}
 	w.observe("FT", name, "", hl7.Lines(e.Text))
 }

@@ -21,8 +21,8 @@ var anatomy = map[string]radnode.Concept{
 // spatialConcept is the category of CID 7150 for segments that are no tissue.
 var spatialConcept = radnode.Concept{Value: "309825002", Scheme: "SCT", Meaning: "Spatial and Relational Concept"}
 
-// activationMapping is how a heat map was derived; CID 7203 has no word for it.
-var activationMapping = radnode.Concept{Value: "activation_mapping", Scheme: privateScheme.Designator, Meaning: "Class activation mapping"}
+// attentionMapping is how a heat map was derived; CID 7203 has no word for it.
+var attentionMapping = radnode.Concept{Value: "attention_mapping", Scheme: privateScheme.Designator, Meaning: "Mapping of model attention"}
 
 // ParametricMap makes a Parametric Map (PS3.3 A.75) of the heat maps of the
 // positive findings on one image, one frame each, in the units of the model. It
@@ -30,7 +30,7 @@ var activationMapping = radnode.Concept{Value: "activation_mapping", Scheme: pri
 // the patient and codes the anatomy: of an image that does not tell both, as a
 // radiograph never does, FractionalSegmentation makes the map.
 func ParametricMap(in Input, image radnode.UID, frame int) (*dicom.Dataset, error) {
-	b, source, findings, err := mapped(in, image, frame, 2)
+	b, source, findings, err := mapped(in, image, frame, true)
 	if err != nil || len(findings) == 0 {
 		return nil, err
 	}
@@ -78,7 +78,7 @@ func (b *builder) mapModule(ds, source *dicom.Dataset) {
 	ds.SetItems(dicom.AcquisitionContextSequence)
 	ds.SetText(dicom.ImageType, "DERIVED", "PRIMARY", "VOLUME", "NONE")
 	ds.SetText(dicom.ContentLabel, "AI_HEAT_MAPS")
-	ds.SetText(dicom.ContentDescription, b.mark("Class activation maps"))
+	ds.SetText(dicom.ContentDescription, b.mark("Heat maps"))
 	ds.SetText(dicom.ContentCreatorName)
 	ds.SetText(dicom.ContentQualification, "RESEARCH")
 	ds.SetText(dicom.RecognizableVisualFeatures, "NO")
@@ -92,7 +92,7 @@ func (b *builder) mapModule(ds, source *dicom.Dataset) {
 // mapFrame are the functional groups of the map of one finding.
 func (b *builder) mapFrame(n int, f radnode.ReportFinding, ref sr.Reference) *dicom.Dataset {
 	g := dicom.NewDataset()
-	indexAndSource(g, n, ref, activationMapping)
+	indexAndSource(g, n, ref, attentionMapping)
 	content := g.Item(dicom.FrameContentSequence)
 	content.SetText(dicom.StackID, "1")
 	content.SetInts(dicom.InStackPositionNumber, n)
@@ -120,7 +120,7 @@ func addValueMap(g *dicom.Dataset, f radnode.ReportFinding, code radnode.Concept
 	m.SetInts(dicom.RealWorldValueLastValueMapped, math.MaxUint16)
 	m.SetFloats(dicom.RealWorldValueIntercept, 0)
 	m.SetFloats(dicom.RealWorldValueSlope, top/math.MaxUint16)
-	m.SetText(dicom.LUTExplanation, "Class activation, in units of the model")
+	m.SetText(dicom.LUTExplanation, shortened("Values of the "+mapName(f.Finding.Heatmap)+", in units of the model", 64))
 	m.SetText(dicom.LUTLabel, "ATTENTION")
 	sr.SetConcept(m, dicom.MeasurementUnitsCodeSequence, sr.NoUnits)
 	m.SetItems(dicom.QuantityDefinitionSequence, quantity, finding)

@@ -32,10 +32,10 @@ func Presentation(in Input, image radnode.UID, frame int) (*dicom.Dataset, error
 	ref := b.reference(image, frame)
 	var annotations []*dicom.Dataset
 	for _, f := range b.findings {
-		if f.SOPInstanceUID != image || max(f.Frame, 1) != max(frame, 1) || !f.Finding.Present || f.Decision == radnode.Rejected {
+		if f.SOPInstanceUID != image || max(f.Frame, 1) != max(frame, 1) || !shown(f) {
 			continue
 		}
-		if o := Outline(f.Finding.Heatmap, rows, columns); o != nil {
+		if o := b.region(f); o != nil {
 			annotations = append(annotations, b.annotation(f, ref, o))
 		}
 	}
@@ -57,9 +57,14 @@ func (b *builder) annotation(f radnode.ReportFinding, ref sr.Reference, outline 
 	g.SetInts(dicom.NumberOfGraphicPoints, len(outline)/2)
 	g.SetFloats(dicom.GraphicData, outline...)
 	g.SetText(dicom.GraphicType, "POLYLINE")
-	g.SetText(dicom.GraphicFilled, "N")
+	if len(outline) == 2 {
+		g.SetText(dicom.GraphicType, "POINT")
+	}
+	if encloses(outline) {
+		g.SetText(dicom.GraphicFilled, "N")
+	}
 	text := dicom.NewDataset()
-	text.SetText(dicom.UnformattedTextValue, shortened(b.mark(fmt.Sprintf("%s %d %%", b.code(f.Finding).Meaning, Percent(f.Finding.Probability))), maxTextLength))
+	text.SetText(dicom.UnformattedTextValue, shortened(b.mark(b.caption(f)), maxTextLength))
 	text.SetText(dicom.AnchorPointAnnotationUnits, "PIXEL")
 	text.SetFloats(dicom.AnchorPoint, outline[0], outline[1])
 	text.SetText(dicom.AnchorPointVisibility, "N")
@@ -69,6 +74,18 @@ func (b *builder) annotation(f radnode.ReportFinding, ref sr.Reference, outline 
 	a.SetItems(dicom.GraphicObjectSequence, g)
 	a.SetItems(dicom.TextObjectSequence, text)
 	return a
+}
+
+// caption is what stands beside an outline.
+func (b *builder) caption(f radnode.ReportFinding) string {
+	name := b.code(f.Stated()).Meaning
+	if f.Reading == nil {
+		return fmt.Sprintf("%s %d %%", name, Percent(f.Finding.Probability))
+	}
+	if m := f.Reading.Measurement; m != nil {
+		name += fmt.Sprintf(" %s %s", number(m.Value), m.Unit)
+	}
+	return name
 }
 
 func imageReference(ref sr.Reference) *dicom.Dataset {

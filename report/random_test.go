@@ -56,12 +56,38 @@ func randomInput(r *rand.Rand, n int) report.Input {
 		for i := range in.Findings {
 			in.Findings[i].Decision = []radnode.Decision{radnode.Accepted, radnode.Rejected}[r.IntN(2)]
 			in.Findings[i].Reason = []string{"", "artefact", "伪影"}[r.IntN(3)]
+			if r.IntN(4) == 0 {
+				in.Findings[i].Reading, in.Findings[i].Decision = randomReading(r), radnode.Accepted
+			}
+		}
+		for range r.IntN(3) {
+			f := radnode.ReportFinding{SOPInstanceUID: in.Source[r.IntN(len(in.Source))].UID(dicom.SOPInstanceUID), Decision: radnode.Accepted, Reading: randomReading(r)}
+			f.Finding = radnode.Finding{Label: f.Reading.Label, Code: f.Reading.Code, Present: true}
+			in.Findings = append(in.Findings, f)
 		}
 		in.Observer = &report.Person{Name: names[r.IntN(5)]}
 		in.Observer.Name += "^Reader"
 		in.Impression = []string{"", "No acute findings.", "右下肺炎。\nFollow-up."}[r.IntN(3)]
 	}
 	return in
+}
+
+func randomReading(r *rand.Rand) *radnode.Reading {
+	term := report.Vocabulary[r.IntN(len(report.Vocabulary))]
+	rd := &radnode.Reading{Label: term.Label, Code: term.Code, Text: []string{"", "左下叶", "small | old ^ thing"}[r.IntN(3)], TrackingUID: radnode.DeriveUID(fmt.Sprint(r.Int())),
+		By: "Li^Ming=李^明", Reason: []string{"", "other side"}[r.IntN(2)], At: now}
+	if term.Code == nil {
+		c := report.PrivateConcept(term.Label)
+		rd.Code = &c
+	}
+	x, y := 600*r.Float64(), 700*r.Float64()
+	rd.Region = []*radnode.Region{nil, {Graphic: radnode.Point, Points: []float64{x, y}}, {Graphic: radnode.Polyline, Points: []float64{x, y, x + 90, y + 40}},
+		{Graphic: radnode.Polyline, Points: []float64{x, y, x + 90, y, x + 90, y + 70, x, y}}, {Graphic: radnode.Circle, Points: []float64{x, y, x + 30, y}},
+		{Graphic: radnode.Ellipse, Points: []float64{x - 50, y, x + 50, y, x, y - 20, x, y + 20}}}[r.IntN(6)]
+	if r.IntN(2) == 0 {
+		rd.Measurement = []*radnode.Measurement{{Name: "length", Value: 12.345678901234567, Unit: "mm"}, {Name: "area", Value: 1e-7, Unit: "mm2"}, {Name: "cardiothoracic_ratio", Value: 0.5, Unit: "1"}, {Name: "angle", Value: 361, Unit: "deg"}}[r.IntN(4)]
+	}
+	return rd
 }
 
 func randomAnalysis(r *rand.Rand, image radnode.UID) radnode.Analysis {
@@ -75,7 +101,10 @@ func randomAnalysis(r *rand.Rand, image radnode.UID) radnode.Analysis {
 	}
 	for i := range r.IntN(4) {
 		p := r.Float64()
-		f := radnode.Finding{Label: fmt.Sprintf("label_%d", i), Probability: p, Threshold: 0.5, Present: p >= 0.5}
+		f := radnode.Finding{Label: fmt.Sprintf("label_%d", i), Probability: p, Threshold: 0.5, Present: p >= 0.5, Undecided: p > 0.4 && p < 0.6}
+		if r.IntN(3) == 0 {
+			f.Interval = &radnode.Interval{Low: p / 2, High: min(1, p*1.5), Runs: 8}
+		}
 		if i%2 == 0 {
 			f.Code = &radnode.Concept{Value: "233604007", Scheme: "SCT", Meaning: "Pneumonia"}
 		}

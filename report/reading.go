@@ -1,7 +1,9 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/radnode/radnode"
@@ -28,9 +30,10 @@ func (b *builder) reading(f radnode.ReportFinding) sr.MeasurementItem {
 	r, presence := f.Reading, sr.Yes
 	code := b.code(f.Stated())
 	g := sr.Group{
-		TrackingID: "reader " + r.Label, TrackingUID: r.TrackingUID, Finding: &code,
+		Finding:     &code,
 		Evaluations: []sr.Evaluation{{Name: code, Code: &presence}},
 	}
+	g.TrackingID, g.TrackingUID = tracking(f)
 	comment := func(text string) { g.Evaluations = append(g.Evaluations, sr.Evaluation{Name: sr.Comment, Text: text}) }
 	if r.Text != "" {
 		comment(r.Text)
@@ -38,26 +41,55 @@ func (b *builder) reading(f radnode.ReportFinding) sr.MeasurementItem {
 	if f.Added() {
 		comment("Added by " + r.By)
 	} else {
-		g.TrackingID = fmt.Sprintf("%s %s", f.Model.ID, f.Finding.Label)
-		g.TrackingUID, g.Algorithm = TrackingUID(f.SOPInstanceUID, f.Frame, f.Model, f.Finding.Label), b.algorithm(f)
+		g.Algorithm = b.algorithm(f)
 		comment("Changed by " + r.By + reasonText(r.Reason) + ". " + "The model stated: " + modelSentence(f))
 	}
 	if f.Decision == radnode.Rejected {
 		comment(decisionText(f))
 	}
 	image := b.reference(f.SOPInstanceUID, f.Frame)
+	region := b.readerRegion(r.Region, image)
 	if m := r.Measurement; m != nil {
-		name, known := measurementNames[m.Name]
-		if !known {
-			name = b.privateCode(m.Name)
+		measured := sr.Measurement{Name: b.measurementName(m.Name), Number: sr.Number{Value: m.Value, Unit: unit(m.Unit)}}
+		if region != nil && !planar(region.Graphic) {
+			// TID 1410 takes areas and points; a line is what the number was measured along (TID 320).
+			measured.Regions, region = []sr.Region{*region}, nil
 		}
-		unit := radnode.Concept{Value: m.Unit, Scheme: "UCUM", Meaning: unitMeanings[m.Unit]}
-		g.Measurements = []sr.Measurement{{Name: name, Number: sr.Number{Value: m.Value, Unit: unit}}}
+		g.Measurements = []sr.Measurement{measured}
 	}
-	if r.Region != nil {
-		return &sr.PlanarROI{Group: g, Region: &sr.Region{Graphic: sr.Graphic{Type: string(r.Region.Graphic), Points: r.Region.Points}, Image: image}}
+	if region == nil {
+		return &sr.MeasurementGroup{Group: g, Sources: []sr.Reference{image}}
 	}
-	return &sr.MeasurementGroup{Group: g, Sources: []sr.Reference{image}}
+	if !planar(region.Graphic) { // there and back again, so that it is closed
+		p := region.Graphic.Points
+		for i := len(p) - 4; i >= 0; i -= 2 {
+			region.Graphic.Points = append(region.Graphic.Points, p[i], p[i+1])
+		}
+	}
+	return &sr.PlanarROI{Group: g, Region: region}
+}
+
+func (b *builder) readerRegion(r *radnode.Region, image sr.Reference) *sr.Region {
+	if r == nil {
+		return nil
+	}
+	return &sr.Region{Graphic: sr.Graphic{Type: string(r.Graphic), Points: slices.Clone(r.Points)}, Image: image}
+}
+
+// planar reports whether a shape can be the region of TID 1410: a polyline must
+// be closed.
+func planar(g sr.Graphic) bool { return g.Type != "POLYLINE" || g.Closed() }
+
+func (b *builder) measurementName(name string) radnode.Concept {
+	if c, known := measurementNames[name]; known {
+		return c
+	}
+	return b.privateCode(name)
+}
+
+// unit is a unit of UCUM with its meaning.
+func unit(code string) radnode.Concept {
+	return radnode.Concept{Value: code, Scheme: "UCUM", Meaning: cmp.Or(unitMeanings[code], code)}
 }
 
 func reasonText(reason string) string {

@@ -1,6 +1,8 @@
 package report
 
 import (
+	"cmp"
+	"fmt"
 	"math"
 
 	"github.com/radnode/radnode"
@@ -36,7 +38,7 @@ type segmentationType struct {
 
 var binaryRegions = segmentationType{
 	name: "BINARY", label: "AI_REGIONS", content: "Regions of the findings", description: "AI regions",
-	meaning:    "Half maximum of the class activation map: where the model looked, not the extent of a lesion",
+	meaning:    "Half maximum of the %s: where the model looked, not the extent of a lesion",
 	attributes: map[dicom.Tag]int{dicom.BitsAllocated: 1, dicom.BitsStored: 1, dicom.HighBit: 0},
 	pixels: func(dst []byte, b *builder, f radnode.ReportFinding, rows, columns int) []byte {
 		return fillRegion(dst, b.region(f), rows, columns)
@@ -44,8 +46,8 @@ var binaryRegions = segmentationType{
 }
 
 var heatMaps = segmentationType{
-	name: "FRACTIONAL", label: "AI_HEAT_MAPS", content: "Class activation maps", description: "AI heat maps",
-	meaning:    "Class activation relative to its maximum: not a probability of disease, not the extent of a lesion",
+	name: "FRACTIONAL", label: "AI_HEAT_MAPS", content: "Heat maps", description: "AI heat maps",
+	meaning:    "Values of the %s relative to its maximum: not a probability of disease, not the extent of a lesion",
 	attributes: map[dicom.Tag]int{dicom.BitsAllocated: 8, dicom.BitsStored: 8, dicom.HighBit: 7, dicom.MaximumFractionalValue: 255},
 	pixels: func(dst []byte, _ *builder, f radnode.ReportFinding, rows, columns int) []byte {
 		render(f.Finding.Heatmap, rows, columns, func(v float64) { dst = append(dst, byte(math.Round(v*255))) })
@@ -53,9 +55,9 @@ var heatMaps = segmentationType{
 	},
 }
 
-// mapped lists the findings on a frame that have something to draw. in is
-// checked; the size of the frame is returned.
-func mapped(in Input, image radnode.UID, frame, bytesPerPixel int) (b *builder, source *dicom.Dataset, findings []radnode.ReportFinding, err error) {
+// mapped lists the findings on a frame that have an area, or a heat map behind
+// it.
+func mapped(in Input, image radnode.UID, frame int, heat bool) (b *builder, source *dicom.Dataset, findings []radnode.ReportFinding, err error) {
 	if b, err = newBuilder(in); err != nil {
 		return nil, nil, nil, err
 	}
@@ -63,12 +65,12 @@ func mapped(in Input, image radnode.UID, frame, bytesPerPixel int) (b *builder, 
 		return nil, nil, nil, radnode.Errorf(radnode.Invalid, op, "image %s is not among the images of the report", image)
 	}
 	for _, f := range b.findings {
-		if f.SOPInstanceUID == image && max(f.Frame, 1) == max(frame, 1) && f.Finding.Present && f.Decision != radnode.Rejected && b.region(f) != nil {
+		if f.SOPInstanceUID == image && max(f.Frame, 1) == max(frame, 1) && shown(f) && encloses(b.region(f)) && (!heat || f.Reading == nil) {
 			findings = append(findings, f)
 		}
 	}
 	rows, columns := size(source)
-	if rows > math.MaxUint16 || columns > math.MaxUint16 || rows*columns*len(findings)*bytesPerPixel > maxSegmentationBytes {
+	if rows > math.MaxUint16 || columns > math.MaxUint16 || 2*rows*columns*len(findings) > maxSegmentationBytes {
 		return nil, nil, nil, radnode.Errorf(radnode.TooLarge, op, "%d maps of %d x %d pixels are too large", len(findings), columns, rows)
 	}
 	return b, source, findings, nil
@@ -82,7 +84,7 @@ func size(source *dicom.Dataset) (rows, columns int) {
 }
 
 func segmentationOf(in Input, image radnode.UID, frame int, kind segmentationType) (*dicom.Dataset, error) {
-	b, source, findings, err := mapped(in, image, frame, 1)
+	b, source, findings, err := mapped(in, image, frame, kind.name == heatMaps.name)
 	if err != nil || len(findings) == 0 {
 		return nil, err
 	}
@@ -167,25 +169,37 @@ func (b *builder) dimensions(ds *dicom.Dataset, pointer, group dicom.Tag, label 
 var attention = radnode.Concept{Value: "model_attention", Scheme: privateScheme.Designator, Meaning: "Model attention"}
 
 func (b *builder) segment(f radnode.ReportFinding, n int, kind segmentationType) *dicom.Dataset {
-	code := b.code(f.Finding)
+	code := b.code(f.Stated())
 	s := dicom.NewDataset()
 	s.SetInts(dicom.SegmentNumber, n)
+	id, uid := tracking(f)
+	s.SetText(dicom.TrackingID, id)
+	s.SetUID(dicom.TrackingUID, uid)
+	if f.Reading != nil {
+		s.SetText(dicom.SegmentLabel, shortened(code.Meaning, 64))
+		s.SetText(dicom.SegmentDescription, shortened("Drawn by "+f.Reading.By, 1024))
+		s.SetText(dicom.SegmentAlgorithmType, "MANUAL")
+		sr.SetConcept(s, dicom.SegmentedPropertyCategoryCodeSequence, morphology)
+		sr.SetConcept(s, dicom.SegmentedPropertyTypeCodeSequence, code)
+		return s
+	}
 	s.SetText(dicom.SegmentLabel, shortened("AI attention: "+code.Meaning, 64))
-	s.SetText(dicom.SegmentDescription, kind.meaning)
+	s.SetText(dicom.SegmentDescription, fmt.Sprintf(kind.meaning, mapName(f.Finding.Heatmap)))
 	s.SetText(dicom.SegmentAlgorithmType, "AUTOMATIC")
 	s.SetText(dicom.SegmentAlgorithmName, shortened(f.Model.ID, 64))
 	sr.SetConcept(s, dicom.SegmentedPropertyCategoryCodeSequence, spatialConcept)
 	sr.SetConcept(s, dicom.SegmentedPropertyTypeCodeSequence, attention)
-	s.SetText(dicom.TrackingID, f.Model.ID+" "+f.Finding.Label)
-	s.SetUID(dicom.TrackingUID, TrackingUID(f.SOPInstanceUID, f.Frame, f.Model, f.Finding.Label))
 	a := dicom.NewDataset()
 	sr.SetConcept(a, dicom.AlgorithmFamilyCodeSequence, sr.ArtificialIntelligence)
-	a.SetText(dicom.AlgorithmName, f.Model.ID)
-	a.SetText(dicom.AlgorithmVersion, f.Model.Version)
+	a.SetText(dicom.AlgorithmName, shortened(f.Model.ID, 64))
+	a.SetText(dicom.AlgorithmVersion, shortened(cmp.Or(f.Model.Version, "unknown"), 64))
 	a.SetText(dicom.AlgorithmSource, Manufacturer)
 	s.SetItems(dicom.SegmentationAlgorithmIdentificationSequence, a)
 	return s
 }
+
+// morphology is the category of CID 7150 for what a reader outlined.
+var morphology = radnode.Concept{Value: "49755003", Scheme: "SCT", Meaning: "Morphologically Abnormal Structure"}
 
 // segmentFrame are the functional groups of one frame (PS3.3 C.8.20.3, C.7.6.16).
 func segmentFrame(n int, ref sr.Reference) *dicom.Dataset {

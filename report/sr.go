@@ -308,11 +308,7 @@ func (b *builder) document(class radnode.UID, root *sr.Item) *sr.Document {
 		d.Final = true
 		d.SeriesDescription = "AI-assisted report, verified"
 		d.CompletionDescription = "AI-assisted, verified by the observer named"
-		for _, p := range []*Person{b.Observer, b.Second} {
-			if p != nil {
-				d.Verifications = append(d.Verifications, p.verification(b.Now))
-			}
-		}
+		d.Verifications = b.verifications()
 	}
 	for _, m := range b.models {
 		d.Equipment = append(d.Equipment, b.equipment(m))
@@ -329,6 +325,17 @@ func (b *builder) document(class radnode.UID, root *sr.Item) *sr.Document {
 		}
 	}
 	return d
+}
+
+// verifications are who verified the document, in the order of their signatures.
+func (b *builder) verifications() []sr.Verification {
+	var out []sr.Verification
+	for _, p := range []*Person{b.Observer, b.Second} {
+		if p != nil {
+			out = append(out, p.verification(b.Now))
+		}
+	}
+	return out
 }
 
 func (p *Person) verification(now time.Time) sr.Verification {

@@ -71,6 +71,8 @@ var (
 	SubjectTimePointID  = dcm("126070", "Subject Time Point Identifier")
 	ProtocolTimePointID = dcm("126071", "Protocol Time Point Identifier")
 
+	Path                = dcm("121055", "Path")
+	AreaOutline         = dcm("121056", "Area outline")
 	Derivation          = dcm("121401", "Derivation")
 	Normality           = dcm("121402", "Normality")
 	LevelOfSignificance = dcm("121403", "Level of Significance")
@@ -101,6 +103,7 @@ var (
 	PlainChestXRay   = sct("399208008", "Plain chest X-ray")
 
 	DiagnosticImagingReport = radnode.Concept{Value: "18748-4", Scheme: "LN", Meaning: "Diagnostic Imaging Report"}
+	FindingsLOINC           = radnode.Concept{Value: "59776-5", Scheme: "LN", Meaning: "Findings"}
 	ImpressionsLOINC        = radnode.Concept{Value: "19005-8", Scheme: "LN", Meaning: "Impressions"}
 	StudyInstanceUID        = dcm("110180", "Study Instance UID")
 	Findings                = dcm("121070", "Findings")

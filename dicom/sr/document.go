@@ -380,11 +380,7 @@ func (d *Document) common(ds *dicom.Dataset) {
 	ds.SetText(dicom.TimezoneOffsetFromUTC, d.Now.Format("-0700"))
 	var schemes []*dicom.Dataset
 	for _, s := range d.PrivateSchemes {
-		it := dicom.NewDataset()
-		it.SetText(dicom.CodingSchemeDesignator, s.Designator)
-		it.SetText(dicom.CodingSchemeName, s.Name)
-		it.SetText(dicom.CodingSchemeResponsibleOrganization, s.Organization)
-		schemes = append(schemes, it)
+		schemes = append(schemes, s.Item())
 	}
 	if schemes != nil {
 		ds.SetItems(dicom.CodingSchemeIdentificationSequence, schemes...)
@@ -396,6 +392,15 @@ func (d *Document) common(ds *dicom.Dataset) {
 	if equipment != nil {
 		ds.SetItems(dicom.ContributingEquipmentSequence, equipment...)
 	}
+}
+
+// Item is an item of the Coding Scheme Identification Sequence (PS3.3 C.12.1).
+func (s CodingScheme) Item() *dicom.Dataset {
+	it := dicom.NewDataset()
+	it.SetText(dicom.CodingSchemeDesignator, s.Designator)
+	it.SetText(dicom.CodingSchemeName, s.Name)
+	it.SetText(dicom.CodingSchemeResponsibleOrganization, s.Organization)
+	return it
 }
 
 // Contributing is an item of the Contributing Equipment Sequence (PS3.3 C.12.1).

@@ -19,6 +19,7 @@ type Measurement struct {
 	Significance *radnode.Concept // CID 220
 	Selection    *radnode.Concept // CID 224
 	Sources      []Reference      // images it was inferred from
+	Regions      []Region         // lines and areas it was measured on
 }
 
 func (m Measurement) item() (*Item, error) {
@@ -45,6 +46,18 @@ func (m Measurement) item() (*Item, error) {
 	for _, s := range m.Sources {
 		it.add(imageItem(InferredFrom, SourceOfMeasurement, s))
 	}
+	for _, r := range m.Regions {
+		shape, err := r.item()
+		if err != nil {
+			return nil, err
+		}
+		// TID 1400, 1401: a line is a path, a closed one the outline of an area.
+		shape.Relationship, shape.Name = InferredFrom, Path
+		if r.Graphic.Type != "POLYLINE" || r.Graphic.Closed() {
+			shape.Name = AreaOutline
+		}
+		it.add(shape)
+	}
 	return it, nil
 }
 
@@ -57,6 +70,9 @@ func measurementOf(i *Item) Measurement {
 	for _, s := range i.Items {
 		if s.Relationship == InferredFrom && s.Reference != nil {
 			m.Sources = append(m.Sources, *s.Reference)
+		}
+		if r, ok := regionOf(s); ok && s.Relationship == InferredFrom {
+			m.Regions = append(m.Regions, r)
 		}
 	}
 	return m
@@ -267,6 +283,20 @@ func (r Region) item() (*Item, error) {
 	return it, nil
 }
 
+// regionOf reads a region and its image.
+func regionOf(i *Item) (Region, bool) {
+	if i.Type != SCoord || i.Graphic == nil {
+		return Region{}, false
+	}
+	r := Region{Graphic: *i.Graphic}
+	for _, s := range i.Items {
+		if s.Reference != nil {
+			r.Image = *s.Reference
+		}
+	}
+	return r, true
+}
+
 // check2D checks the number of points of a shape (PS3.3 C.18.6.1.2).
 func (g Graphic) check2D() error {
 	n := len(g.Points) / 2
@@ -293,7 +323,7 @@ func (g Graphic) check2D() error {
 // Closed reports whether a polyline ends where it began.
 func (g Graphic) Closed() bool {
 	n := len(g.Points)
-	return n >= 8 && slices.Equal(g.Points[:2], g.Points[n-2:])
+	return n >= 6 && slices.Equal(g.Points[:2], g.Points[n-2:])
 }
 
 func (s *Segment) items(name radnode.Concept) []*Item {

@@ -226,12 +226,7 @@ func rowsOf(i *Item) (g Group, regions []Region, seg *Segment, sources []Referen
 		case c.Type == Num && c.Relationship == Contains:
 			g.Measurements = append(g.Measurements, measurementOf(c))
 		case c.Type == SCoord && c.Graphic != nil:
-			r := Region{Graphic: *c.Graphic}
-			for _, s := range c.Items {
-				if s.Reference != nil {
-					r.Image = *s.Reference
-				}
-			}
+			r, _ := regionOf(c)
 			regions = append(regions, r)
 		case c.Reference != nil:
 			seg, sources = g.reference(c, seg, sources)
