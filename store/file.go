@@ -42,10 +42,11 @@ type File struct {
 	work   sync.WaitGroup
 	failed error // of the writing
 
-	digest hash.Hash
-	header int64 // bytes at the start that are no part of the digest
-	size   int64
-	ended  bool
+	digest   hash.Hash
+	header   int64 // bytes at the start that are no part of the digest
+	size     int64
+	finished bool
+	ended    bool
 }
 
 // Create starts a file for the instance uid, which must be valid: it becomes a
@@ -217,28 +218,49 @@ func (f *File) buffer() error {
 	return clearDirect(f.f)
 }
 
-// Sync makes the content and the name durable. The file still has no row.
-func (f *File) Sync() error {
-	const op = "sync instance file"
+// Finish hands the last bytes to the disk; size and digest are known then.
+func (f *File) Finish() error {
 	if err := f.settle(); err != nil {
 		return err
 	}
 	last, at := f.block.data[:f.filled], f.size
 	f.filled, f.size = 0, f.size+int64(len(last))
-	f.work.Go(func() { f.digest.Write(f.digested(last, at)) })
-	defer f.work.Wait()
-	if f.failed = f.put(last, at); f.failed != nil {
-		return f.failed
+	if len(last) < directSize {
+		f.digest.Write(f.digested(last, at))
+	} else {
+		f.work.Go(func() { f.digest.Write(f.digested(last, at)) })
 	}
+	f.failed = f.put(last, at)
+	if err := f.settle(); err != nil {
+		return err
+	}
+	f.finished = true
 	f.files.trace("file.written")
+	return nil
+}
+
+// Sync makes the content and the name durable, after Finish if need be. The
+// file still has no row.
+func (f *File) Sync() error {
+	if !f.finished {
+		if err := f.Finish(); err != nil {
+			return err
+		}
+	}
+	return f.sync()
+}
+
+func (f *File) sync() error {
+	const op = "sync instance file"
 	if err := f.f.Chmod(whole); err != nil {
 		return fileError(op, err)
 	}
-	if err := f.f.Sync(); err != nil {
-		return fileError(op, err)
-	}
+	// The folder is synced beside the file: much of what they wait for is the same.
+	folder := make(chan error, 1)
+	go func() { folder <- f.dir.Sync() }()
+	err := f.f.Sync()
 	f.files.trace("file.synced")
-	if err := f.dir.Sync(); err != nil {
+	if err := errors.Join(err, <-folder); err != nil {
 		return fileError(op, err)
 	}
 	f.files.trace("file.durable")
@@ -248,10 +270,10 @@ func (f *File) Sync() error {
 // Name is the path relative to the instance folder, for the row.
 func (f *File) Name() string { return f.name }
 
-// Size is the number of bytes written, header included.
-func (f *File) Size() int64 { return f.size + int64(f.filled) }
+// Size is the number of bytes of the file, header included, after Finish.
+func (f *File) Size() int64 { return f.size }
 
-// Digest is the digest of the data set bytes, after Sync.
+// Digest is the digest of the data set bytes, after Finish.
 func (f *File) Digest() string { return "sha256:" + hex.EncodeToString(f.digest.Sum(nil)) }
 
 // Keep ends the writing of a file that has got its row.

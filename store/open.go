@@ -77,7 +77,7 @@ type Store struct {
 	writer writer
 	kept   keptStatements // of queries
 
-	// Only the writer's goroutine touches these; Close does after its end.
+	// Only the Write that commits touches these; Close does after the last.
 	stmts  map[string]*sql.Stmt
 	wanted []string
 }
@@ -124,7 +124,6 @@ func (s *Store) open(ctx context.Context) error {
 	if err := errors.Join(syncFolder(s.opts.Dir), syncFolder(filepath.Dir(filepath.Clean(s.opts.Dir)))); err != nil {
 		return fileError(op, err)
 	}
-	s.writer.start(s)
 	return nil
 }
 

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"database/sql"
+	"fmt"
+	"runtime/debug"
 	"sync"
 
 	"github.com/radnode/radnode"
@@ -30,26 +32,45 @@ type Tx struct {
 // nothing of it is kept and Write returns that error. fn may be called again
 // when another write of the transaction failed, so it changes nothing outside
 // that a second call does not set anew. fn must not wait for another Write and
-// must not use the network.
+// must not use the network. It may run in the goroutine of another Write.
 //
 // Write does not return early when ctx ends once fn has begun: the caller
 // always learns whether its rows are there.
 func (s *Store) Write(ctx context.Context, fn func(context.Context, *Tx) error) error {
-	r := &write{ctx: ctx, fn: fn, done: make(chan error, 1)}
-	if err := s.writer.submit(ctx, r); err != nil {
+	return s.enter(&write{ctx: ctx, fn: fn, turn: make(chan bool, 1)})
+}
+
+// WriteFile is Write for rows that name a finished file: the file is durable
+// before the commit.
+func (s *Store) WriteFile(ctx context.Context, f *File, fn func(context.Context, *Tx) error) error {
+	if !s.writer.idle() {
+		// Others commit meanwhile, and take this one along once it is ready.
+		if err := f.sync(); err != nil {
+			return err
+		}
+		return s.Write(ctx, fn)
+	}
+	f.work.Go(func() { f.failed = f.sync() })
+	return s.enter(&write{ctx: ctx, fn: fn, file: f, turn: make(chan bool, 1)})
+}
+
+// enter has a write committed, with others or for them.
+func (s *Store) enter(r *write) error {
+	leads, err := s.writer.join(r)
+	if err != nil {
 		return err
 	}
-	select {
-	case err := <-r.done:
-		return err
-	case <-s.writer.ended:
+	if leads || <-r.turn {
+		batch := s.writer.batch()
+		s.commit(batch)
+		s.writer.pass()
+		for _, other := range batch {
+			if other != r {
+				other.turn <- false
+			}
+		}
 	}
-	select {
-	case err := <-r.done:
-		return err
-	default:
-		return radnode.Errorf(radnode.Unavailable, "write", "the store is closed")
-	}
+	return r.err
 }
 
 // query runs one query on the reading pool.
@@ -61,88 +82,78 @@ func (s *Store) query(ctx context.Context, q string, args ...any) (*sql.Rows, er
 type write struct {
 	ctx  context.Context
 	fn   func(context.Context, *Tx) error
+	file *File // to be durable before the commit; nil: none
 	err  error
-	done chan error
+	turn chan bool // true: commit what has queued up; false: it is done
 }
 
-// writer owns the goroutine that writes.
+// writer lets one goroutine at a time commit: the first that comes, for itself
+// and for whoever comes before it begins. Those that come while it is at it
+// queue up, and the first of them commits for the rest. A goroutine of its own
+// would cost each lone write two changes of threads.
 type writer struct {
-	queue chan *write
-	quit  chan struct{}
-	once  sync.Once
-	ended chan struct{}
+	mu     sync.Mutex
+	queue  []*write
+	busy   bool
+	closed bool
+	ended  chan struct{} // made by stop, closed when the last write is done
 }
 
-func (w *writer) start(s *Store) {
-	w.queue = make(chan *write, maxBatch)
-	w.quit = make(chan struct{})
-	w.ended = make(chan struct{})
-	go w.run(s)
+// join queues a write. leads: it is for the caller to commit.
+func (w *writer) join(r *write) (leads bool, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return false, radnode.Errorf(radnode.Unavailable, "write", "the store is closed")
+	}
+	w.queue = append(w.queue, r)
+	leads = !w.busy
+	w.busy = true
+	return leads, nil
 }
 
-// stop lets queued writes finish.
-func (w *writer) stop() {
-	if w.quit == nil {
-		return
-	}
-	w.once.Do(func() { close(w.quit) })
-	<-w.ended
-}
-
-func (w *writer) submit(ctx context.Context, r *write) error {
-	select {
-	case <-w.quit:
-		return radnode.Errorf(radnode.Unavailable, "write", "the store is closed")
-	default:
-	}
-	select {
-	case w.queue <- r:
-		return nil
-	case <-w.quit:
-		return radnode.Errorf(radnode.Unavailable, "write", "the store is closed")
-	case <-ctx.Done():
-		return databaseError("write", ctx.Err())
-	}
-}
-
-func (w *writer) run(s *Store) {
-	defer close(w.ended)
-	for {
-		select {
-		case r := <-w.queue:
-			s.commit(w.batch(r))
-		case <-w.quit:
-			w.drain(s)
-			return
-		}
-	}
-}
-
-// drain answers what was queued when the store closed. A submit that saw the
-// store open may still be on its way; it finds quit closed or is answered here.
-func (w *writer) drain(s *Store) {
-	for {
-		select {
-		case r := <-w.queue:
-			s.commit(w.batch(r))
-		default:
-			return
-		}
-	}
-}
-
-// batch is first and whatever has queued up behind it.
-func (w *writer) batch(first *write) []*write {
-	b := []*write{first}
-	for len(b) < maxBatch {
-		select {
-		case r := <-w.queue:
-			b = append(b, r)
-		default:
-			return b
-		}
-	}
+// batch takes what has queued up.
+func (w *writer) batch() []*write {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := min(len(w.queue), maxBatch)
+	b := w.queue[:n:n]
+	w.queue = w.queue[n:]
 	return b
+}
+
+// pass has the first of those that queued up meanwhile commit next.
+func (w *writer) pass() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case len(w.queue) > 0:
+		w.queue[0].turn <- true
+		return
+	case w.closed:
+		close(w.ended)
+	}
+	w.busy, w.queue = false, nil
+}
+
+func (w *writer) idle() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return !w.busy
+}
+
+// stop refuses new writes and lets queued ones finish.
+func (w *writer) stop() {
+	w.mu.Lock()
+	first := !w.closed
+	if first {
+		w.closed, w.ended = true, make(chan struct{})
+		if !w.busy {
+			close(w.ended)
+		}
+	}
+	w.mu.Unlock()
+	<-w.ended
 }
 
 // maxStatements bounds the prepared statements kept.
@@ -165,22 +176,33 @@ func (s *Store) prepare() {
 	s.wanted = s.wanted[:0]
 }
 
-// commit runs a batch in one transaction and answers each of its writes.
+// commit runs a batch in one transaction and settles each of its writes.
 func (s *Store) commit(batch []*write) {
 	after, err := s.transact(batch)
 	s.prepare()
 	if err == nil {
 		s.trace("store.committed")
 		for _, fn := range after {
-			fn()
+			_ = s.guard(func() error { fn(); return nil })
 		}
 	}
 	for _, r := range batch {
 		if r.err == nil {
 			r.err = err
 		}
-		r.done <- r.err
 	}
+}
+
+// guard runs what a caller of Write brought along. A panic in it is its own
+// failure: the goroutine may be another caller's, and others wait for it.
+func (s *Store) guard(call func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.log.Error("panic in a write", "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+			err = radnode.Errorf(radnode.Internal, "write", "panic: %v", p)
+		}
+	}()
+	return call()
 }
 
 // transact runs the writes of a batch in one transaction. When one of them
@@ -224,18 +246,34 @@ func (t *Tx) runAll(ctx context.Context, batch []*write) (failed bool, err error
 			continue // failed before
 		}
 		if r.err = r.ctx.Err(); r.err == nil {
-			r.err = r.fn(ctx, t)
+			r.err = t.s.guard(func() error { return r.fn(ctx, t) })
 		}
-		if r.err == nil {
+		if r.err != nil {
+			return true, r.spoils()
+		}
+	}
+	if err := t.finish(ctx); err != nil {
+		return false, err
+	}
+	for _, r := range batch {
+		if r.err != nil || r.file == nil {
 			continue
 		}
-		r.err = databaseError("write", r.err)
-		if spoils[radnode.CodeOf(r.err)] {
-			return true, r.err
+		if r.err = r.file.settle(); r.err != nil {
+			return true, r.spoils()
 		}
-		return true, nil
 	}
-	return false, t.finish(ctx)
+	return false, nil
+}
+
+// spoils gives the error of a write a code. It returns it if the other writes
+// of the batch would meet it too.
+func (r *write) spoils() error {
+	r.err = databaseError("write", r.err)
+	if spoils[radnode.CodeOf(r.err)] {
+		return r.err
+	}
+	return nil
 }
 
 // spoils are the errors that the next write of the batch would meet too.
@@ -249,7 +287,7 @@ func (t *Tx) finish(ctx context.Context) error {
 		}
 	}
 	for _, fn := range t.last {
-		if err := fn(ctx, t); err != nil {
+		if err := t.s.guard(func() error { return fn(ctx, t) }); err != nil {
 			return databaseError("write", err)
 		}
 	}

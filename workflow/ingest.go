@@ -38,11 +38,11 @@ func (w *Workflow) Ingest(ctx context.Context, src Source, ts, class, instance r
 		return err
 	}
 	w.classify(&rec)
-	if err := f.Sync(); err != nil {
+	if err := f.Finish(); err != nil {
 		return err
 	}
 	rec.Size, rec.Digest, rec.File = f.Size(), f.Digest(), f.Name()
-	outcome, err := w.index(ctx, &rec)
+	outcome, err := w.index(ctx, f, &rec)
 	if err == nil && outcome == store.Duplicate {
 		outcome, err = w.repair(ctx, &rec)
 	}
@@ -172,11 +172,12 @@ func (w *Workflow) classify(rec *store.Record) {
 	}
 }
 
-// index writes the row and, once per study and transaction, the study's job.
-func (w *Workflow) index(ctx context.Context, rec *store.Record) (store.Outcome, error) {
+// index makes the file durable and writes the row and, once per study and
+// transaction, the study's job.
+func (w *Workflow) index(ctx context.Context, f *store.File, rec *store.Record) (store.Outcome, error) {
 	var outcome store.Outcome
 	var at time.Time
-	err := w.store.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	err := w.store.WriteFile(ctx, f, func(ctx context.Context, tx *store.Tx) error {
 		var touch *store.Touch
 		var err error
 		if outcome, touch, err = tx.Add(ctx, rec); err != nil {
