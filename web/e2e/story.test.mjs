@@ -158,7 +158,7 @@ describe('viewer on synthetic studies', { skip: missing }, () => {
     assert.ok(strong > 1000, `${strong} coloured pixels`);
     assert.ok((await p.textContent('.legend')).includes('relative to this image'));
     await picture(p, 'study');
-    await p.fill('.heat input[type=range]', '0');
+    await p.fill('.heat input[type=range] >> nth=0', '0');
     await p.waitForTimeout(200);
     assert.equal(await colour(), 0);
     await done(p);

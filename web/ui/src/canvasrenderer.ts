@@ -1,6 +1,6 @@
-import { invert as inverted } from './geometry';
+import { invert as inverted, type Matrix } from './geometry';
 import { colourTable } from './glrenderer';
-import type { Renderer, Scene } from './renderer';
+import type { Layer, Renderer, Scene } from './renderer';
 import { display, heatColours, isPadding, modality } from './tone';
 
 /** Draws without WebGL: each pixel of the screen is looked up in the image, so the cost follows the screen, not the image. */
@@ -20,19 +20,26 @@ export class CanvasRenderer implements Renderer {
     const w = Math.max(1, Math.round(s.width)), h = Math.max(1, Math.round(s.height)); // one sample per css pixel
     if (this.canvas.width !== w || this.canvas.height !== h) { this.canvas.width = w; this.canvas.height = h; }
     const out = this.ctx.createImageData(w, h);
-    if (s.image) this.image(s, out);
+    if (s.image) { this.image(s, out, s.inverse, null); if (s.lens) this.image(s, out, s.lens.inverse, s.lens); }
     else for (let i = 3; i < out.data.length; i += 4) out.data[i] = 255;
     this.ctx.setTransform(1, 0, 0, 1, 0, 0);
     this.ctx.putImageData(out, 0, 0);
     if (s.layer) this.layer(s);
+    if (s.mask) this.put(s, s.mask);
     if (s.overlay && s.opacity > 0) this.heat(s, w, h);
   }
 
-  private image(s: Scene, out: ImageData): void {
-    const { desc: d, samples } = s.image as NonNullable<Scene['image']>, m = s.inverse, data = out.data, v = s.voi;
+  private image(s: Scene, out: ImageData, m: Matrix, lens: Scene['lens']): void {
+    const { desc: d, samples } = s.image as NonNullable<Scene['image']>, data = out.data, v = s.voi;
     const table = v && (d.palette || d.modality_lut || v.lut) ? this.table(s) : null;
     const flip = d.samples === 3 || d.palette ? s.invert : s.invert !== d.inverse;
     for (let y = 0, o = 0; y < out.height; y++) for (let x = 0; x < out.width; x++, o += 4) {
+      if (lens) {
+        const glass = Math.hypot(x + 0.5 - lens.at.x, y + 0.5 - lens.at.y) - lens.radius;
+        if (glass > 0) continue;
+        data[o] = data[o + 1] = data[o + 2] = glass > -1.5 ? 153 : 0;
+        if (glass > -1.5) continue;
+      }
       data[o + 3] = 255;
       const px = Math.floor(m.a * (x + 0.5) + m.c * (y + 0.5) + m.e), py = Math.floor(m.b * (x + 0.5) + m.d * (y + 0.5) + m.f);
       if (px < 0 || py < 0 || px >= d.columns || py >= d.rows) continue;
@@ -63,11 +70,15 @@ export class CanvasRenderer implements Renderer {
   }
 
   private layer(s: Scene): void {
-    const l = s.layer as NonNullable<Scene['layer']>, m = inverted(s.inverse);
-    this.ctx.setTransform(m.a, m.b, m.c, m.d, m.e, m.f);
     this.ctx.globalAlpha = s.image ? s.layerMix : 1;
-    this.ctx.drawImage(l.bitmap, l.left, l.top, l.width, l.height);
+    this.put(s, s.layer as Layer);
     this.ctx.globalAlpha = 1;
+  }
+
+  private put(s: Scene, l: Layer): void {
+    const m = inverted(s.inverse);
+    this.ctx.setTransform(m.a, m.b, m.c, m.d, m.e, m.f);
+    this.ctx.drawImage(l.bitmap, l.left, l.top, l.width, l.height);
   }
 
   private heat(s: Scene, w: number, h: number): void {

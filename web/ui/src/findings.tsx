@@ -8,7 +8,7 @@ const reasons: Key[] = ['wrongPlace', 'wrongLabel', 'notPresent', 'artefact', 'k
 interface Props {
   study: Study; report: Report | null; results: Result[]; decidable: ReportFinding[]; current: ReportFinding | undefined;
   onShow: (f: ReportFinding, i: number) => void; onDecide: (f: ReportFinding, d: Decision, why: string) => void; mayDecide: boolean;
-  rejecting: string; onRejecting: (id: string) => void; heatOn: boolean; onHeat: () => void; opacity: number; onOpacity: (o: number) => void; notice: string;
+  rejecting: string; onRejecting: (id: string) => void; heatOn: boolean; onHeat: () => void; opacity: number; onOpacity: (o: number) => void; floor: number; onFloor: (f: number) => void; notice: string;
 }
 
 export function FindingsPanel(p: Props) {
@@ -57,7 +57,7 @@ function Card({ f, i, p, calibrated }: { f: ReportFinding; i: number; p: Props; 
   const ref = useRef<HTMLLIElement>(null);
   useEffect(() => { if (on) ref.current?.scrollIntoView({ block: 'nearest' }); }, [on]);
   return (
-    <li ref={ref} class={`card ${f.decision}${on ? ' on' : ''}`} onClick={() => p.onShow(f, i)} data-finding={f.finding.label}>
+    <li ref={ref} class={`card ${f.decision}${on ? ' on' : ''}`} onClick={() => p.onShow(f, i)} data-finding={f.finding.label} data-finding-id={f.id}>
       <button class="title" aria-current={on} onClick={() => p.onShow(f, i)}><b>{findingName(f.finding)}</b><span class="score num">{score}<small>/100</small></span></button>
       <Meter f={f.finding} />
       <p class="small muted"><span title={f.model.digest}>{f.model.id} {f.model.version}</span> · {calibrated ? t('probability') : t('score')} · {f.finding.threshold > 0 ? t('threshold', { n: Math.round(f.finding.threshold * 100) }) : t('largestOfGroup')}</p>
@@ -113,6 +113,7 @@ function Heat({ p }: { p: Props }) {
       {map ? (
         <>
           <label class="slider">{t('opacity')}<input type="range" min={0} max={1} step={0.05} value={p.opacity} disabled={!p.heatOn} onInput={(e) => p.onOpacity(Number(e.currentTarget.value))} /></label>
+          <label class="slider">{t('from_')}<input type="range" min={0} max={0.9} step={0.05} value={p.floor} disabled={!p.heatOn} onInput={(e) => p.onFloor(Number(e.currentTarget.value))} /></label>
           <div class="legend" aria-hidden={!p.heatOn}><span>{t('low')}</span><i /><span>{t('high')}</span><em>{t('heatLegend')}</em></div>
         </>
       ) : <span class="small muted">{t('noHeatmap')}</span>}

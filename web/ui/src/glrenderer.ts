@@ -1,3 +1,4 @@
+import type { Matrix } from './geometry';
 import type { Layer, Overlay, Renderer, Scene } from './renderer';
 import { heatColours, modality, unpack, type Samples, type VOI } from './tone';
 import type { ImageDescription } from './types';
@@ -17,6 +18,7 @@ uniform int uMode; // 0 nothing, 1 window, 2 table by stored value, 3 colour
 uniform float uSlope, uIntercept, uCentre, uWidth, uTableFirst; uniform int uFn;
 uniform vec2 uPadding; uniform bool uInvert;
 uniform float uMix; uniform vec4 uLayerRect; uniform float uOpacity, uFloor; uniform vec4 uHeatRect;
+uniform sampler2D uMask; uniform vec4 uMaskRect; uniform vec3 uLens; // centre, radius; 0: none
 out vec4 colour;
 
 float voi(float x) {
@@ -52,6 +54,8 @@ vec3 sampleImage(vec2 p) {
 }
 void main() {
   vec2 css = vec2(gl_FragCoord.x, uView.y * uRatio - gl_FragCoord.y) / uRatio;
+  float glass = distance(css, uLens.xy);
+  if (uLens.z > 0. && glass > uLens.z) discard;
   vec2 p = (uToImage * vec3(css, 1.)).xy;
   bool inside = p.x >= 0. && p.y >= 0. && p.x < uSize.x && p.y < uSize.y;
   vec3 c = uMode > 0 && inside ? sampleImage(p) : vec3(0.);
@@ -63,7 +67,9 @@ void main() {
     float e = texture(uHeat, h).r;
     c = mix(c, texture(uColours, vec2(e, .5)).rgb, uOpacity * smoothstep(uFloor, min(uFloor + .35, 1.), e));
   }
-  colour = vec4(c, 1.);
+  vec2 k = (p - uMaskRect.xy) / uMaskRect.zw;
+  if (uMaskRect.z > 0. && k.x >= 0. && k.y >= 0. && k.x < 1. && k.y < 1.) { vec4 m = texture(uMask, k); c = mix(c, m.rgb, m.a); }
+  colour = vec4(uLens.z > 0. && glass > uLens.z - 1.5 ? vec3(.6) : c, 1.);
 }`;
 
 const kinds = { unsigned: 'usampler2D', signed: 'isampler2D', float: 'sampler2D' } as const;
@@ -201,15 +207,30 @@ export class GLRenderer implements Renderer {
       return l;
     };
     gl.bindTexture(gl.TEXTURE_2D, kept?.texture ?? null);
-    const m = s.inverse;
-    gl.uniformMatrix3fv(at('uToImage'), false, [m.a, m.b, 0, m.c, m.d, 0, m.e, m.f, 1]);
     gl.uniform2f(at('uView'), s.width, h / s.ratio);
     gl.uniform1f(at('uRatio'), s.ratio);
-    ['uImage', 'uTable', 'uLayer', 'uHeat', 'uColours'].forEach((n, i) => gl.uniform1i(at(n), i));
+    ['uImage', 'uTable', 'uLayer', 'uHeat', 'uColours', 'uMask'].forEach((n, i) => gl.uniform1i(at(n), i));
     this.tone(s, at);
     this.layer(s.layer, s.layerMix, s, at);
     this.heat(s.overlay, s, at);
+    this.mask(s.mask, at);
+    this.pass(s.inverse, null, at);
+    if (s.lens) this.pass(s.lens.inverse, s.lens, at);
+  }
+
+  private pass(m: Matrix, lens: Scene['lens'], at: (n: string) => WebGLUniformLocation | null): void {
+    const gl = this.gl;
+    gl.uniformMatrix3fv(at('uToImage'), false, [m.a, m.b, 0, m.c, m.d, 0, m.e, m.f, 1]);
+    gl.uniform3f(at('uLens'), lens?.at.x ?? 0, lens?.at.y ?? 0, lens?.radius ?? 0);
     gl.drawArrays(gl.TRIANGLES, 0, 3);
+  }
+
+  private mask(l: Layer | null, at: (n: string) => WebGLUniformLocation | null): void {
+    const gl = this.gl;
+    gl.activeTexture(gl.TEXTURE5);
+    if (l) this.one('mask', l.bitmap, gl.NEAREST, () => gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA8, gl.RGBA, gl.UNSIGNED_BYTE, l.bitmap));
+    else gl.bindTexture(gl.TEXTURE_2D, null);
+    gl.uniform4f(at('uMaskRect'), l?.left ?? 0, l?.top ?? 0, l?.width ?? 0, l?.height ?? 0);
   }
 
   private tone(s: Scene, at: (n: string) => WebGLUniformLocation | null): void {

@@ -53,6 +53,9 @@ const strings = {
   from: ['From', '来自'], enable: ['Enable', '启用'], disable: ['Disable', '停用'], disabled: ['disabled', '已停用'], newToken: ['The token is shown this once:', '令牌仅显示一次：'], answered: ['answered in {n} ms', '{n} 毫秒应答'], forbidden: ['Your role may not see this.', '您的角色无权查看。'],
   version2: ['Program', '程序'], took: ['{n} ms', '{n} 毫秒'], value: ['Value', '值'], yearsOld: ['{n} y', '{n} 岁'], monthsOld: ['{n} mo', '{n} 个月'], warnings: ['Warnings', '警告'], sortedNote: ['Urgency re-orders the list; it hides and clears nothing.', '紧急程度仅改变排序，不隐藏也不排除任何检查。'],
   openPrevious: ['Images', '图像'], slice: ['{i} / {n}', '{i} / {n}'], unreachable: ['The node cannot be reached.', '无法连接节点。'], clock: ['The clock of this computer differs from the node\'s by {n} minutes.', '本机时钟与节点相差 {n} 分钟。'], first: ['first', '首要'],
+  layout: ['Layout', '布局'], cuts: ['Axial, coronal, sagittal', '轴位、冠状位、矢状位'], axial: ['axial', '轴位'], coronal: ['coronal', '冠状位'], sagittal: ['sagittal', '矢状位'], keepLayout: ['Keep this layout for {what}', '将此布局用于 {what}'], link: ['Link scroll and window', '联动滚动与窗'],
+  notVolume: ['These images are no stack of parallel slices: no cuts can be made.', '这些图像不是平行层面，无法重建。'], tilted: ['The gantry was tilted: cuts would be wrong.', '机架倾斜，重建会不准确。'], lens: ['Magnifier', '放大镜'], angle: ['Angle', '角度'], cobb: ['Cobb angle', 'Cobb 角'], rectangle: ['Rectangle', '矩形'], freehand: ['Freehand', '手绘区域'], arrow: ['Arrow with words', '箭头与文字'],
+  fps: ['Images a second', '每秒图像数'], header: ['Header', '头信息'], chooseSeries: ['Choose a series for this place.', '请为此处选择序列。'], prior: ['PRIOR', '既往'], priors: ['Earlier studies', '既往检查'], compare: ['Compare', '对比'], from_: ['From', '起始'],
 } satisfies Record<string, [string, string]>;
 
 export type Key = keyof typeof strings;

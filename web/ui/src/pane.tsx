@@ -1,64 +1,114 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { personName, t } from './i18n';
-import { Marks } from './marks';
-import type { Manifest, Study } from './types';
-import { useTools, Viewport, type Status } from './viewport';
-
-interface Props {
-  manifest: Manifest | null; vp: { current: Viewport | null }; onStatus: (s: Status) => void; status: Status | null; text: boolean; study: Study;
-  firstUID: string | undefined; unverified: boolean; stage: string | null;
-}
+import { get, seg } from './api';
+import { loaderOf } from './frames';
+import type { Hung } from './hanging';
+import { date, personName, t } from './i18n';
+import { Marks, type Box } from './marks';
+import { Reformat, stackOf } from './reformat';
+import { useTools } from './tools';
+import type { Heatmap, Manifest, Result, Stage, Study, UID } from './types';
+import { Viewport, type Status } from './viewport';
 
 declare global { interface Window { radnodeViewport?: Viewport | null } }
 
+const manifests = new Map<string, Promise<Manifest>>();
+
+/** manifestOf asks for the manifest of a series once for all viewports. */
+function manifestOf(study: UID, series: UID, instances: number): Promise<Manifest> {
+  const key = `${series} ${instances}`;
+  let m = manifests.get(key);
+  if (!m) {
+    m = get<Manifest>(`/series/${seg(series)}/manifest?study=${seg(study)}`);
+    manifests.set(key, m);
+    m.catch(() => manifests.delete(key));
+    if (manifests.size > 32) manifests.delete(manifests.keys().next().value as string);
+  }
+  return m;
+}
+
+/** useStatus draws the component anew when the viewport's state changes, at most once a frame. */
+export function useStatus(v: Viewport | null): Status | null {
+  const [status, set] = useState<Status | null>(null);
+  useEffect(() => {
+    if (!v) { set(null); return; }
+    let queued = 0, latest: Status | null = null;
+    const stop = v.watch((s) => { latest = s; queued ||= requestAnimationFrame(() => { queued = 0; set(latest); }); });
+    return () => { stop(); cancelAnimationFrame(queued); };
+  }, [v]);
+  return status;
+}
+
+export interface Shown { heat: Heatmap | null; heatUID: string; opacity: number; floor: number; stage: { result: Result; stage: Stage } | null; mix: number; boxes: (uid: UID, frame: number) => Box[] }
+
+interface Props {
+  hung: Hung | undefined; study: Study | undefined; prior: boolean; active: boolean; many: boolean; text: boolean; firstUID: string | undefined; unverified: boolean; shown: Shown;
+  onViewport: (v: Viewport | null) => void; onActivate: () => void; onMaximise: () => void; onProblem: (why: string) => void;
+}
+
 /** The picture with everything written on it. */
-export function Pane({ manifest, vp, onStatus, status, text, study, firstUID, unverified, stage }: Props) {
-  const host = useRef<HTMLDivElement>(null);
-  const [probe, setProbe] = useState('');
-  const [, repaint] = useState(0);
+export function Pane({ hung, study, prior, active, many, text, firstUID, unverified, shown, onViewport, onActivate, onMaximise, onProblem }: Props) {
+  const host = useRef<HTMLDivElement>(null), vp = useRef<Viewport | null>(null);
+  const [probe, setProbe] = useState(''), [, repaint] = useState(0), [manifest, setManifest] = useState<Manifest | null>(null), [refused, refuse] = useState('');
   useEffect(() => {
     const v = new Viewport(host.current as HTMLElement, new URLSearchParams(location.search).has('canvas2d'));
-    v.onStatus = onStatus;
     v.onPaint = () => repaint((n) => n + 1);
     vp.current = v;
-    window.radnodeViewport = v; // for tests, which compare the screen with the stored values
-    return () => { v.dispose(); vp.current = null; window.radnodeViewport = null; };
+    onViewport(v);
+    repaint(1);
+    return () => { v.dispose(); vp.current = null; onViewport(null); };
   }, []);
+  const status = useStatus(vp.current), instances = study?.series?.find((s) => s.series_uid === hung?.series)?.instances.length ?? 0;
   useEffect(() => {
-    if (!manifest || !vp.current) return;
+    if (!hung || !instances) { setManifest(null); return; }
+    let gone = false;
+    manifestOf(hung.study, hung.series, instances).then((m) => { if (!gone) { setManifest(m); onProblem(''); } }, (e: unknown) => { if (!gone) { setManifest(null); onProblem((e as Error).message); } });
+    return () => { gone = true; };
+  }, [hung?.series, instances]);
+  useEffect(() => {
     const v = vp.current;
-    const same = v.slots.length > 0 && v.slots.every((s) => manifest.instances.uids.includes(s.uid)) && v.current;
-    const at = same ? -2 : manifest.instances.uids.indexOf(firstUID ?? '');
-    if (same && v.slots.length === manifest.instances.uids.reduce((n, _, i) => n + Math.max(1, manifest.images[manifest.instances.image[i] as number]?.frames ?? 1), 0)) return;
-    v.show(manifest, at >= 0 && manifest.images.every((d) => d.frames === 1) ? at : -1);
-  }, [manifest]);
+    if (!manifest || !v || manifest.series_uid !== hung?.series) return;
+    const loader = loaderOf(manifest), at = loader.slots.findIndex((s) => s.uid === (v.current?.uid ?? firstUID));
+    refuse('');
+    if (hung.cut) {
+      const stack = stackOf(loader.slots);
+      if (typeof stack === 'string') refuse(t(stack)); else v.show(new Reformat(loader, stack, hung.cut));
+    } else if (v.key !== loader.key) v.show(loader, hung.slot ?? (manifest.images.every((d) => d.frames === 1) ? at : -1), at >= 0 && v.current?.uid === loader.slots[at]?.uid);
+  }, [manifest, hung?.cut]);
   const { draft } = useTools(host, vp, setProbe);
-  const v = vp.current, d = v?.current?.desc, letters = v?.letters(), bar = v?.scaleBar();
-  const voi = status?.voi;
+  const v = vp.current, here = v?.current, d = here?.desc, uid = here?.uid ?? '', full = status?.quality === 'full';
+  useEffect(() => { v?.heat(shown.heat && shown.heatUID === uid ? shown.heat : null); }, [v, shown.heat, shown.heatUID, uid, full]);
+  useEffect(() => { if (v) { v.heatOpacity = shown.opacity; v.heatFloor = shown.floor; v.stageMix = shown.mix; } }, [v, shown.opacity, shown.floor, shown.mix]);
+  const staged = shown.stage && shown.stage.result.sop_instance_uid === uid ? shown.stage : null;
+  useEffect(() => { v?.stage(staged?.result.id ?? '', staged?.stage.name ?? null, staged?.stage.values).catch((e: unknown) => onProblem((e as Error).message)); }, [v, staged?.result.id, staged?.stage.name, status?.slot]);
+
+  const letters = v?.letters(), bar = v?.scaleBar(), voi = status?.voi, failed = status?.quality === 'failed', empty = manifest && manifest.instances.uids.length === 0;
   return (
-    <div class="pane" ref={host} tabIndex={0} role="group" aria-label={t('image')}>
-      {v && <Marks vp={v} draft={draft} />}
-      {manifest && manifest.instances.uids.length === 0 && <p class="blank">{t('noImages')}</p>}
-      {status?.quality === 'failed' && <div class="blank" role="alert"><p>{t('cannotShow', { why: status.error })}</p><button onClick={() => v?.retry()}>{t('retry')}</button></div>}
-      {status?.quality === 'none' && manifest && manifest.instances.uids.length > 0 && <p class="blank muted">{t('loading')}</p>}
-      {letters && status?.quality !== 'failed' && (['right', 'bottom', 'left', 'top'] as const).map((side, i) => <span key={side} class={`letter ${side}`} aria-hidden="true">{letters[i]}</span>)}
+    <div class={`pane${active && many ? ' active' : ''}`} ref={host} tabIndex={0} role="group" aria-label={t('image')} onPointerDown={onActivate} onFocus={onActivate} onDblClick={(e) => { if (!(e.target as Element).closest('input')) onMaximise(); }}>
+      {v && <Marks vp={v} draft={draft} boxes={here ? shown.boxes(here.uid, here.frame) : []} />}
+      {(empty || !hung) && <p class="blank muted">{t(hung ? 'noImages' : 'chooseSeries')}</p>}
+      {refused && <p class="blank" role="alert">{refused}</p>}
+      {failed && <div class="blank" role="alert"><p>{t('cannotShow', { why: status.error })}</p><button onClick={() => v?.retry()}>{t('retry')}</button></div>}
+      {status?.quality === 'none' && hung && !empty && !refused && <p class="blank muted">{t('loading')}</p>}
+      {letters && !failed && (['right', 'bottom', 'left', 'top'] as const).map((side, i) => <span key={side} class={`letter ${side}`} aria-hidden="true">{letters[i]}</span>)}
       <div class="corner tl">
-        {text && <><b>{personName(study.patient_name)}</b><span>{study.patient_id} {study.patient_sex}</span><span>{manifest?.description}</span></>}
-        {d?.view_position || d?.laterality ? <span>{[d?.laterality, d?.view_position].filter(Boolean).join(' ')}</span> : null}
+        {text && study && <><b>{personName(study.patient_name)}</b><span>{study.patient_id} {study.patient_sex}</span><span>{manifest?.description}</span></>}
+        {prior && study && <span class="warn">{t('prior')} · {date(study.study_date)}</span>}
+        {hung?.cut && <span>{t(hung.cut)}</span>}
+        {d?.view_position || d?.laterality ? <span>{[d.laterality, d.view_position].filter(Boolean).join(' ')}</span> : null}
       </div>
       <div class="corner tr">
         {status && status.slots > 0 && <Quality status={status} />}
         {status && status.slots > 1 && <span class="num">{t('slice', { i: status.slot + 1, n: status.slots })}</span>}
-        {status && status.slots > 1 && status.loaded < status.slots && <progress max={status.slots} value={status.loaded} aria-label={t('loading')} />}
+        {status && status.slots > 1 && v && v.missing > 0 && <progress max={status.loaded + v.missing} value={status.loaded} aria-label={t('loading')} />}
         {d?.lossy_ratio ? <span class="warn">{t('lossy', { n: Math.round(d.lossy_ratio) })}</span> : null}
         {d?.image_type?.[0] === 'DERIVED' && <span class="warn">{t('derived')}</span>}
         {d?.burned_in === 'YES' && <span class="warn">{t('burnedIn')}</span>}
-        {stage && <span class="warn">{stage}</span>}
+        {staged && <span class="warn">{staged.stage.name}</span>}
       </div>
       <div class="corner bl">
-        {unverified && <span class="ai">{t('aiNotVerified')}</span>}
+        {unverified && !prior && <span class="ai">{t('aiNotVerified')}</span>}
         {voi && <span class="num">{voi.lut ? voi.name : `W ${round(voi.width)}  L ${round(voi.center)}`}{voi.name && !voi.lut ? ` · ${voi.name}` : ''}{status?.invert ? ` · ${t('invert')}` : ''}</span>}
-        {status && <span class="num">×{status.zoom.toFixed(2)} {probe}</span>}
+        {status && hung && <span class="num">×{status.zoom.toFixed(2)} {probe}</span>}
       </div>
       {bar && <div class="scale" style={{ width: `${bar.px}px` }}><span>{bar.mm >= 10 ? `${bar.mm / 10} cm` : `${bar.mm} mm`}</span><small>{d?.spacing_source}</small></div>}
       {status && status.slots > 1 && (

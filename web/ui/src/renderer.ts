@@ -1,4 +1,4 @@
-import type { Matrix } from './geometry';
+import type { Matrix, Point } from './geometry';
 import type { Samples, VOI } from './tone';
 import type { ImageDescription } from './types';
 
@@ -20,6 +20,8 @@ export interface Scene {
   overlay: Overlay | null;
   opacity: number; // of the overlay
   floor: number; // 0..1: evidence below stays transparent
+  mask: Layer | null; // segments: coloured where they are, else transparent
+  lens: { at: Point; radius: number; inverse: Matrix } | null; // css pixels: a round window with a map of its own
 }
 
 export interface Renderer {

@@ -2,15 +2,18 @@ import { createPortal } from 'preact/compat';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { get, seg, stream } from './api';
 import { FindingsPanel } from './findings';
-import { age, date, personName, t } from './i18n';
+import { firstSeries, hang, rehang, sliced, type Hanging, type Hung } from './hanging';
+import { age, date, findingName, personName, t } from './i18n';
+import type { Box } from './marks';
+import { Pane, type Shown } from './pane';
+import { usePriors, Priors } from './priors';
 import { useReport } from './reporting';
 import { ReportPanel, SignDialog } from './report';
 import { go } from './route';
 import { Stages } from './stages';
 import { Toolbar } from './toolbar';
-import type { Manifest, ReportFinding, Result, Session, Series, Study } from './types';
-import { Pane } from './pane';
-import type { Status, Viewport } from './viewport';
+import type { ReportFinding, Result, Session, Study } from './types';
+import type { Viewport } from './viewport';
 import { opened } from './worklist';
 
 /** useStudy keeps a study fresh: every change of it on the node fetches it anew. */
@@ -40,22 +43,13 @@ export function StudyPage({ uid, session }: { uid: string; session: Session }) {
   return <Reading study={study} session={session} stale={error} />;
 }
 
-/** firstSeries is the series that is shown first: the one of the top finding, else the first with images. */
-function firstSeries(study: Study): Series | undefined {
-  const top = study.reports?.[0]?.findings?.find((f) => f.finding.present && f.finding.code);
-  const all = study.series ?? [];
-  return all.find((s) => s.instances.some((i) => i.sop_instance_uid === top?.sop_instance_uid)) ?? all.find((s) => s.instances.some((i) => i.frames > 0)) ?? all[0];
-}
-
 function Reading({ study, session, stale }: { study: Study; session: Session; stale: string }) {
-  const vp = useRef<Viewport | null>(null);
-  const [status, setStatus] = useState<Status | null>(null);
-  const [seriesUID, setSeries] = useState(() => firstSeries(study)?.series_uid ?? '');
-  const [manifest, setManifest] = useState<Manifest | null>(null);
-  const [problem, setProblem] = useState('');
-  const reporting = useReport(study);
+  const vps = useRef<(Viewport | null)[]>([]);
+  const [hanging, setHanging] = useState<Hanging>(() => hang(study)), [active, setActive] = useState(0), [linked, setLinked] = useState(true), before = useRef<Hanging | null>(null);
+  const [lead, setLead] = useState<Viewport | null>(null), [shownUID, setShown] = useState(''), [problem, setProblem] = useState('');
+  const reporting = useReport(study), priors = usePriors(study);
   const [finding, setFinding] = useState(0);
-  const [heatOn, setHeat] = useState(false), [opacity, setOpacity] = useState(0.5);
+  const [heatOn, setHeat] = useState(false), [opacity, setOpacity] = useState(0.5), [floor, setFloor] = useState(0.15);
   const [stagesOn, setStages] = useState(false), [stage, setStage] = useState<string | null>(null), [mix, setMix] = useState(1);
   const [textOn, setText] = useState(true), [signing, setSigning] = useState(false), [rejecting, setRejecting] = useState('');
   const report = reporting.report;
@@ -64,81 +58,118 @@ function Reading({ study, session, stale }: { study: Study; session: Session; st
   const decidable = [...present.filter((f) => f.finding.code), ...present.filter((f) => !f.finding.code && f.finding.heatmap), ...present.filter((f) => !f.finding.code && !f.finding.heatmap)];
   const undecided = decidable.filter((f) => f.finding.code && f.decision === 'undecided');
   const current = decidable[Math.min(finding, decidable.length - 1)];
-  const series = study.series?.find((s) => s.series_uid === seriesUID) ?? firstSeries(study);
-  const instances = series?.instances.length ?? 0;
+  const here = hanging.panes[active];
+  const studyOf = (uid: string | undefined): Study | undefined => (uid === study.study_uid ? study : priors.open[uid ?? '']);
+  const modality = studyOf(here?.study)?.series?.find((s) => s.series_uid === here?.series)?.modality ?? '';
 
-  useEffect(() => {
-    if (!series) return;
-    const control = new AbortController();
-    setProblem('');
-    get<Manifest>(`/series/${seg(series.series_uid)}/manifest?study=${seg(study.study_uid)}`, control.signal)
-      .then(setManifest, (e: unknown) => { if (!control.signal.aborted) { setManifest(null); setProblem((e as Error).message); } });
-    return () => control.abort();
-  }, [series?.series_uid, instances]);
+  useEffect(() => { if (!study.series?.some((s) => hanging.panes.some((p) => p?.series === s.series_uid))) setHanging(hang(study)); }, [study.series?.length]);
+  useEffect(() => { // what the viewport that is worked in shows
+    const v = vps.current[active] ?? null;
+    setLead(v);
+    window.radnodeViewport = v; // for tests, which compare the screen with the stored values
+    if (!v) return;
+    let timer = 0, uid = '';
+    const stop = v.watch(() => { const next = v.current?.uid ?? ''; if (next !== uid) { uid = next; clearTimeout(timer); timer = window.setTimeout(() => setShown(uid), 60); } });
+    return () => { stop(); clearTimeout(timer); };
+  }, [active, hanging]);
+  const others = (i: number): Viewport[] => vps.current.filter((v, k): v is Viewport => v !== null && k !== i && k < hanging.panes.length);
+  const refer = (i: number): void => { const v = vps.current[i]; for (const o of others(i)) { o.reference = hanging.panes[i]?.study === study.study_uid || linked ? v?.current?.plane ?? null : null; o.paint(); } if (v) { v.reference = null; v.paint(); } };
+  useEffect(() => refer(active), [active, hanging, shownUID]);
+  vps.current.forEach((v, i) => {
+    if (!v) return;
+    v.onMove = (what, by) => { if (linked) for (const o of others(i)) o.follow(v, what, by); if (what === 'slot') refer(i); };
+    v.onTap = (p) => tapped(v, p.x, p.y);
+  });
 
-  const shownUID = status ? vp.current?.current?.uid : undefined;
   const results = (study.results ?? []).filter((r) => !shownUID || r.sop_instance_uid === shownUID);
   const staged = results.find((r) => r.id === current?.result_id && r.stages?.length) ?? results.find((r) => r.stages?.length);
-  const onImage = current && current.sop_instance_uid === shownUID;
+  const picked = staged?.stages?.find((s) => s.name === stage);
+  const boxes = (uid: string, frame: number): Box[] => (report?.findings ?? []).filter((f) => f.sop_instance_uid === uid && Math.max(1, f.frame) === frame && f.decision !== 'rejected' && f.finding.region?.length)
+    .map((f) => ({ points: f.finding.region ?? [], name: findingName(f.finding), on: f.id === current?.id }));
+  const shown: Shown = { heat: heatOn ? current?.finding.heatmap ?? null : null, heatUID: current?.sop_instance_uid ?? '', opacity, floor, stage: stagesOn && staged && picked ? { result: staged, stage: picked } : null, mix, boxes };
 
-  useEffect(() => { vp.current?.heat(heatOn && onImage ? current.finding.heatmap ?? null : null); }, [heatOn, current?.id, shownUID, manifest, status?.quality === 'full']);
-  useEffect(() => { if (vp.current) vp.current.heatOpacity = opacity; }, [opacity]);
-  useEffect(() => { if (vp.current) vp.current.stageMix = mix; }, [mix]);
-  useEffect(() => {
-    const picked = staged?.stages?.find((s) => s.name === stage);
-    vp.current?.stage(staged?.id ?? '', stagesOn && picked ? picked.name : null, picked?.values).catch((e: unknown) => setProblem((e as Error).message));
-  }, [stage, stagesOn, staged?.id, status?.slot]);
+  const put = (i: number, p: Hung): void => setHanging((h) => ({ ...h, panes: h.panes.map((x, k) => (k === i ? p : x)) }));
+  const setSeries = (uid: string): void => { if (study.series?.some((s) => s.series_uid === uid)) put(active, { study: study.study_uid, series: uid }); };
+  const layout = (rows: number, columns: number): void => { before.current = null; setHanging((h) => rehang(h, rows, columns, study)); if (active >= rows * columns) setActive(0); };
+  const maximise = (i: number): void => {
+    const h = before.current;
+    if (h) { before.current = null; setHanging(h); setActive(Math.min(active, h.panes.length - 1)); } else if (hanging.panes.length > 1) { before.current = hanging; setActive(0); setHanging({ rows: 1, columns: 1, panes: [hanging.panes[i]] }); }
+  };
+  const compare = async (uid: string): Promise<void> => {
+    const old = await priors.load(uid), series = old && (old.series?.find((s) => s.modality === modality && s.instances.some((x) => x.frames > 0)) ?? firstSeries(old));
+    if (old && series) setHanging((h) => { before.current = null; const wide = h.panes.length > 1 ? h : rehang(h, 1, 2, study), at = active === 1 ? 0 : 1; return { ...wide, panes: wide.panes.map((p, i) => (i === at ? { study: old.study_uid, series: series.series_uid } : p)) }; });
+  };
 
   const show = (f: ReportFinding, i: number): void => {
     setFinding(i);
-    const home = study.series?.find((s) => s.instances.some((x) => x.sop_instance_uid === f.sop_instance_uid));
-    if (home && home.series_uid !== seriesUID) setSeries(home.series_uid);
-    const slot = vp.current?.slots.findIndex((s) => s.uid === f.sop_instance_uid && s.frame === Math.max(1, f.frame)) ?? -1;
-    if (slot >= 0) vp.current?.go(slot);
+    const at = hanging.panes.findIndex((_, k) => vps.current[k]?.slots.some((s) => s.uid === f.sop_instance_uid));
+    const home = study.series?.find((s) => s.instances.some((x) => x.sop_instance_uid === f.sop_instance_uid)), v = vps.current[at];
+    if (v) { setActive(at); v.go(v.slots.findIndex((s) => s.uid === f.sop_instance_uid && s.frame === Math.max(1, f.frame)), true); } else if (home) setSeries(home.series_uid);
+  };
+  /** tapped finds the finding whose evidence is strongest at a point of the image. */
+  const tapped = (v: Viewport, x: number, y: number): void => {
+    const at = v.current;
+    if (!at) return;
+    const said = decidable.map((f, i) => ({ f, i, e: f.sop_instance_uid === at.uid && Math.max(1, f.frame) === at.frame ? v.evidence(f.finding, x, y) : 0 })).filter((s) => s.e >= Math.max(floor, 0.3)).sort((a, b) => b.e - a.e)[0];
+    if (said) { setFinding(said.i); if (said.f.finding.heatmap) setHeat(true); document.querySelector(`[data-finding-id="${CSS.escape(said.f.id)}"]`)?.scrollIntoView({ block: 'nearest' }); }
   };
   const step = (by: number): void => { const n = decidable.length; if (n) { const i = (finding + by + n) % n; show(decidable[i] as ReportFinding, i); } };
   const next = (): void => { const u = opened.order[opened.order.indexOf(study.study_uid) + 1]; go(u ? `/study/${u}` : '/'); };
   const mayDecide = report?.state === 'draft' && (session.user.role === 'radiologist' || session.user.role === 'admin');
   const decide = (d: 'accepted' | 'rejected' | 'undecided', reason = ''): void => { if (current && mayDecide) void reporting.decide(current.id, d, reason); };
   const moveSeries = (by: number): void => {
-    const all = study.series ?? [], s = all[all.findIndex((x) => x.series_uid === series?.series_uid) + by];
+    const all = study.series ?? [], s = all[all.findIndex((x) => x.series_uid === here?.series) + by];
     if (s) setSeries(s.series_uid);
   };
+  const flipStages = (): void => { setStages(!stagesOn); setStage((s) => s ?? staged?.stages?.at(-1)?.name ?? null); };
 
   useKeys((k, e) => {
-    const v = vp.current;
+    const v = vps.current[active] ?? null, jump = e.shiftKey ? 10 : 1, stack = v && v.slots.length > 1;
     const acts: Record<string, () => void> = {
       n: () => step(1), N: () => step(-1), a: () => decide('accepted'), x: () => { if (current && mayDecide) setRejecting(current.id); }, m: () => setHeat((h) => !h),
-      j: () => { setStages((s) => !s); setStage((s) => s ?? staged?.stages?.at(-1)?.name ?? null); }, u: () => setText((x) => !x), Enter: () => document.getElementById('impression')?.focus(),
+      j: flipStages, u: () => setText((x) => !x), Enter: () => document.getElementById('impression')?.focus(), s: () => setLinked((l) => !l),
+      F1: () => layout(1, 1), F2: () => layout(1, 2), F3: () => { const p = priors.list[0]; if (p) void compare(p.study_uid); }, F4: () => layout(2, 2), Tab: () => setActive((active + 1) % hanging.panes.length),
       'ctrl+Enter': () => { if (mayDecide) setSigning(true); }, 'ctrl+ArrowRight': next, Backspace: () => go('/'),
       PageDown: () => moveSeries(1), PageUp: () => moveSeries(-1),
-      ArrowDown: () => (v && v.slots.length > 1 ? v.go(v.index + (e.shiftKey ? 10 : 1)) : v?.pan(0, -40)), ArrowUp: () => (v && v.slots.length > 1 ? v.go(v.index - (e.shiftKey ? 10 : 1)) : v?.pan(0, 40)),
+      ArrowDown: () => (stack ? v.go(v.index + jump) : v?.pan(0, -40)), ArrowUp: () => (stack ? v.go(v.index - jump) : v?.pan(0, 40)),
       ArrowLeft: () => v?.pan(40, 0), ArrowRight: () => v?.pan(-40, 0), Home: () => v?.go(0), End: () => v?.go(v.slots.length - 1),
       '+': () => v?.zoomBy(1.2), '-': () => v?.zoomBy(1 / 1.2), '=': () => v?.fit(), 0: () => v?.actual(), ' ': () => v?.reset(), i: () => v?.invertGrey(), r: () => v?.turn(1), R: () => v?.turn(-1),
       h: () => v?.flip(true), v: () => v?.flip(false), c: () => v?.play(), w: () => v?.setTool('window'), z: () => v?.setTool('zoom'), d: () => v?.setTool('length'), o: () => v?.setTool('ellipse'),
+      g: () => v?.setTool('angle'), k: () => v?.setTool('cobb'), b: () => v?.setTool('rectangle'), f: () => v?.setTool('freehand'), t: () => v?.setTool('arrow'), l: () => v?.setTool('lens'),
       q: () => v?.setTool('probe'), Escape: () => { v?.setTool('window'); setRejecting(''); }, 'ctrl+z': () => v?.undo(), 'ctrl+y': () => v?.redo(), Delete: () => v?.clearMeasures(),
     };
+    if (k === 'Tab' && (hanging.panes.length < 2 || !(e.target as Element).closest('.pane'))) return false;
     const act = /^[1-9]$/.test(k) ? () => v?.choose(Number(k) - 1) : acts[k];
     act?.();
     return act !== undefined;
   });
 
   const pick = (name: string | null): void => { setStage(name); if (name) setStages(true); };
+  const notVerified = unverified(study, report?.state);
   return (
     <main class={`reading${stagesOn ? ' with-stages' : ''}`}>
       <h1 class="hidden">{personName(study.patient_name)}</h1>
       <Strip study={study} />
-      <SeriesStrip study={study} active={series?.series_uid ?? ''} onPick={setSeries} />
+      <nav class="series" aria-label={t('series')}>
+        <SeriesStrip study={study} active={here?.series ?? ''} onPick={setSeries} />
+        <Priors priors={priors} active={here?.series ?? ''} onCompare={(uid) => void compare(uid)} onPick={(uid, series) => put(active, { study: uid, series })} />
+      </nav>
       <section class="stagearea" aria-label={t('image')}>
         {(stale || problem) && <p role="alert" class="banner bad">{stale || problem}</p>}
-        <Pane manifest={manifest} vp={vp} onStatus={setStatus} status={status} text={textOn} study={study} firstUID={current?.sop_instance_uid} unverified={unverified(study, report?.state)} stage={stagesOn ? stage : null} />
-        <Toolbar vp={vp} status={status} stagesOn={stagesOn} textOn={textOn} onStages={() => { setStages(!stagesOn); if (!stage) setStage(staged?.stages?.at(-1)?.name ?? null); }} onText={() => setText(!textOn)} hasStages={!!staged} />
+        <div class="panes" style={{ gridTemplate: `repeat(${hanging.rows}, minmax(0, 1fr)) / repeat(${hanging.columns}, minmax(0, 1fr))` }}>
+          {hanging.panes.map((p, i) => (
+            <Pane key={i} hung={p} study={studyOf(p?.study)} prior={p !== undefined && p.study !== study.study_uid} active={i === active} many={hanging.panes.length > 1} text={textOn} firstUID={current?.sop_instance_uid} unverified={notVerified} shown={shown}
+              onViewport={(v) => { vps.current[i] = v; if (i === active) setLead(v); }} onActivate={() => setActive(i)} onMaximise={() => maximise(i)} onProblem={setProblem} />
+          ))}
+        </div>
+        <Toolbar v={lead} hanging={hanging} linked={linked} modality={modality} stagesOn={stagesOn} textOn={textOn} hasStages={!!staged} onStages={flipStages} onText={() => setText(!textOn)} onLink={() => setLinked(!linked)}
+          onLayout={layout} onCuts={() => { if (here) { before.current = null; setActive(0); setHanging(sliced(here)); } }} onHeader={() => undefined} />
         {stagesOn && staged && <Stages result={staged} picked={stage} onPick={pick} mix={mix} onMix={setMix} />}
       </section>
       <aside class="side" aria-label={t('findings')}>
         <FindingsPanel
           study={study} report={report} results={results as Result[]} decidable={decidable} current={current} onShow={show} onDecide={(f, d, why) => void reporting.decide(f.id, d, why)} mayDecide={mayDecide}
-          rejecting={rejecting} onRejecting={setRejecting} heatOn={heatOn} onHeat={() => setHeat(!heatOn)} opacity={opacity} onOpacity={setOpacity} notice={session.notice ?? ''}
+          rejecting={rejecting} onRejecting={setRejecting} heatOn={heatOn} onHeat={() => setHeat(!heatOn)} opacity={opacity} onOpacity={setOpacity} floor={floor} onFloor={setFloor} notice={session.notice ?? ''}
         />
         <ReportPanel study={study} session={session} reporting={reporting} undecided={undecided} onSign={() => setSigning(true)} onJump={(f) => show(f, decidable.indexOf(f))} onNext={next} />
       </aside>
@@ -183,19 +214,19 @@ function Strip({ study }: { study: Study }) {
     </>, bar);
 }
 
-function SeriesStrip({ study, active, onPick }: { study: Study; active: string; onPick: (uid: string) => void }) {
+export function SeriesStrip({ study, active, onPick }: { study: Study; active: string; onPick: (uid: string) => void }) {
   return (
-    <nav class="series" aria-label={t('series')}>
+    <>
       {(study.series ?? []).map((s) => {
         const image = s.instances.filter((i) => i.frames > 0), mid = image[Math.floor((image.length - 1) / 2)];
         return (
           <button key={s.series_uid} aria-pressed={s.series_uid === active} onClick={() => onPick(s.series_uid)} title={s.description}>
-            {mid ? <img src={`/api/v1/instances/${mid.sop_instance_uid}/preview?frame=${Math.max(1, Math.ceil(mid.frames / 2))}&w=256`} alt="" loading="lazy" /> : <span class="noimg">{s.modality}</span>}
+            {mid ? <img src={`/api/v1/instances/${seg(mid.sop_instance_uid)}/preview?frame=${Math.max(1, Math.ceil(mid.frames / 2))}&w=256`} alt="" loading="lazy" /> : <span class="noimg">{s.modality}</span>}
             <span><b>{s.modality}</b> {image.length > 1 ? image.length : image.reduce((n, i) => n + i.frames, 0) || s.instances.length}</span>
             <small>{s.description || s.body_part}</small>
           </button>
         );
       })}
-    </nav>
+    </>
   );
 }

@@ -8,7 +8,7 @@ export interface Heatmap {
   rows: number; columns: number; left: number; top: number; width: number; height: number; max: number; values: string;
 }
 export interface Finding {
-  label: string; code: Concept | null; probability: number; threshold: number; present: boolean; heatmap?: Heatmap;
+  label: string; code: Concept | null; probability: number; threshold: number; present: boolean; heatmap?: Heatmap; region?: { x: number; y: number }[];
 }
 export interface Stage {
   name: string; step: string; parameters?: Record<string, unknown>; ms: number; file: string; note?: string; values?: Record<string, number>;
@@ -61,7 +61,7 @@ export interface ImageDescription {
   photometric: string; slope: number; intercept: number; modality_lut?: LUT; units?: string; windows: Window[] | null;
   voi_function: 'LINEAR' | 'LINEAR_EXACT' | 'SIGMOID'; voi_luts?: LUT[]; inverse: boolean;
   palette?: { first: number; red: string; green: string; blue: string }; padding?: [number, number];
-  pixel_spacing?: [number, number]; spacing_source?: string; pixel_aspect?: [number, number]; orientation?: [string, string];
+  pixel_spacing?: [number, number]; spacing_source?: string; pixel_aspect?: [number, number]; orientation?: [string, string]; directions?: number[]; frame_of_ref?: UID;
   laterality?: string; view_position?: string; image_type?: string[]; lossy_ratio?: number; burned_in?: string; frame_time_ms?: number;
   transfer_syntax?: UID; unviewable?: string; float?: boolean; per_frame?: { slope: number; intercept: number; windows: Window[] | null }[];
 }

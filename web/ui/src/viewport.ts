@@ -1,31 +1,36 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
 import { picture, seg } from './api';
 import { CanvasRenderer } from './canvasrenderer';
-import { Loader, slotsOf, type Slot } from './frames';
+import type { Slot, Source } from './frames';
 import { apply, edgeLetters, fitZoom, imageToCSS, invert, straight, zoomAt, type Frame, type Point, type View } from './geometry';
 import { GLRenderer } from './glrenderer';
 import { t } from './i18n';
-import type { Layer, Overlay, Renderer } from './renderer';
+import { describe, type Mark, type Measure } from './measures';
+import { dot, minus, normal, parallel, type Plane } from './planes';
+import type { Layer, Overlay, Renderer, Scene } from './renderer';
 import { choices, display, modality, smooth, unpack, type Samples, type VOI } from './tone';
-import type { Heatmap, Manifest } from './types';
+import type { Finding, Heatmap } from './types';
 
-export type Tool = 'window' | 'pan' | 'zoom' | 'length' | 'ellipse' | 'probe';
-
-/** A measurement in image pixels; it belongs to one slot. */
-export interface Measure { slot: number; kind: 'length' | 'ellipse' | 'probe'; a: Point; b: Point }
+export type Tool = 'window' | 'pan' | 'zoom' | 'lens' | Mark;
 
 /** What the viewport tells the page around it. */
 export interface Status {
   slot: number; slots: number; loaded: number; quality: 'none' | 'preview' | 'full' | 'failed'; error: string;
-  voi: VOI | null; voiIndex: number; vois: VOI[]; view: View; invert: boolean; zoom: number; playing: boolean; tool: Tool; renderer: string;
+  voi: VOI | null; voiIndex: number; vois: VOI[]; view: View; invert: boolean; zoom: number; playing: boolean; fps: number; tool: Tool; renderer: string;
 }
 
 const smoothing = 8;
 
+/** Marks stay with their series when it moves to another viewport. */
+const marksOf = new Map<string, Measure[]>();
+
+/** What viewports that are linked follow. */
+export type Move = 'slot' | 'window';
+
 /** The state behind one viewport. Everything that draws goes through paint, once per animation frame. */
 export class Viewport {
   private renderer: Renderer | null = null;
-  private loader: Loader | null = null;
+  private source: Source | null = null;
+  private close: () => void = () => {};
   private queued = 0;
   private width = 0; private height = 0;
   private slot = 0;
@@ -38,22 +43,29 @@ export class Viewport {
   private inverted = false;
   private overlay: Overlay | null = null;
   private opacity = 0.5;
+  private floor = 0.15;
+  private mask: { layer: Layer; slot: number } | null = null;
   private layer: Layer | null = null;
   private mix = 1;
   private timer = 0;
-  private modalityCode = '';
+  private fps = 0; // of cine; 0: what the header says
+  private idle = 0;
   private vois: VOI[] = [];
+  private watching = new Set<(s: Status) => void>();
+  private lens: Point | null = null;
   tool: Tool = 'window';
-  measures: Measure[] = [];
   private undone: Measure[] = [];
-  onStatus: (s: Status) => void = () => {};
+  /** reference is the plane of the viewport that is worked in; its line is drawn in the others. */
+  reference: Plane | null = null;
+  onMove: (what: Move, by: number) => void = () => {};
+  onTap: (p: Point) => void = () => {};
   onPaint: () => void = () => {};
 
   constructor(private host: HTMLElement, private force2D = false) {
     this.attach();
     const size = new ResizeObserver(() => this.resize());
     size.observe(host);
-    this.dispose = () => { size.disconnect(); cancelAnimationFrame(this.queued); clearInterval(this.timer); this.loader?.stop(); this.renderer?.dispose(); this.canvas.remove(); };
+    this.dispose = () => { size.disconnect(); cancelAnimationFrame(this.queued); clearInterval(this.timer); clearTimeout(this.idle); this.close(); this.renderer?.dispose(); this.canvas.remove(); };
   }
 
   dispose: () => void;
@@ -86,44 +98,79 @@ export class Viewport {
     this.paint();
   }
 
-  show(m: Manifest, slot = -1): void {
-    this.loader?.stop();
-    const slots = slotsOf(m);
-    this.modalityCode = m.modality;
-    this.loader = new Loader(slots, (i) => { if (i === this.slot) this.arrived(); else this.tell(); });
-    this.view = straight; this.inverted = false; this.chosen = false; this.picked = -1; this.voi = null; this.layer = null; this.overlay = null; this.measures = [];
-    this.go(slot >= 0 && slot < slots.length ? slot : Math.floor((slots.length - 1) / 2));
+  /** show takes over a source; keep: the same images and some more, looked at as before. */
+  show(source: Source, slot = -1, keep = false): void {
+    const before = this.close;
+    this.source = source;
+    this.close = source.open((i) => { if (i === this.slot) this.arrived(); else this.tell(); });
+    before(); // after the opening: a series that is shown on keeps its frames
+    if (!keep) { this.view = straight; this.inverted = false; this.chosen = false; this.picked = -1; this.voi = null; this.layer = null; this.overlay = null; this.mask = null; }
+    if (this.timer) this.play();
+    this.go(slot >= 0 && slot < source.slots.length ? slot : Math.floor((source.slots.length - 1) / 2), true);
   }
 
-  get slots(): Slot[] { return this.loader?.slots ?? []; }
+  watch(f: (s: Status) => void): () => void { this.watching.add(f); f(this.status()); return () => { this.watching.delete(f); }; }
+
+  /** missing is how many frames of a stack are still to come, where memory holds them all. */
+  get missing(): number { return this.source ? this.source.size - this.source.loaded : 0; }
+  get key(): string { return this.source?.key ?? ''; }
+  get measures(): Measure[] { return marksOf.get(this.key) ?? []; }
+  set measures(m: Measure[]) { marksOf.set(this.key, m); }
+  get slots(): Slot[] { return this.source?.slots ?? []; }
   get current(): Slot | undefined { return this.slots[this.slot]; }
   get index(): number { return this.slot; }
 
-  go(i: number): void {
-    if (!this.loader || this.slots.length === 0) { this.paint(); return; }
-    const next = Math.max(0, Math.min(this.slots.length - 1, i));
-    const changed = next !== this.slot;
+  /** go shows a slot; quiet: because another viewport leads. */
+  go(i: number, quiet = false): void {
+    if (!this.source || this.slots.length === 0) { this.paint(); return; }
+    const next = Math.max(0, Math.min(this.slots.length - 1, i)), by = next - this.slot;
     this.slot = next;
-    if (changed) this.layer = null;
-    this.loader.want(next, Math.max(this.width, this.height) * devicePixelRatio);
+    if (by) this.layer = null;
+    this.source.want(next, Math.max(this.width, this.height) * devicePixelRatio);
     this.arrived();
+    if (by && !quiet) this.onMove('slot', by);
+  }
+
+  /** follow goes where another viewport went: to the same place in the patient, else by as many images. */
+  follow(to: Viewport, what: Move, by: number): void {
+    const a = to.current?.plane, b = this.current?.plane;
+    if (what === 'window') {
+      if (to.voi && !to.voi.lut && this.voi && !this.voi.lut && this.source?.modality === to.source?.modality) { this.voi = to.voi; this.chosen = true; this.paint(); this.tell(); }
+    } else if (!a || !b || a.space !== b.space) this.go(this.slot + by, true);
+    else if (parallel(a, b)) {
+      const n = normal(b), off = this.slots.map((s) => (s.plane ? Math.abs(dot(n, minus(s.plane.at, a.at))) : Infinity));
+      this.go(off.indexOf(Math.min(...off)), true);
+    }
   }
 
   /** arrived takes over what has been loaded for the slot on screen. */
   private arrived(): void {
-    const s = this.current, samples = this.loader?.samples(this.slot);
+    const s = this.current, samples = this.source?.samples(this.slot);
     if (s && samples) {
-      const stay = this.chosen && this.voi && !this.voi.lut ? this.voi : null;
-      if (!stay) {
-        const known = this.tones.get(samples) ?? choices(s.desc, s.windows, this.modalityCode, samples);
-        this.tones.set(samples, known);
-        this.vois = known.list;
-        this.voiIndex = this.picked >= 0 && this.picked < this.vois.length ? this.picked : known.first;
-        this.voi = this.vois[this.voiIndex] ?? null;
+      const { list, first } = this.tone(s, samples);
+      this.vois = list;
+      if (!this.chosen || !this.voi || this.voi.lut) {
+        this.voiIndex = this.picked >= 0 && this.picked < list.length ? this.picked : first;
+        this.voi = list[this.voiIndex] ?? null;
       }
     }
     this.paint();
     this.tell();
+  }
+
+  /** tone gives the windows of an image. The percentiles take a look at every pixel: while scrolling past, only where one is shown. */
+  private tone(s: Slot, samples: Samples): { list: VOI[]; first: number } {
+    const known = this.tones.get(samples), code = this.source?.modality ?? '';
+    if (known) return known;
+    const quick = choices(s.desc, s.windows, code);
+    if (quick.list.length === 0 || (this.picked >= quick.list.length) || (this.picked < 0 && !s.windows.length && !s.desc.voi_luts?.length && !s.desc.palette)) {
+      const all = choices(s.desc, s.windows, code, samples);
+      this.tones.set(samples, all);
+      return all;
+    }
+    clearTimeout(this.idle);
+    this.idle = window.setTimeout(() => { if (this.source?.samples(this.slot) === samples) { this.tones.set(samples, choices(s.desc, s.windows, code, samples)); this.arrived(); } }, 150);
+    return quick;
   }
 
   set(view: Partial<View>): void { this.view = { ...this.view, ...view }; this.paint(); this.tell(); }
@@ -143,20 +190,20 @@ export class Viewport {
   }
   choose(i: number): void {
     const v = this.vois[i];
-    if (v) { this.voi = v; this.voiIndex = i; this.picked = i; this.chosen = false; this.paint(); this.tell(); }
+    if (v) { this.voi = v; this.voiIndex = i; this.picked = i; this.chosen = false; this.paint(); this.tell(); this.onMove('window', 0); }
   }
   window(dx: number, dy: number): void {
     const v = this.voi;
-    if (!v || v.lut || !this.loader?.samples(this.slot)) return;
+    if (!v || v.lut || !this.source?.samples(this.slot)) return;
     const step = Math.max(v.width, 2) / 400;
     const width = Math.max(this.current?.desc.slope && Math.abs(this.current.desc.slope) < 1 ? 0.01 : 2, v.width + dx * step * 2);
     this.voi = { ...v, width, center: v.center + dy * step, name: '' };
     this.chosen = true;
-    this.paint(); this.tell();
+    this.paint(); this.tell(); this.onMove('window', 0);
   }
   /** windowOn sets the window to the values inside a rectangle of css pixels. */
   windowOn(a: Point, b: Point): void {
-    const p = this.toImage(a), q = this.toImage(b), s = this.loader?.samples(this.slot), d = this.current?.desc;
+    const p = this.toImage(a), q = this.toImage(b), s = this.source?.samples(this.slot), d = this.current?.desc;
     if (!p || !q || !s || !d || d.samples === 3 || !this.voi || this.voi.lut) return;
     let lo = Infinity, hi = -Infinity;
     for (let y = Math.max(0, Math.floor(Math.min(p.y, q.y))); y < Math.min(d.rows, Math.max(p.y, q.y)); y++) {
@@ -165,16 +212,19 @@ export class Viewport {
         lo = Math.min(lo, v); hi = Math.max(hi, v);
       }
     }
-    if (hi > lo) { this.voi = { ...this.voi, center: (lo + hi) / 2, width: hi - lo, name: '' }; this.chosen = true; this.paint(); this.tell(); }
+    if (hi > lo) { this.voi = { ...this.voi, center: (lo + hi) / 2, width: hi - lo, name: '' }; this.chosen = true; this.paint(); this.tell(); this.onMove('window', 0); }
   }
 
-  play(): void {
-    if (this.timer) { clearInterval(this.timer); this.timer = 0; } else if (this.slots.length > 1) {
-      const ms = this.current?.desc.frame_time_ms ?? 100;
-      this.timer = window.setInterval(() => this.go((this.slot + 1) % this.slots.length), Math.max(1000 / 60, ms));
-    }
+  play(fps = 0): void {
+    if (fps) this.fps = fps;
+    const on = this.timer !== 0;
+    clearInterval(this.timer);
+    this.timer = 0;
+    if ((!on || fps) && this.slots.length > 1) this.timer = window.setInterval(() => { if (!this.source?.error(this.slot) && !this.source?.samples(this.slot)) return; this.go((this.slot + 1) % this.slots.length); }, 1000 / this.rate);
     this.tell();
   }
+  /** rate is that of cine in frames a second: the reader's, else the header's (PS3.3 C.7.6.5.1.1). */
+  get rate(): number { return Math.min(60, Math.max(1, this.fps || 1000 / (this.current?.desc.frame_time_ms || 100))); }
   get playing(): boolean { return this.timer !== 0; }
 
   heat(h: Heatmap | null): void {
@@ -185,7 +235,20 @@ export class Viewport {
     this.overlay = { values: n > 1 ? smooth(grid, h.columns, h.rows, n) : grid, columns: h.columns * n, rows: h.rows * n, left: h.left, top: h.top, width: h.width, height: h.height };
     this.paint();
   }
+  /** evidence is how strongly a finding points to a place of the image, 0..1. */
+  evidence(f: Finding, x: number, y: number): number {
+    const h = f.heatmap, box = f.region;
+    if (box?.length) return box.reduce((odd, p, i) => { const q = box[(i + 1) % box.length] as Point; return (p.y <= y) !== (q.y <= y) && x < p.x + (y - p.y) / (q.y - p.y) * (q.x - p.x) ? !odd : odd; }, false) ? 1 : 0;
+    if (!h) return 0;
+    const i = Math.floor((x - h.left) / h.width * h.columns), j = Math.floor((y - h.top) / h.height * h.rows);
+    return i >= 0 && j >= 0 && i < h.columns && j < h.rows ? (unpack(h.values)[j * h.columns + i] ?? 0) / 255 : 0;
+  }
+
   set heatOpacity(o: number) { this.opacity = o; this.paint(); }
+  set heatFloor(f: number) { this.floor = f; this.paint(); }
+
+  /** segments lays a coloured mask over one slot. */
+  segments(layer: Layer | null, slot = this.slot): void { this.mask = layer && { layer, slot }; this.paint(); }
 
   /** stage shows a pipeline picture over the image, with the same transform. */
   async stage(result: string, name: string | null, values?: Record<string, number>): Promise<void> {
@@ -205,6 +268,7 @@ export class Viewport {
   undo(): void { const m = this.measures.at(-1); if (m) { this.undone.push(m); this.measures = this.measures.slice(0, -1); this.paint(); } }
   redo(): void { const m = this.undone.pop(); if (m) { this.measures = [...this.measures, m]; this.paint(); } }
   clearMeasures(): void { this.measures = this.measures.filter((m) => m.slot !== this.slot); this.paint(); }
+  magnify(p: Point | null): void { this.lens = p; this.paint(); }
 
   frame(): Frame | null {
     const d = this.current?.desc;
@@ -217,7 +281,7 @@ export class Viewport {
 
   /** probe reads the value under a css point: "(x, y) = value unit". */
   probe(p: Point): string {
-    const q = this.toImage(p), d = this.current?.desc, s = this.loader?.samples(this.slot);
+    const q = this.toImage(p), d = this.current?.desc, s = this.source?.samples(this.slot);
     if (!q || !d || !s) return '';
     const x = Math.floor(q.x), y = Math.floor(q.y);
     if (x < 0 || y < 0 || x >= d.columns || y >= d.rows) return '';
@@ -227,31 +291,7 @@ export class Viewport {
     return `(${x}, ${y}) = ${Number.isInteger(v) ? v : v.toFixed(2)}${d.units ? ' ' + d.units : ''}`;
   }
 
-  /** describe says what a measurement measured; millimetres only where the spacing is known. */
-  describe(m: Measure): string {
-    const d = this.slots[m.slot]?.desc, s = this.loader?.samples(m.slot);
-    if (!d) return '';
-    const [r, c] = d.pixel_spacing ?? [0, 0], mm = r > 0 && c > 0, unit = d.units ? ' ' + d.units : '';
-    const [dx, dy] = [(m.b.x - m.a.x) * (mm ? c : 1), (m.b.y - m.a.y) * (mm ? r : 1)];
-    if (m.kind === 'length') return mm ? `${Math.hypot(dx, dy).toFixed(1)} mm` : `${Math.hypot(dx, dy).toFixed(0)} px`;
-    if (!s || d.samples === 3) return '';
-    if (m.kind === 'probe') {
-      const x = Math.floor(m.a.x), y = Math.floor(m.a.y);
-      return x >= 0 && y >= 0 && x < d.columns && y < d.rows ? `${+modality(d, s[y * d.columns + x] as number).toFixed(2)}${unit}` : '';
-    }
-    const [cx, cy, rx, ry] = [(m.a.x + m.b.x) / 2, (m.a.y + m.b.y) / 2, Math.abs(m.b.x - m.a.x) / 2, Math.abs(m.b.y - m.a.y) / 2];
-    let n = 0, sum = 0, squares = 0, lo = Infinity, hi = -Infinity;
-    for (let y = Math.max(0, Math.floor(cy - ry)); y < Math.min(d.rows, cy + ry); y++) {
-      for (let x = Math.max(0, Math.floor(cx - rx)); x < Math.min(d.columns, cx + rx); x++) {
-        if (((x + 0.5 - cx) / rx) ** 2 + ((y + 0.5 - cy) / ry) ** 2 > 1) continue;
-        const v = modality(d, s[y * d.columns + x] as number);
-        n++; sum += v; squares += v * v; lo = Math.min(lo, v); hi = Math.max(hi, v);
-      }
-    }
-    if (n === 0) return '';
-    const mean = sum / n, sd = Math.sqrt(Math.max(0, squares / n - mean * mean)), area = Math.PI * Math.abs(dx * dy) / 4;
-    return `${t('mean')} ${mean.toFixed(1)}${unit} · SD ${sd.toFixed(1)} · ${lo.toFixed(0)}…${hi.toFixed(0)} · ${mm ? (area / 100).toFixed(2) + ' cm²' : area.toFixed(0) + ' px²'}`;
-  }
+  describe(m: Measure): string { return describe(m, this.slots[m.slot], this.source?.samples(m.slot)); }
 
   letters(): [string, string, string, string] | null { return edgeLetters(this.current?.desc.orientation, this.view); }
 
@@ -270,9 +310,9 @@ export class Viewport {
   }
 
   private draw(): void {
-    const s = this.current, samples = this.loader?.samples(this.slot), f = this.frame();
+    const s = this.current, samples = this.source?.samples(this.slot), f = this.frame();
     if (!this.renderer || this.width === 0) return;
-    const preview = this.loader?.preview(this.slot), failed = this.loader?.error(this.slot);
+    const preview = this.source?.preview(this.slot), failed = this.source?.error(this.slot);
     const ready = s && samples && !failed;
     // What cannot be shown is shown as nothing: never as the image before it.
     const layer = this.layer && ready ? this.layer : !ready && preview && s && !failed ? { bitmap: preview, left: 0, top: 0, width: s.desc.columns, height: s.desc.rows } : null;
@@ -280,14 +320,21 @@ export class Viewport {
       inverse: f ? invert(imageToCSS(f, this.view, this.width, this.height)) : { a: 1, b: 0, c: 0, d: 1, e: 0, f: 0 },
       width: this.width, height: this.height, ratio: devicePixelRatio,
       image: ready ? { desc: s.desc, samples } : null, voi: this.voi, invert: this.inverted,
-      layer, layerMix: this.mix, overlay: failed ? null : this.overlay, opacity: this.opacity, floor: 0.15,
+      layer, layerMix: this.mix, overlay: failed ? null : this.overlay, opacity: this.opacity, floor: this.floor,
+      mask: failed || this.mask?.slot !== this.slot ? null : this.mask.layer, lens: f && this.lens ? this.lensOf(f, this.lens) : null,
     });
     this.onPaint();
   }
 
-  /** pixel gives the grey the window makes of an image pixel; tests compare the screen with it. */
+  /** lensOf is the round glass at a point: the same picture, three times as large, at least two screen pixels for one of the image. */
+  private lensOf(f: Frame, at: Point): Scene['lens'] {
+    const zoom = this.view.zoom || fitZoom(f, this.view, this.width, this.height);
+    return { at, radius: 110, inverse: invert(imageToCSS(f, zoomAt(f, this.view, this.width, this.height, at, Math.max(3, 2 / zoom)), this.width, this.height)) };
+  }
+
+  /** expected gives the grey the window makes of an image pixel; tests compare the screen with it. */
   expected(x: number, y: number): number {
-    const d = this.current?.desc, s = this.loader?.samples(this.slot);
+    const d = this.current?.desc, s = this.source?.samples(this.slot);
     if (!d || !s || !this.voi) return -1;
     const v = display(this.voi, modality(d, s[y * d.columns + x] as number));
     return Math.round(255 * (this.inverted !== d.inverse ? 1 - v : v));
@@ -303,91 +350,18 @@ export class Viewport {
     return ctx.getImageData(0, 0, copy.width, copy.height);
   }
 
-  private tell(): void { this.onStatus(this.status()); }
+  private tell(): void { if (this.watching.size) { const s = this.status(); for (const f of [...this.watching]) f(s); } }
 
   status(): Status {
-    const f = this.frame(), error = this.loader?.error(this.slot) ?? '';
-    const quality = error ? 'failed' : this.loader?.samples(this.slot) ? 'full' : this.loader?.preview(this.slot) ? 'preview' : 'none';
+    const f = this.frame(), error = this.source?.error(this.slot) ?? '';
+    const quality = error ? 'failed' : this.source?.samples(this.slot) ? 'full' : this.source?.preview(this.slot) ? 'preview' : 'none';
     return {
-      slot: this.slot, slots: this.slots.length, loaded: this.loader?.loaded ?? 0, quality, error, voi: this.voi, voiIndex: this.voiIndex, vois: this.vois,
-      view: this.view, invert: this.inverted, zoom: f ? this.view.zoom || fitZoom(f, this.view, this.width, this.height) : 1, playing: this.playing,
+      slot: this.slot, slots: this.slots.length, loaded: this.source?.loaded ?? 0, quality, error, voi: this.voi, voiIndex: this.voiIndex, vois: this.vois,
+      view: this.view, invert: this.inverted, zoom: f ? this.view.zoom || fitZoom(f, this.view, this.width, this.height) : 1, playing: this.playing, fps: Math.round(this.rate),
       tool: this.tool, renderer: this.renderer?.kind ?? 'none',
     };
   }
   setTool(tool: Tool): void { this.tool = tool; this.tell(); }
-  retry(): void { this.loader?.retry(this.slot); }
+  retry(): void { this.source?.retry(this.slot); }
 }
 
-/** Turns pointers and wheel into acts on the viewport. */
-export function useTools(host: { current: HTMLElement | null }, vp: { current: Viewport | null }, onProbe: (text: string) => void): { draft: Measure | null } {
-  const [draft, setDraft] = useState<Measure | null>(null);
-  const live = useRef<Measure | null>(null);
-  useEffect(() => {
-    const el = host.current;
-    if (!el) return;
-    const pointers = new Map<number, Point>();
-    let mode: Tool | 'region' = 'window', start: Point = { x: 0, y: 0 }, wheel = 0;
-    const at = (e: MouseEvent): Point => { const r = el.getBoundingClientRect(); return { x: e.clientX - r.left, y: e.clientY - r.top }; };
-    const update = (m: Measure | null): void => { live.current = m; setDraft(m); };
-    const down = (e: PointerEvent): void => {
-      const v = vp.current;
-      if (!v || (e.target as Element).closest('button, input, select, a')) return;
-      el.setPointerCapture(e.pointerId);
-      pointers.set(e.pointerId, at(e));
-      start = at(e);
-      mode = e.button === 1 || (e.button === 0 && e.shiftKey) ? 'pan' : e.button === 2 ? 'zoom' : e.altKey ? 'region' : v.tool;
-      if (mode === 'length' || mode === 'ellipse' || mode === 'probe') {
-        const p = v.toImage(start);
-        if (p) update({ slot: v.index, kind: mode, a: p, b: p });
-      }
-      e.preventDefault();
-      el.focus({ preventScroll: true });
-    };
-    const move = (e: PointerEvent): void => {
-      const v = vp.current, p = at(e);
-      if (!v) return;
-      onProbe(v.probe(p));
-      const before = pointers.get(e.pointerId);
-      if (!before) return;
-      if (pointers.size === 2) { // two fingers: pan by the centre, zoom by the distance
-        const other = [...pointers].find(([id]) => id !== e.pointerId)?.[1] as Point;
-        const grown = Math.hypot(p.x - other.x, p.y - other.y) / Math.max(1, Math.hypot(before.x - other.x, before.y - other.y));
-        v.zoomBy(grown, { x: (p.x + other.x) / 2, y: (p.y + other.y) / 2 });
-        v.pan((p.x - before.x) / 2, (p.y - before.y) / 2);
-      } else if (mode === 'pan') v.pan(p.x - before.x, p.y - before.y);
-      else if (mode === 'zoom') v.zoomBy(Math.exp((before.y - p.y) / 150), start);
-      else if (mode === 'window') v.window(p.x - before.x, p.y - before.y);
-      else if (live.current) { const q = v.toImage(p); if (q) update({ ...live.current, b: q, ...(live.current.kind === 'probe' ? { a: q } : {}) }); }
-      pointers.set(e.pointerId, p);
-    };
-    const up = (e: PointerEvent): void => {
-      const v = vp.current;
-      if (!pointers.delete(e.pointerId) || !v) return;
-      if (mode === 'region') v.windowOn(start, at(e));
-      const m = live.current;
-      if (m) { if (m.kind === 'probe' || Math.hypot(m.a.x - m.b.x, m.a.y - m.b.y) > 2) v.addMeasure(m); update(null); }
-    };
-    const cancel = (e: PointerEvent): void => { pointers.delete(e.pointerId); update(null); };
-    const turn = (e: WheelEvent): void => {
-      const v = vp.current;
-      if (!v) return;
-      e.preventDefault();
-      const lines = e.deltaY / (e.deltaMode === 1 ? 1 : e.deltaMode === 2 ? 0.2 : 40);
-      if (v.slots.length < 2 || e.ctrlKey) { v.zoomBy(Math.exp(-lines * 0.08), at(e)); return; }
-      wheel += lines;
-      const n = Math.trunc(wheel) || (e.deltaMode === 0 && Math.abs(e.deltaY) >= 50 ? Math.sign(e.deltaY) : 0);
-      if (n) { wheel = 0; v.go(v.index + n * (e.shiftKey ? 10 : 1)); }
-    };
-    const leave = (): void => onProbe('');
-    const menu = (e: Event): void => e.preventDefault();
-    el.addEventListener('pointerdown', down); el.addEventListener('pointermove', move); el.addEventListener('pointerup', up);
-    el.addEventListener('pointercancel', cancel); el.addEventListener('pointerleave', leave); el.addEventListener('contextmenu', menu);
-    el.addEventListener('wheel', turn, { passive: false });
-    return () => {
-      el.removeEventListener('pointerdown', down); el.removeEventListener('pointermove', move); el.removeEventListener('pointerup', up);
-      el.removeEventListener('pointercancel', cancel); el.removeEventListener('pointerleave', leave); el.removeEventListener('contextmenu', menu);
-      el.removeEventListener('wheel', turn);
-    };
-  }, []);
-  return { draft };
-}
