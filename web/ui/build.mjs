@@ -18,6 +18,7 @@ const options = {
   entryNames: '[name]-[hash]',
   metafile: true,
   legalComments: 'none',
+  charset: 'utf8', // Chinese as itself: shorter than escapes
   logLevel: 'warning',
 };
 

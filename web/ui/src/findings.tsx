@@ -1,21 +1,33 @@
-import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
-import { findingName, moment, personName, t, type Key } from './i18n';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { get } from './api';
+import { currentLanguage, findingName, learn, moment, personName, t, type Key } from './i18n';
+import type { Reporting } from './reporting';
+import { go } from './route';
 import { whyNot } from './worklist';
-import type { Decision, Finding, Report, ReportFinding, Result, Study } from './types';
+import type { Decision, Finding, Measurement, Region, Report, ReportFinding, Result, Study, Term, UID } from './types';
 
 const reasons: Key[] = ['wrongPlace', 'wrongLabel', 'notPresent', 'artefact', 'known'];
+
+/** stated is the finding as it stands in the report: as the reader states it, else as the model does. */
+export function stated(f: ReportFinding): Finding {
+  return f.reading ? { ...f.finding, label: f.reading.label, code: f.reading.code, present: true } : f.finding;
+}
+
+/** clinical: it is about the patient, not about the picture; a reader's own finding always is. */
+export const clinical = (f: ReportFinding): boolean => stated(f).code !== null || added(f);
+export const added = (f: ReportFinding): boolean => f.model.id === '';
 
 interface Props {
   study: Study; report: Report | null; results: Result[]; decidable: ReportFinding[]; current: ReportFinding | undefined;
   onShow: (f: ReportFinding, i: number) => void; onDecide: (f: ReportFinding, d: Decision, why: string) => void; mayDecide: boolean;
-  rejecting: string; onRejecting: (id: string) => void; heatOn: boolean; onHeat: () => void; opacity: number; onOpacity: (o: number) => void; floor: number; onFloor: (f: number) => void; notice: string;
+  reporting: Reporting; place: () => Place | null; rejecting: string; onRejecting: (id: string) => void; heatOn: boolean; onHeat: () => void; opacity: number; onOpacity: (o: number) => void; floor: number; onFloor: (f: number) => void; notice: string;
 }
 
 export function FindingsPanel(p: Props) {
   const { study, report, results, decidable } = p;
-  const others = (report?.findings ?? []).filter((f) => !f.finding.present);
-  const none = !decidable.some((f) => f.finding.code);
-  const below = others.filter((f) => f.finding.code), technical = others.filter((f) => !f.finding.code);
+  const others = (report?.findings ?? []).filter((f) => !stated(f).present);
+  const none = !decidable.some(clinical), [adding, setAdding] = useState(false), terms = useTerms();
+  const below = others.filter(clinical), technical = others.filter((f) => !clinical(f));
   const refused = report?.not_analysed ?? [];
   const unverified = (study.results ?? []).some((r) => r.gate.accepted);
   const closed = (study.results ?? []).filter((r) => !r.gate.accepted || r.error);
@@ -30,7 +42,8 @@ export function FindingsPanel(p: Props) {
       {study.state === 'analysing' && <p class="note">{t('running')} …</p>}
       {study.state === 'arriving' && <p class="note">{t('stillArriving')} …</p>}
       {report && none && <p class="note">{t('noneAbove')}</p>}
-      <ol class="cards">{decidable.map((f, i) => <Card key={f.id} f={f} i={i} p={p} calibrated={calibrated(study, f)} />)}</ol>
+      <ol class="cards">{decidable.map((f, i) => <Card key={f.id} f={f} i={i} p={p} terms={terms} calibrated={calibrated(study, f)} />)}</ol>
+      {p.mayDecide && (adding ? <Statement f={null} p={p} terms={terms} onDone={() => setAdding(false)} /> : <button class="start" onClick={() => setAdding(true)}>+ {t('ownFinding')}</button>)}
       {p.current && <Heat p={p} />}
       {technical.length > 0 && <Fold title={t('quality')} open={none}>{quality(technical.map((f) => f.finding)).map((f) => <Bar key={f.label} f={f} />)}</Fold>}
       {below.length > 0 && <Fold title={t('below', { n: below.length })}>{below.map((f) => <Bar key={f.id} f={f.finding} />)}</Fold>}
@@ -52,26 +65,72 @@ function quality(list: Finding[]): Finding[] {
   return list.filter((f) => f.present || !f.label.startsWith('orientation_'));
 }
 
-function Card({ f, i, p, calibrated }: { f: ReportFinding; i: number; p: Props; calibrated: boolean }) {
-  const on = p.current?.id === f.id, score = Math.round(f.finding.probability * 100);
+function Card({ f, i, p, terms, calibrated }: { f: ReportFinding; i: number; p: Props; terms: Term[]; calibrated: boolean }) {
+  const on = p.current?.id === f.id, score = Math.round(f.finding.probability * 100), own = added(f), says = stated(f), [editing, setEditing] = useState(false);
   const ref = useRef<HTMLLIElement>(null);
   useEffect(() => { if (on) ref.current?.scrollIntoView({ block: 'nearest' }); }, [on]);
   return (
     <li ref={ref} class={`card ${f.decision}${on ? ' on' : ''}`} onClick={() => p.onShow(f, i)} data-finding={f.finding.label} data-finding-id={f.id}>
-      <button class="title" aria-current={on} onClick={() => p.onShow(f, i)}><b>{findingName(f.finding)}</b><span class="score num">{score}<small>/100</small></span></button>
-      <Meter f={f.finding} />
-      <p class="small muted"><span title={f.model.digest}>{f.model.id} {f.model.version}</span> · {calibrated ? t('probability') : t('score')} · {f.finding.threshold > 0 ? t('threshold', { n: Math.round(f.finding.threshold * 100) }) : t('largestOfGroup')}</p>
+      <button class="title" aria-current={on} onClick={() => p.onShow(f, i)}><b>{findingName(says)}</b>{!own && <span class="score num">{score}<small>/100</small></span>}</button>
+      {!own && <Meter f={f.finding} />}
+      {!own && <p class="small">{calibrated ? <b>{t(wordsFor(f.finding.probability))}</b> : <b>{t(f.finding.present ? 'aboveThreshold' : 'belowThreshold')}</b>} <span class="muted">· {calibrated ? t('probability') : t('score')} · {f.finding.threshold > 0 ? t('threshold', { n: Math.round(f.finding.threshold * 100) }) : t('largestOfGroup')}</span></p>}
+      {!own && <p class="small muted"><a href="/models" title={f.model.digest} onClick={(e) => { e.preventDefault(); e.stopPropagation(); go(`/models#${f.model.id}`); }}>{f.model.id} {f.model.version} ↗</a></p>}
+      {f.reading && <p class="small">{own ? t('by', { what: t('ownFinding'), who: f.reading.by }) : `${t('modelSaid', { what: findingName(f.finding) })}${f.reading.reason ? ` – ${f.reading.reason}` : ''}`}{f.reading.text && <><br />{f.reading.text}</>}{f.reading.measurement && <><br /><span class="num">{f.reading.measurement.value} {f.reading.measurement.unit}</span></>}</p>}
       {f.decision !== 'undecided' && <p class={`decision ${f.decision}`}>{f.decision === 'accepted' ? '✓ ' : '✕ '}{t('by', { what: t(f.decision), who: f.decided_by })}{f.reason ? ` – ${f.reason}` : ''}{f.decided_at ? <span class="muted"> {moment(f.decided_at)}</span> : null}</p>}
-      {p.mayDecide && p.rejecting !== f.id && (
+      {editing && <Statement f={f} p={p} terms={terms} onDone={() => setEditing(false)} />}
+      {p.mayDecide && p.rejecting !== f.id && !editing && (
         <div class="acts">
           {f.decision !== 'accepted' && <button class="yes" onClick={(e) => { e.stopPropagation(); p.onDecide(f, 'accepted', ''); }}>{t('accept')} <kbd>A</kbd></button>}
           {f.decision !== 'rejected' && <button class="no" onClick={(e) => { e.stopPropagation(); p.onShow(f, i); p.onRejecting(f.id); }}>{t('reject')} <kbd>X</kbd></button>}
-          {f.decision !== 'undecided' && <button onClick={(e) => { e.stopPropagation(); p.onDecide(f, 'undecided', ''); }}>{t('undo')}</button>}
+          {f.decision !== 'undecided' && !own && <button onClick={(e) => { e.stopPropagation(); p.onDecide(f, 'undecided', ''); }}>{t('undo')}</button>}
+          <button onClick={(e) => { e.stopPropagation(); setEditing(true); }}>{t('edit')}</button>
         </div>
       )}
       {p.rejecting === f.id && <Why onDone={(why) => { p.onRejecting(''); p.onDecide(f, 'rejected', why); }} />}
     </li>
   );
+}
+
+/** The place a reader has marked on the image that is worked in. */
+export interface Place { instance: UID; frame: number; region?: Region | undefined; measurement?: Measurement | undefined }
+
+/** useTerms asks once for the findings that have a word. */
+let asked: Promise<Term[]> | null = null;
+function useTerms(): Term[] {
+  const [terms, set] = useState<Term[]>([]);
+  useEffect(() => { asked ??= get<{ terms: Term[] }>('/vocabulary').then((a) => a.terms); asked.then((list) => { learn(list); set(list); }, () => { asked = null; }); }, []);
+  return terms;
+}
+
+/** Statement is the reader's own finding, or what the reader states in place of a model. */
+function Statement({ f, p, terms, onDone }: { f: ReportFinding | null; p: Props; terms: Term[]; onDone: () => void }) {
+  const says = f && stated(f), [failed, setFailed] = useState('');
+  const send = async (e: Event): Promise<void> => {
+    e.preventDefault();
+    const d = new FormData(e.target as HTMLFormElement), word = String(d.get('what')).trim(), place = p.place();
+    const term = terms.find((x) => [x.en, x.zh, x.label].some((w) => w.toLowerCase() === word.toLowerCase()));
+    const region = d.get('marked') && place?.region ? { region: place.region, ...(place.measurement ? { measurement: place.measurement } : {}) } : {};
+    const label = says && word === findingName(says) ? {} : { label: term?.label ?? word };
+    if (!f && !place) { setFailed(t('noImages')); return; }
+    const why = await p.reporting.state(f?.id ?? null, { ...label, text: String(d.get('text')), ...region, ...(f ? (added(f) ? {} : { reason: String(d.get('reason')) }) : { instance: place?.instance ?? '', frame: place?.frame ?? 0 }) });
+    if (why) setFailed(why); else onDone();
+  };
+  return (
+    <form class="statement" onSubmit={(e) => void send(e)} onClick={(e) => e.stopPropagation()} onKeyDown={(e) => { if (e.key === 'Escape') onDone(); }}>
+      <label>{t('finding')}<input name="what" list="terms" required maxLength={64} autocomplete="off" defaultValue={says ? findingName(says) : ''} ref={(x) => { if (x && !f) x.focus(); }} /></label>
+      <datalist id="terms">{terms.map((x) => <option key={x.label} value={currentLanguage() === 'zh' ? x.zh : x.en} />)}</datalist>
+      <label>{t('words')}<input name="text" maxLength={1000} defaultValue={f?.reading?.text ?? ''} /></label>
+      {f && !added(f) && <label>{t('reason')}<input name="reason" maxLength={256} defaultValue={f.reading?.reason ?? ''} /></label>}
+      <label class="switch"><input type="checkbox" name="marked" defaultChecked={!f} />{t('withMark')}</label>
+      {failed && <p role="alert" class="bad small">{failed}</p>}
+      <div class="acts"><button class="primary">{t('keep')}</button><button type="button" onClick={onDone}>{t('cancel')}</button></div>
+    </form>
+  );
+}
+
+/** Words for a calibrated probability, in steps that a reader tells apart. */
+function wordsFor(p: number): Key {
+  return p < 0.1 ? 'veryUnlikely' : p < 0.35 ? 'unlikely' : p < 0.65 ? 'possible' : p < 0.9 ? 'likely' : 'veryLikely';
 }
 
 /** Why asks for one reason and takes none for an answer: forced clicking teaches to dismiss without looking. */

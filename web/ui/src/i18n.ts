@@ -56,6 +56,10 @@ const strings = {
   layout: ['Layout', '布局'], cuts: ['Axial, coronal, sagittal', '轴位、冠状位、矢状位'], axial: ['axial', '轴位'], coronal: ['coronal', '冠状位'], sagittal: ['sagittal', '矢状位'], keepLayout: ['Keep this layout for {what}', '将此布局用于 {what}'], link: ['Link scroll and window', '联动滚动与窗'],
   notVolume: ['These images are no stack of parallel slices: no cuts can be made.', '这些图像不是平行层面，无法重建。'], tilted: ['The gantry was tilted: cuts would be wrong.', '机架倾斜，重建会不准确。'], lens: ['Magnifier', '放大镜'], angle: ['Angle', '角度'], cobb: ['Cobb angle', 'Cobb 角'], rectangle: ['Rectangle', '矩形'], freehand: ['Freehand', '手绘区域'], arrow: ['Arrow with words', '箭头与文字'],
   fps: ['Images a second', '每秒图像数'], header: ['Header', '头信息'], chooseSeries: ['Choose a series for this place.', '请为此处选择序列。'], prior: ['PRIOR', '既往'], priors: ['Earlier studies', '既往检查'], compare: ['Compare', '对比'], from_: ['From', '起始'],
+  awaiting_second: ['awaits a second signature', '待第二签署'], cosign: ['Sign second', '第二签署'], reopen: ['Take signature back', '撤回签署'], addendum: ['Addendum', '补充报告'], findingsText: ['Findings in words', '所见'], compose: ['Compose from decisions', '根据决定生成'], composeTitle: ['Replaces both texts', '将替换两段文字'],
+  print: ['Print', '打印'], priorReports: ['Earlier reports', '既往报告'], ownFinding: ['Own finding', '自行添加'], finding: ['Finding', '发现'], words: ['In your words', '描述'], reason: ['Reason', '原因'], withMark: ['with the mark on the image', '附带图上标记'], keep: ['Keep', '保存'], edit: ['Edit', '编辑'],
+  modelSaid: ['The model said: {what}', '模型判断：{what}'], aboveThreshold: ['above threshold', '高于阈值'], belowThreshold: ['below threshold', '低于阈值'],
+  veryUnlikely: ['very unlikely', '极不可能'], unlikely: ['unlikely', '不太可能'], possible: ['possible', '可能'], likely: ['likely', '很可能'], veryLikely: ['very likely', '极可能'],
 } satisfies Record<string, [string, string]>;
 
 export type Key = keyof typeof strings;
@@ -82,16 +86,27 @@ export function t(key: Key, fill?: Record<string, string | number>): string {
 
 /** Names of findings by code and of technical labels; English falls back to the code's own meaning. */
 const names: Record<string, [string, string]> = {
-  '233604007': ['Pneumonia', '肺炎'], chest_film: ['Frontal chest film', '胸部正位片'], view_ap: ['AP view', '前后位'], inverted: ['Greys inverted', '灰阶反相'],
+  '233604007': ['Pneumonia', '肺炎'], pneumonia: ['Pneumonia', '肺炎'], chest_film: ['Frontal chest film', '胸部正位片'], view_ap: ['AP view', '前后位'], inverted: ['Greys inverted', '灰阶反相'],
   orientation_upright: ['Upright', '方向正确'], orientation_rotated_90: ['Turned 90°', '旋转 90°'], orientation_rotated_180: ['Turned 180°', '旋转 180°'], orientation_rotated_270: ['Turned 270°', '旋转 270°'],
   orientation_mirrored: ['Mirrored', '镜像'], orientation_mirrored_90: ['Mirrored, turned 90°', '镜像并旋转 90°'], orientation_mirrored_180: ['Mirrored, turned 180°', '镜像并旋转 180°'], orientation_mirrored_270: ['Mirrored, turned 270°', '镜像并旋转 270°'],
 };
+
+/** learn takes over the words of the node's vocabulary. */
+export function learn(terms: { label: string; code: { value: string } | null; en: string; zh: string }[]): void {
+  for (const w of terms) { names[w.label] ??= [w.en, w.zh]; if (w.code) names[w.code.value] ??= [w.en, w.zh]; }
+}
 
 export function findingName(f: { label: string; code: { value: string; meaning: string } | null }): string {
   const known = names[f.code?.value ?? ''] ?? names[f.label];
   if (known) return known[language === 'zh' ? 1 : 0];
   const plain = f.code?.meaning ?? f.label.replace(/_/g, ' ');
   return plain.charAt(0).toUpperCase() + plain.slice(1);
+}
+
+/** A finding of the worklist ("pneumonia 91") in the reader's language. */
+export function findingLine(line: string): string {
+  const [, label = line, score = ''] = /^(.*?)( \d+)?$/.exec(line) ?? [];
+  return findingName({ label: label.toLowerCase().replace(/ /g, '_') in names ? label.toLowerCase().replace(/ /g, '_') : label, code: null }) + score;
 }
 
 /** A DICOM person name for reading: the group of the language first, the others in brackets (PS3.5 6.2.1). */

@@ -2,13 +2,13 @@ import { render } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { APIError, get, onSignedOut, setSession, stream, write } from './api';
 import { Help } from './help';
-import { currentLanguage, personName, setLanguage, t, type Language } from './i18n';
+import { currentLanguage, learn, personName, setLanguage, t, type Language } from './i18n';
 import { Login, Logo } from './login';
 import { Models } from './models';
 import { Node } from './node';
 import { go, onRoute } from './route';
 import { StudyPage } from './study';
-import type { Session } from './types';
+import type { Session, Term } from './types';
 import { Worklist } from './worklist';
 
 function App() {
@@ -20,7 +20,7 @@ function App() {
   const [, redraw] = useState(0);
   const keep = (s: Session | null): void => {
     setSession(s); setState(s); setAsked(true); setEnded(false);
-    if (s) stream.start(); else stream.stop();
+    if (s) { stream.start(); get<{ terms: Term[] }>('/vocabulary').then((v) => { learn(v.terms); redraw((n) => n + 1); }, () => undefined); /* without it codes keep their English names */ } else stream.stop();
   };
   const ask = (): void => {
     setFailed('');

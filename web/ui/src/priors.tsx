@@ -1,18 +1,18 @@
 import { useEffect, useState } from 'preact/hooks';
-import { APIError, get, seg } from './api';
+import { get, seg } from './api';
 import { date, t } from './i18n';
 import { SeriesStrip } from './study';
-import type { Study, StudySummary, UID } from './types';
+import type { Study, Prior, UID } from './types';
 
 /** The earlier studies of a patient, and those of them that have been opened beside. */
-export interface PriorList { list: StudySummary[]; open: Record<UID, Study>; error: string; load: (uid: UID) => Promise<Study | null> }
+export interface PriorList { list: Prior[]; open: Record<UID, Study>; error: string; doubt: string; load: (uid: UID) => Promise<Study | null> }
 
 export function usePriors(study: Study): PriorList {
-  const [list, setList] = useState<StudySummary[]>([]), [open, setOpen] = useState<Record<UID, Study>>({}), [error, setError] = useState('');
+  const [list, setList] = useState<Prior[]>([]), [open, setOpen] = useState<Record<UID, Study>>({}), [error, setError] = useState(''), [doubt, setDoubt] = useState('');
   useEffect(() => {
     const control = new AbortController();
-    get<{ studies: StudySummary[] | null }>(`/studies/${seg(study.study_uid)}/priors`, control.signal)
-      .then((a) => setList(a.studies ?? []), (e: unknown) => { if (!control.signal.aborted && !(e instanceof APIError && e.status === 404)) setError((e as Error).message); });
+    get<{ priors: Prior[] | null; uncertain: number; reason?: string }>(`/studies/${seg(study.study_uid)}/priors`, control.signal)
+      .then((a) => { setList(a.priors ?? []); setDoubt(a.reason ?? ''); }, (e: unknown) => { if (!control.signal.aborted) setError((e as Error).message); });
     return () => control.abort();
   }, [study.study_uid]);
   const load = async (uid: UID): Promise<Study | null> => {
@@ -22,13 +22,14 @@ export function usePriors(study: Study): PriorList {
       return s;
     } catch (e) { setError((e as Error).message); return null; }
   };
-  return { list, open, error, load };
+  return { list, open, error, doubt, load };
 }
 
 export function Priors({ priors, active, onCompare, onPick }: { priors: PriorList; active: UID; onCompare: (uid: UID) => void; onPick: (study: UID, series: UID) => void }) {
   return (
     <>
       {priors.error && <p role="alert" class="small bad">{priors.error}</p>}
+      {priors.doubt && <p class="small muted">{priors.doubt}</p>}
       {priors.list.length > 0 && <h2>{t('priors')}</h2>}
       {priors.list.map((p, i) => (
         <div key={p.study_uid} class="prior">

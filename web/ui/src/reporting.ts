@@ -1,14 +1,22 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { APIError, seg, write } from './api';
 import { t } from './i18n';
-import type { Decision, Report, Study } from './types';
+import type { Concept, Decision, Measurement, Region, Report, Study, UID } from './types';
+
+export type Texts = Partial<Record<'findings_text' | 'impression' | 'addendum', string>>;
+/** What a reader states of a finding: a new one names its image. */
+export interface ReadingChange { label?: string; code?: Concept; text?: string; instance?: UID; frame?: number; region?: Region; measurement?: Measurement; reason?: string }
 
 export interface Reporting {
   report: Report | null; reports: Report[]; notice: string; error: string; saving: 'saved' | 'saving' | 'notSaved' | '';
   decide: (finding: string, d: Decision, reason: string) => Promise<void>;
-  impression: (text: string) => void;
+  state: (finding: string | null, c: ReadingChange) => Promise<string>;
+  write: (texts: Texts) => void;
+  compose: (language: string) => Promise<string>;
   sign: (password: string) => Promise<string>;
-  amend: () => Promise<void>;
+  reopen: () => Promise<string>;
+  /** follow opens a draft after a signed report: an amendment, or an addendum of one text. */
+  follow: (addendum?: string) => Promise<void>;
   pick: (id: string) => void;
 }
 
@@ -18,7 +26,7 @@ export function useReport(study: Study): Reporting {
   const [picked, setPicked] = useState('');
   const [own, setOwn] = useState<Report | null>(null);
   const [notice, setNotice] = useState(''), [error, setError] = useState(''), [saving, setSaving] = useState<Reporting['saving']>('');
-  const queue = useRef(Promise.resolve()), timer = useRef(0), pending = useRef<string | null>(null);
+  const queue = useRef(Promise.resolve()), timer = useRef(0), pending = useRef<Texts | null>(null);
   const filed = reports.find((r) => r.id === picked) ?? reports[0] ?? null;
   const report = own && filed && own.id === filed.id && own.version >= filed.version && own.state === filed.state ? { ...own, deliveries: filed.deliveries } : filed;
   const latest = useRef(report);
@@ -51,12 +59,12 @@ export function useReport(study: Study): Reporting {
 
   const flush = async (): Promise<void> => {
     clearTimeout(timer.current);
-    const text = pending.current;
-    if (text === null) return;
+    const texts = pending.current;
+    if (texts === null) return;
     pending.current = null;
     setSaving('saving');
-    const failed = await run((r) => write<Report>('PUT', `/reports/${seg(r.id)}`, { impression: text }, r.version));
-    if (failed && pending.current === null) pending.current = text;
+    const failed = await run((r) => write<Report>('PUT', `/reports/${seg(r.id)}`, texts, r.version));
+    if (failed) pending.current = { ...texts, ...(pending.current as Texts | null) };
     setSaving(failed ? 'notSaved' : 'saved');
   };
   useEffect(() => {
@@ -68,9 +76,19 @@ export function useReport(study: Study): Reporting {
   return {
     report, reports, notice, error, saving,
     decide: async (finding, d, reason) => { await flush(); await run((r) => write<Report>('POST', `/reports/${seg(r.id)}/findings/${seg(finding)}/decision`, { decision: d, reason }, r.version)); },
-    impression: (text) => { pending.current = text; setSaving('notSaved'); clearTimeout(timer.current); timer.current = window.setTimeout(() => void flush(), 1000); },
-    sign: async (password) => { await flush(); return run((r) => write<Report>('POST', `/reports/${seg(r.id)}/sign`, { password }, r.version)); },
-    amend: async () => { const r = latest.current; if (!r) return; try { const made = await write<Report>('POST', `/reports/${seg(r.id)}/amend`); setPicked(''); setOwn(null); latest.current = made; setNotice(''); } catch (e) { setError((e as Error).message); } },
+    state: async (finding, c) => { await flush(); return run((r) => write<Report>(finding ? 'PATCH' : 'POST', `/reports/${seg(r.id)}/findings${finding ? '/' + seg(finding) : ''}`, c, r.version)); },
+    write: (texts) => { pending.current = { ...pending.current, ...texts }; setSaving('notSaved'); clearTimeout(timer.current); timer.current = window.setTimeout(() => void flush(), 1000); },
+    compose: async (language) => { await flush(); return run((r) => write<Report>('POST', `/reports/${seg(r.id)}/narrative`, { language }, r.version)); },
+    sign: async (password) => { await flush(); return run((r) => write<Report>('POST', `/reports/${seg(r.id)}/${r.state === 'awaiting_second' ? 'cosign' : 'sign'}`, { password }, r.version)); },
+    reopen: () => run((r) => write<Report>('POST', `/reports/${seg(r.id)}/reopen`, undefined, r.version)),
+    follow: async (addendum) => {
+      const r = latest.current;
+      if (!r) return;
+      try {
+        const made = await (addendum === undefined ? write<Report>('POST', `/reports/${seg(r.id)}/amend`) : write<Report>('POST', `/reports/${seg(r.id)}/addendum`, { text: addendum }));
+        setPicked(''); setOwn(null); latest.current = made; setNotice('');
+      } catch (e) { setError((e as Error).message); }
+    },
     pick: (id) => { void flush(); setOwn(null); setPicked(id); },
   };
 }

@@ -1,7 +1,7 @@
-import { createPortal } from 'preact/compat';
+import { render } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { get, seg, stream } from './api';
-import { FindingsPanel } from './findings';
+import { clinical, FindingsPanel, stated, type Place } from './findings';
 import { firstSeries, hang, rehang, sliced, type Hanging, type Hung } from './hanging';
 import { age, date, findingName, personName, t } from './i18n';
 import type { Box } from './marks';
@@ -12,8 +12,9 @@ import { ReportPanel, SignDialog } from './report';
 import { go } from './route';
 import { Stages } from './stages';
 import { Toolbar } from './toolbar';
-import type { ReportFinding, Result, Session, Study } from './types';
-import type { Viewport } from './viewport';
+import { outlineOf, regionOf, within } from './regions';
+import type { Region, ReportFinding, Result, Session, Study } from './types';
+import { Viewport } from './viewport';
 import { opened } from './worklist';
 
 /** useStudy keeps a study fresh: every change of it on the node fetches it anew. */
@@ -54,9 +55,9 @@ function Reading({ study, session, stale }: { study: Study; session: Session; st
   const [textOn, setText] = useState(true), [signing, setSigning] = useState(false), [rejecting, setRejecting] = useState('');
   const report = reporting.report;
   // Findings of the patient come first and wait for a decision; technical ones (film quality) may be decided on.
-  const present = (report?.findings ?? []).filter((f) => f.finding.present);
-  const decidable = [...present.filter((f) => f.finding.code), ...present.filter((f) => !f.finding.code && f.finding.heatmap), ...present.filter((f) => !f.finding.code && !f.finding.heatmap)];
-  const undecided = decidable.filter((f) => f.finding.code && f.decision === 'undecided');
+  const present = (report?.findings ?? []).filter((f) => stated(f).present);
+  const decidable = [...present.filter(clinical), ...present.filter((f) => !clinical(f) && f.finding.heatmap), ...present.filter((f) => !clinical(f) && !f.finding.heatmap)];
+  const undecided = decidable.filter((f) => clinical(f) && f.decision === 'undecided');
   const current = decidable[Math.min(finding, decidable.length - 1)];
   const here = hanging.panes[active];
   const studyOf = (uid: string | undefined): Study | undefined => (uid === study.study_uid ? study : priors.open[uid ?? '']);
@@ -84,8 +85,8 @@ function Reading({ study, session, stale }: { study: Study; session: Session; st
   const results = (study.results ?? []).filter((r) => !shownUID || r.sop_instance_uid === shownUID);
   const staged = results.find((r) => r.id === current?.result_id && r.stages?.length) ?? results.find((r) => r.stages?.length);
   const picked = staged?.stages?.find((s) => s.name === stage);
-  const boxes = (uid: string, frame: number): Box[] => (report?.findings ?? []).filter((f) => f.sop_instance_uid === uid && Math.max(1, f.frame) === frame && f.decision !== 'rejected' && f.finding.region?.length)
-    .map((f) => ({ points: f.finding.region ?? [], name: findingName(f.finding), on: f.id === current?.id }));
+  const boxes = (uid: string, frame: number): Box[] => (report?.findings ?? []).filter((f) => f.sop_instance_uid === uid && Math.max(1, f.frame) === frame && f.decision !== 'rejected' && f.reading?.region)
+    .map((f) => ({ points: outlineOf(f.reading?.region as Region), name: findingName(stated(f)), on: f.id === current?.id }));
   const shown: Shown = { heat: heatOn ? current?.finding.heatmap ?? null : null, heatUID: current?.sop_instance_uid ?? '', opacity, floor, stage: stagesOn && staged && picked ? { result: staged, stage: picked } : null, mix, boxes };
 
   const put = (i: number, p: Hung): void => setHanging((h) => ({ ...h, panes: h.panes.map((x, k) => (k === i ? p : x)) }));
@@ -110,8 +111,14 @@ function Reading({ study, session, stale }: { study: Study; session: Session; st
   const tapped = (v: Viewport, x: number, y: number): void => {
     const at = v.current;
     if (!at) return;
-    const said = decidable.map((f, i) => ({ f, i, e: f.sop_instance_uid === at.uid && Math.max(1, f.frame) === at.frame ? v.evidence(f.finding, x, y) : 0 })).filter((s) => s.e >= Math.max(floor, 0.3)).sort((a, b) => b.e - a.e)[0];
+    const said = decidable.map((f, i) => ({ f, i, e: f.sop_instance_uid === at.uid && Math.max(1, f.frame) === at.frame ? (f.reading?.region ? Number(within(outlineOf(f.reading.region), { x, y })) : f.finding.heatmap ? Viewport.evidence(f.finding.heatmap, x, y) : 0) : 0 })).filter((s) => s.e >= Math.max(floor, 0.3)).sort((a, b) => b.e - a.e)[0];
     if (said) { setFinding(said.i); if (said.f.finding.heatmap) setHeat(true); document.querySelector(`[data-finding-id="${CSS.escape(said.f.id)}"]`)?.scrollIntoView({ block: 'nearest' }); }
+  };
+  /** place is where a reader's finding lies: the newest mark on the image, if there is one. */
+  const place = (): Place | null => {
+    const v = vps.current[active], slot = v?.current, mark = v?.measures.filter((m) => m.slot === v.index).at(-1);
+    if (!slot || here?.cut || here?.study !== study.study_uid) return null;
+    return { instance: slot.uid, frame: slot.frame, ...(mark ? regionOf(mark, slot) : {}) };
   };
   const step = (by: number): void => { const n = decidable.length; if (n) { const i = (finding + by + n) % n; show(decidable[i] as ReportFinding, i); } };
   const next = (): void => { const u = opened.order[opened.order.indexOf(study.study_uid) + 1]; go(u ? `/study/${u}` : '/'); };
@@ -169,9 +176,9 @@ function Reading({ study, session, stale }: { study: Study; session: Session; st
       <aside class="side" aria-label={t('findings')}>
         <FindingsPanel
           study={study} report={report} results={results as Result[]} decidable={decidable} current={current} onShow={show} onDecide={(f, d, why) => void reporting.decide(f.id, d, why)} mayDecide={mayDecide}
-          rejecting={rejecting} onRejecting={setRejecting} heatOn={heatOn} onHeat={() => setHeat(!heatOn)} opacity={opacity} onOpacity={setOpacity} floor={floor} onFloor={setFloor} notice={session.notice ?? ''}
+          reporting={reporting} place={place} rejecting={rejecting} onRejecting={setRejecting} heatOn={heatOn} onHeat={() => setHeat(!heatOn)} opacity={opacity} onOpacity={setOpacity} floor={floor} onFloor={setFloor} notice={session.notice ?? ''}
         />
-        <ReportPanel study={study} session={session} reporting={reporting} undecided={undecided} onSign={() => setSigning(true)} onJump={(f) => show(f, decidable.indexOf(f))} onNext={next} />
+        <ReportPanel study={study} session={session} reporting={reporting} priors={priors} undecided={undecided} onSign={() => setSigning(true)} onJump={(f) => show(f, decidable.indexOf(f))} onNext={next} />
       </aside>
       {signing && report && <SignDialog report={report} session={session} undecided={undecided.length} sign={reporting.sign} onClose={() => setSigning(false)} />}
     </main>
@@ -203,15 +210,17 @@ function useKeys(act: (key: string, e: KeyboardEvent) => boolean): void {
 
 /** Strip puts the patient into the top bar. */
 function Strip({ study }: { study: Study }) {
-  const bar = document.getElementById('strip');
-  if (!bar) return null;
-  return createPortal(
-    <>
+  useEffect(() => {
+    const bar = document.getElementById('strip');
+    if (bar) render(<>
       <strong>{personName(study.patient_name)}</strong>
       <span>{study.patient_sex} {age(study.patient_age, study.patient_birth_date, study.study_date)}</span>
       <span class="num">{study.patient_id}</span>
       <span class="muted">{[study.accession_number, study.description, date(study.study_date)].filter(Boolean).join(' · ')}</span>
     </>, bar);
+    return () => { if (bar) render(null, bar); };
+  });
+  return null;
 }
 
 export function SeriesStrip({ study, active, onPick }: { study: Study; active: string; onPick: (uid: string) => void }) {

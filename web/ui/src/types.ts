@@ -8,7 +8,7 @@ export interface Heatmap {
   rows: number; columns: number; left: number; top: number; width: number; height: number; max: number; values: string;
 }
 export interface Finding {
-  label: string; code: Concept | null; probability: number; threshold: number; present: boolean; heatmap?: Heatmap; region?: { x: number; y: number }[];
+  label: string; code: Concept | null; probability: number; threshold: number; present: boolean; heatmap?: Heatmap;
 }
 export interface Stage {
   name: string; step: string; parameters?: Record<string, unknown>; ms: number; file: string; note?: string; values?: Record<string, number>;
@@ -41,17 +41,24 @@ export interface Series {
 export type Decision = 'undecided' | 'accepted' | 'rejected';
 export interface ReportFinding {
   id: string; result_id: string; sop_instance_uid: UID; frame: number; model: ModelRef; finding: Finding; decision: Decision;
-  reason: string; decided_by: string; decided_at: string | null;
+  reason: string; decided_by: string; decided_at: string | null; reading?: Reading;
 }
+/** What a reader states of a finding, in place of what a model did. */
+export interface Reading { label: string; code: Concept | null; text: string; region?: Region; measurement?: Measurement; reason?: string; by: string; at: string }
+export interface Region { graphic: 'POINT' | 'POLYLINE' | 'CIRCLE' | 'ELLIPSE'; points: number[] } // column and row by turns
+export interface Measurement { name: string; value: number; unit: string }
+export interface Term { label: string; code: Concept | null; en: string; zh: string }
 export interface Delivery {
   id: string; report_id: string; peer: string; kind: string; state: 'queued' | 'sent' | 'delivered' | 'unprovable' | 'failed'; proof: string;
   attempts: number; error: string; next_attempt: string | null; updated_at: string;
 }
 export interface Report {
-  id: string; study_uid: UID; state: 'draft' | 'signed' | 'superseded'; version: number; sop_instance_uid: UID; predecessor?: string;
+  id: string; study_uid: UID; state: 'draft' | 'awaiting_second' | 'signed' | 'superseded'; version: number; sop_instance_uid: UID; predecessor?: string;
   findings: ReportFinding[] | null; not_analysed: string[] | null; impression: string; created_at: string; signed_at: string | null;
-  signed_by: string; deliveries: Delivery[] | null;
+  signed_by: string; second_signed_at?: string | null; second_signed_by?: string; deliveries: Delivery[] | null;
+  findings_text: string; language: string; addenda: { text: string; by: string; at: string | null }[] | null;
 }
+export interface Prior extends StudySummary { reports: Report[] | null }
 export interface Study extends StudySummary { series: Series[] | null; results: Result[] | null; reports: Report[] | null; warnings: string[] | null }
 
 export interface LUT { first: number; bits: number; explanation?: string; values: number[] }

@@ -8,7 +8,7 @@ import { describe, type Mark, type Measure } from './measures';
 import { dot, minus, normal, parallel, type Plane } from './planes';
 import type { Layer, Overlay, Renderer, Scene } from './renderer';
 import { choices, display, modality, smooth, unpack, type Samples, type VOI } from './tone';
-import type { Finding, Heatmap } from './types';
+import type { Heatmap } from './types';
 
 export type Tool = 'window' | 'pan' | 'zoom' | 'lens' | Mark;
 
@@ -235,11 +235,8 @@ export class Viewport {
     this.overlay = { values: n > 1 ? smooth(grid, h.columns, h.rows, n) : grid, columns: h.columns * n, rows: h.rows * n, left: h.left, top: h.top, width: h.width, height: h.height };
     this.paint();
   }
-  /** evidence is how strongly a finding points to a place of the image, 0..1. */
-  evidence(f: Finding, x: number, y: number): number {
-    const h = f.heatmap, box = f.region;
-    if (box?.length) return box.reduce((odd, p, i) => { const q = box[(i + 1) % box.length] as Point; return (p.y <= y) !== (q.y <= y) && x < p.x + (y - p.y) / (q.y - p.y) * (q.x - p.x) ? !odd : odd; }, false) ? 1 : 0;
-    if (!h) return 0;
+  /** evidence is how strongly a map points to a place of the image, 0..1. */
+  static evidence(h: Heatmap, x: number, y: number): number {
     const i = Math.floor((x - h.left) / h.width * h.columns), j = Math.floor((y - h.top) / h.height * h.rows);
     return i >= 0 && j >= 0 && i < h.columns && j < h.rows ? (unpack(h.values)[j * h.columns + i] ?? 0) / 255 : 0;
   }

@@ -1,6 +1,6 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { APIError, get, stream } from './api';
-import { age, date, personName, t, waiting, type Key } from './i18n';
+import { age, date, findingLine, personName, t, waiting, type Key } from './i18n';
 import { go } from './route';
 import type { StudyState, StudySummary } from './types';
 
@@ -172,7 +172,7 @@ export function aiWords(s: StudySummary): { text: string; strong: boolean } {
   if (s.state === 'arriving') return { text: t('stillArriving'), strong: false };
   if (s.state === 'analysing') return { text: t('running'), strong: false };
   const found = s.findings ?? [];
-  if (found.length > 0) return { text: found.slice(0, 2).join(' · ') + (found.length > 2 ? ` · +${found.length - 2}` : ''), strong: true };
+  if (found.length > 0) return { text: found.slice(0, 2).map(findingLine).join(' · ') + (found.length > 2 ? ` · +${found.length - 2}` : ''), strong: true };
   if (s.state === 'not_analysed') {
     return { text: t('notAnalysedBecause', { why: whyNot(s) }), strong: false };
   }
