@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -37,17 +36,13 @@ type webIndex struct {
 var _ dicomweb.Index = webIndex{}
 
 // Find implements dicomweb.Index.
-func (x webIndex) Find(ctx context.Context, identifier *dicom.Dataset, fuzzy bool, limit int, each func(*dicom.Dataset) error) (bool, []dicom.Tag, error) {
-	query, err := store.NewQuery(identifier, store.QueryOptions{PatientRoot: true, Relational: true, FuzzyNames: fuzzy})
+func (x webIndex) Find(ctx context.Context, identifier *dicom.Dataset, page dicomweb.Page, each func(*dicom.Dataset) error) (int, []dicom.Tag, error) {
+	query, err := store.NewQuery(identifier, store.QueryOptions{PatientRoot: true, Relational: true, FuzzyNames: page.Fuzzy})
 	if err != nil {
-		return false, nil, err
+		return 0, nil, err
 	}
-	err = x.store.Find(ctx, query, limit, each)
-	more := errors.Is(err, store.ErrMoreMatches)
-	if more {
-		err = nil
-	}
-	return more, query.Unsupported(), err
+	further, err := x.store.FindPart(ctx, query, page.Offset, page.Limit, page.Count, each)
+	return further, query.Unsupported(), err
 }
 
 // Objects implements dicomweb.Index.

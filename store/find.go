@@ -66,7 +66,7 @@ func (s *Store) Find(ctx context.Context, q *Query, limit int, each func(*dicom.
 	defer pages.Put(p)
 	var after []any
 	for {
-		if err := s.readPage(ctx, q, p, after); err != nil {
+		if err := s.readPage(ctx, q, p, part{after: after, limit: pageRows}); err != nil {
 			return err
 		}
 		if err := r.send(ctx, p); err != nil {
@@ -78,6 +78,22 @@ func (s *Store) Find(ctx context.Context, q *Query, limit int, each func(*dicom.
 		after = p.last(q)
 	}
 }
+
+// part is which rows of a query are read: those behind a key, or from an
+// offset on.
+type part struct {
+	after         []any
+	offset, limit int
+}
+
+// shape is how the rows of a query are read.
+type shape int
+
+const (
+	asRows   shape = iota
+	asJoined       // one value with their number
+	asCount        // their number alone
+)
 
 // page is the rows read at once.
 type page struct {
@@ -124,9 +140,8 @@ var headerFile = [...]string{
 	ImageLevel:   `i.file`,
 }
 
-// sql makes the text of the query for the rows after a key; joined: as one
-// value with their number.
-func (q *Query) sql(after []any, joined bool) (string, []any) {
+// sql makes the text of the query for a part of its rows.
+func (q *Query) sql(p part, as shape) (string, []any) {
 	src := sources[q.level]
 	var columns []string
 	for _, a := range q.columns {
@@ -138,10 +153,13 @@ func (q *Query) sql(after []any, joined bool) (string, []any) {
 	columns = append(columns, src.order...)
 	var b strings.Builder
 	var args []any
-	if joined {
+	switch as {
+	case asCount:
+		b.WriteString("SELECT COUNT(*) FROM (SELECT 1 AS one")
+	case asJoined:
 		const glue = " || '" + separator + "'"
 		b.WriteString("SELECT COUNT(*), COALESCE(STRING_AGG(line, ''), '') FROM (SELECT " + strings.Join(columns, glue+" || ") + glue + " AS line")
-	} else {
+	case asRows:
 		b.WriteString("SELECT " + strings.Join(columns, ", "))
 	}
 	b.WriteString(" FROM " + src.from)
@@ -154,18 +172,21 @@ func (q *Query) sql(after []any, joined bool) (string, []any) {
 	if src.where != "" {
 		where = append(where[:len(where):len(where)], term{text: src.where})
 	}
-	if after != nil {
-		where = append(where[:len(where):len(where)], term{"(" + order + ") > (?" + strings.Repeat(", ?", len(after)-1) + ")", after})
+	if p.after != nil {
+		where = append(where[:len(where):len(where)], term{"(" + order + ") > (?" + strings.Repeat(", ?", len(p.after)-1) + ")", p.after})
 	}
 	for i, t := range where {
 		b.WriteString([]string{" WHERE ", " AND "}[min(i, 1)] + t.text)
 		args = append(args, t.args...)
 	}
-	b.WriteString(" ORDER BY " + order + " LIMIT " + strconv.Itoa(pageRows))
-	if joined {
+	if as != asCount {
+		b.WriteString(" ORDER BY " + order)
+	}
+	b.WriteString(" LIMIT ? OFFSET ?")
+	if as != asRows {
 		b.WriteString(") AS page")
 	}
-	return numbered(b.String()), args
+	return numbered(b.String()), append(args, p.limit, p.offset)
 }
 
 // numbered turns each "?" into $1, $2 …
@@ -183,13 +204,13 @@ func numbered(q string) string {
 }
 
 // readPage reads the rows after a key into the memory of p.
-func (s *Store) readPage(ctx context.Context, q *Query, p *page, after []any) error {
+func (s *Store) readPage(ctx context.Context, q *Query, p *page, which part) error {
 	p.width = len(q.columns) + q.extra() + len(sources[q.level].order)
-	if joined, err := s.readJoined(ctx, q, p, after); joined || err != nil {
+	if joined, err := s.readJoined(ctx, q, p, which); joined || err != nil {
 		return err
 	}
 	const op = "query index"
-	text, args := q.sql(after, false)
+	text, args := q.sql(which, asRows)
 	rows, err := s.read.QueryContext(ctx, text, args...)
 	if err != nil {
 		return databaseError(op, err)
@@ -224,8 +245,8 @@ const separator = "\x1f"
 // readJoined reads a page as one value, which costs a fraction of reading each
 // column of each row. It reports whether that went well: a value that holds
 // the separator spoils it.
-func (s *Store) readJoined(ctx context.Context, q *Query, p *page, after []any) (bool, error) {
-	text, args := q.sql(after, true)
+func (s *Store) readJoined(ctx context.Context, q *Query, p *page, which part) (bool, error) {
+	text, args := q.sql(which, asJoined)
 	var rows int
 	p.reset()
 	var raw sql.RawBytes

@@ -19,6 +19,10 @@ type Limits struct {
 	Elements int // attributes in all items together
 	// Bulk gives the value that a BulkDataURI refers to; nil refuses them.
 	Bulk func(uri string) ([]byte, error)
+	// Pixels is told of a reference in place of the pixel data, which are then
+	// left out of the data set: they may be longer than memory. nil: Bulk gives
+	// them as any other value.
+	Pixels func(t dicom.Tag, vr dicom.VR, uri string)
 }
 
 // DefaultLimits are those of the reader of data sets.
@@ -111,6 +115,9 @@ var known = func() map[dicom.VR]bool {
 	return m
 }()
 
+// pixelData are the attributes that hold pixels (PS3.5 A.4, PS3.3 C.7.6.24).
+var pixelData = map[dicom.Tag]bool{dicom.PixelDataTag: true, dicom.FloatPixelData: true, dicom.DoubleFloatPixelData: true}
+
 func invalid(t dicom.Tag, what string) error {
 	return radnode.Errorf(radnode.Invalid, opDecode, "attribute %s: %s", t, what)
 }
@@ -129,6 +136,8 @@ func (r *decoder) attribute(d *dicom.Dataset, t dicom.Tag, a *attribute, depth i
 			return invalid(t, "its InlineBinary is not base64 or its vr takes none")
 		}
 		d.SetBytes(t, vr, b)
+	case a.BulkDataURI != nil && depth == 0 && pixelData[t] && r.lim.Pixels != nil:
+		r.lim.Pixels(t, vr, *a.BulkDataURI)
 	case a.BulkDataURI != nil:
 		if r.lim.Bulk == nil {
 			return invalid(t, "it refers to bulk data, and there are none")

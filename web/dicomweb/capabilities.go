@@ -55,7 +55,8 @@ var (
 	frameForms    = []wadlForm{{`multipart/related; type="application/octet-stream"; transfer-syntax=1.2.840.10008.1.2.1`}, {`multipart/related; type="application/octet-stream"; transfer-syntax=*`},
 		{`multipart/related; type="image/jpeg"`}, {`multipart/related; type="image/jls"`}, {`multipart/related; type="image/jp2"`}, {`multipart/related; type="image/jphc"`}, {`multipart/related; type="image/dicom-rle"`}}
 	pictureForms = []wadlForm{{"image/jpeg"}, {"image/png"}, {"image/gif"}}
-	storeForms   = []wadlForm{{`multipart/related; type="application/dicom"`}, {typeDICOM}}
+	storingForms = []wadlForm{{`multipart/related; type="application/dicom"`}, {`multipart/related; type="application/dicom+json"`},
+		{`multipart/related; type="application/dicom+xml"`}, {typeDICOM}, {typeJSON}, {typeXML}}
 )
 
 func query(names ...string) []wadlParam {
@@ -82,7 +83,7 @@ func searching(id string, level int) wadlMethod {
 }
 
 func storingAt(id string) wadlMethod {
-	return wadlMethod{Name: http.MethodPost, ID: id, Request: wadlRequest{Forms: storeForms}, Response: wadlResponse{"200 202", []wadlForm{{typeJSON}, {typeXML}}}}
+	return wadlMethod{Name: http.MethodPost, ID: id, Request: wadlRequest{Forms: storingForms}, Response: wadlResponse{"200 202", []wadlForm{{typeJSON}, {typeXML}}}}
 }
 
 func pictures(id string) []wadlResource {

@@ -29,10 +29,12 @@ import (
 type archive struct {
 	taken  int
 	refuse error
+	syntax radnode.UID // of what came last
+	last   []byte
 }
 
-func (a *archive) Find(context.Context, *dicom.Dataset, bool, int, func(*dicom.Dataset) error) (bool, []dicom.Tag, error) {
-	return false, nil, nil
+func (a *archive) Find(context.Context, *dicom.Dataset, dicomweb.Page, func(*dicom.Dataset) error) (int, []dicom.Tag, error) {
+	return 0, nil, nil
 }
 func (a *archive) Objects(context.Context, radnode.UID, radnode.UID, radnode.UID) ([]dicomweb.Object, error) {
 	return []dicomweb.Object{{SOPClassUID: "1.2", SOPInstanceUID: "1.3", TransferSyntaxUID: "1.2.840.10008.1.2.1", Path: "x"}}, nil
@@ -61,12 +63,13 @@ func (a *archive) Picture(context.Context, string, radnode.Instance, int, dicomw
 	err := png.Encode(&b, img)
 	return closing{bytes.NewReader(b.Bytes())}, err
 }
-func (a *archive) Receive(_ context.Context, _ dicomweb.Sender, _, _, _ radnode.UID, data io.Reader) error {
+func (a *archive) Receive(_ context.Context, _ dicomweb.Sender, ts, _, _ radnode.UID, data io.Reader) (err error) {
 	a.taken++
 	if a.refuse != nil {
 		return a.refuse
 	}
-	_, err := io.Copy(io.Discard, data)
+	a.syntax = ts
+	a.last, err = io.ReadAll(data)
 	return err
 }
 func (a *archive) Received(dicomweb.Sender)                  {}

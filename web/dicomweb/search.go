@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -20,8 +19,7 @@ const (
 	mostResults   = 10_000
 	mostOffset    = 10_000_000
 	mostFields    = 500
-	countFurther  = 1000                  // matches beyond the page that are counted
-	countingTime  = 50 * time.Millisecond // and how long
+	countFurther  = 1000 // matches beyond the page that are counted
 	opSearch      = "search"
 	maxQueryBytes = 64 << 10
 )
@@ -72,21 +70,8 @@ func (s *Service) search(c echo.Context, level int) error {
 // answer collects a page of matches.
 func (s *Service) answer(c echo.Context, q *search, within place, out *results) error {
 	at := base(c)
-	matches, further := 0, 0
-	var counting time.Time
-	more, unsupported, err := s.Index.Find(c.Request().Context(), q.keys, q.fuzzy, q.offset+q.limit+countFurther, func(m *dicom.Dataset) error {
-		switch matches++; {
-		case matches <= q.offset:
-			return nil
-		case matches > q.offset+q.limit:
-			if further == 0 {
-				counting = time.Now()
-			}
-			if further++; time.Since(counting) > countingTime {
-				return errCounted
-			}
-			return nil
-		}
+	page := Page{Fuzzy: q.fuzzy, Offset: q.offset, Limit: q.limit, Count: countFurther}
+	further, unsupported, err := s.Index.Find(c.Request().Context(), q.keys, page, func(m *dicom.Dataset) error {
 		full, err := s.complete(c, q, within, m)
 		if err != nil {
 			return err
@@ -94,8 +79,7 @@ func (s *Service) answer(c echo.Context, q *search, within place, out *results) 
 		full.SetText(dicom.RetrieveURL, at+q.placeOf(full, within).path())
 		return out.add(full)
 	})
-	stopped := err == error(errCounted)
-	if err != nil && !stopped {
+	if err != nil {
 		return err
 	}
 	for _, t := range unsupported {
@@ -103,21 +87,16 @@ func (s *Service) answer(c echo.Context, q *search, within place, out *results) 
 	}
 	if further > 0 {
 		count := strconv.Itoa(further)
-		if more || stopped {
+		if further >= countFurther {
 			count = "at least " + count
 		}
 		q.warnings = append(q.warnings, "There are "+count+" additional results that can be requested")
-	} else if more {
-		q.warnings = append(q.warnings, "There are additional results; narrow the search to see them")
 	}
 	for _, w := range q.warnings {
 		warn(c, w)
 	}
 	return out.end()
 }
-
-// errCounted ends counting what is beyond the page.
-var errCounted = radnode.Errorf(radnode.Canceled, opSearch, "enough was counted")
 
 // placeOf is the resource that a match is.
 func (q *search) placeOf(m *dicom.Dataset, within place) place {

@@ -30,14 +30,21 @@ type Object struct {
 
 // Index finds what is stored. Drafts of the node are not among it.
 type Index interface {
-	// Find sends at most limit matches of an identifier (PS3.4 C.4.1) in an
-	// order that is the same each time; each data set is valid until each
-	// returns. It says whether there are more, and which keys it passed over.
-	Find(ctx context.Context, identifier *dicom.Dataset, fuzzy bool, limit int, each func(*dicom.Dataset) error) (more bool, unsupported []dicom.Tag, err error)
+	// Find sends the matches of an identifier (PS3.4 C.4.1) from offset on, at
+	// most limit of them, in an order that is the same each time; each data set
+	// is valid until each returns. It counts what follows, up to count, and says
+	// which keys it passed over.
+	Find(ctx context.Context, identifier *dicom.Dataset, page Page, each func(*dicom.Dataset) error) (further int, unsupported []dicom.Tag, err error)
 	// Objects lists the instances of a study, series or instance; "" is any.
 	Objects(ctx context.Context, study, series, instance radnode.UID) ([]Object, error)
 	// InstancePath finds one instance and its file.
 	InstancePath(ctx context.Context, sopUID radnode.UID) (string, radnode.Instance, error)
+}
+
+// Page is which matches of a search are wanted.
+type Page struct {
+	Fuzzy                bool // person names sound alike
+	Offset, Limit, Count int
 }
 
 // Files gives out data sets in another transfer syntax than they are stored in.
@@ -88,6 +95,8 @@ type Service struct {
 	Pixels   Pixels
 	Receiver Receiver
 	Trail    Trail
+
+	TempDir string // for bulk data that wait for their instance; "": the system's
 
 	headers  cache // metadata by address and file
 	layouts  layouts

@@ -1,7 +1,9 @@
 package dicomweb
 
 import (
+	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -9,6 +11,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -78,18 +81,7 @@ func (s *Service) Store(c echo.Context) error {
 	w := &storing{service: s, c: c, from: sender(c), study: p.study, studies: map[radnode.UID]bool{}}
 	defer s.Receiver.Received(w.from)
 	body := &arriving{c: c, r: c.Request().Body}
-	switch {
-	case kind == typeDICOM:
-		err = w.instance(body)
-	case kind != "multipart/related":
-		return problem.New(http.StatusUnsupportedMediaType, `a store request is multipart/related; type="application/dicom", or application/dicom`)
-	case parameters["boundary"] == "" || len(parameters["boundary"]) > maxBoundary:
-		return radnode.Errorf(radnode.Invalid, opStore, "multipart/related needs a boundary of 1 to %d characters", maxBoundary)
-	case parameters["type"] != "" && !strings.EqualFold(parameters["type"], typeDICOM):
-		return problem.New(http.StatusUnsupportedMediaType, "the parts of a store request are application/dicom")
-	default:
-		err = w.parts(multipart.NewReader(body, parameters["boundary"]))
-	}
+	err = w.take(kind, parameters, body)
 	if err != nil && len(w.stored)+len(w.failed) == 0 {
 		return err
 	}
@@ -98,6 +90,53 @@ func (s *Service) Store(c echo.Context) error {
 	}
 	return w.answer(answer)
 }
+
+// storeForms are the forms in which instances come: of multipart/related the
+// type of its root (PS3.18 Table 10.5.1-1).
+var storeForms = map[string]func(*storing, *multipart.Reader) error{
+	typeDICOM: (*storing).parts,
+	typeJSON:  func(w *storing, r *multipart.Reader) error { return w.storeDescribed(typeJSON, r) },
+	typeXML:   func(w *storing, r *multipart.Reader) error { return w.storeDescribed(typeXML, r) },
+}
+
+// take takes the instances of a request in.
+func (w *storing) take(kind string, parameters map[string]string, body io.Reader) error {
+	switch {
+	case kind == typeDICOM:
+		return w.instance(body)
+	case kind == typeJSON || kind == typeXML:
+		return w.storeAlone(kind, body)
+	case kind != "multipart/related":
+		return problem.New(http.StatusUnsupportedMediaType, `a store request is multipart/related with parts of application/dicom, application/dicom+json or application/dicom+xml, or one of these alone`)
+	case parameters["boundary"] == "" || len(parameters["boundary"]) > maxBoundary:
+		return radnode.Errorf(radnode.Invalid, opStore, "multipart/related needs a boundary of 1 to %d characters", maxBoundary)
+	}
+	form := storeForms[cmp.Or(strings.ToLower(parameters["type"]), typeDICOM)]
+	if form == nil {
+		return problem.New(http.StatusUnsupportedMediaType, "the parts of a store request are application/dicom, application/dicom+json or application/dicom+xml")
+	}
+	// The reader of the parts takes small pieces: what lies behind it does not.
+	wide := wideReaders.Get().(*bufio.Reader) //nolint:forcetypeassert // the pool holds nothing else
+	wide.Reset(body)
+	defer func() {
+		wide.Reset(nil)
+		wideReaders.Put(wide)
+	}()
+	return form(w, multipart.NewReader(wide, parameters["boundary"]))
+}
+
+// storeAlone takes instances in whose metadata hold all their values.
+func (w *storing) storeAlone(kind string, body io.Reader) error {
+	d := &described{w: w}
+	if err := d.metadata(body); err != nil {
+		return err
+	}
+	return d.storeAll(kind)
+}
+
+const wideBytes = 256 << 10
+
+var wideReaders = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, wideBytes) }}
 
 // storeAnswer chooses the form of the response.
 func storeAnswer(c echo.Context) (offer, error) {
@@ -189,21 +228,26 @@ func (w *storing) instance(body io.Reader) error {
 		return w.gone(err)
 	}
 	p := place{header.UID(dicom.StudyInstanceUID), header.UID(dicom.SeriesInstanceUID), instance}
+	return w.receive(p, class, ts, io.MultiReader(&head, body))
+}
+
+// receive hands one instance to the node and notes what became of it.
+func (w *storing) receive(p place, class, ts radnode.UID, data io.Reader) error {
 	if w.study != "" && p.study != w.study {
-		w.fail(class, instance, doesNotMatch)
+		w.fail(class, p.instance, doesNotMatch)
 		return nil
 	}
-	err = w.service.Receiver.Receive(w.c.Request().Context(), w.from, ts, class, instance, io.MultiReader(&head, body))
+	err := w.service.Receiver.Receive(w.c.Request().Context(), w.from, ts, class, p.instance, data)
 	if err != nil {
 		reason, ok := reasons[radnode.CodeOf(err)]
 		if !ok {
 			reason = processingFailure
 		}
 		w.full = w.full || reason == outOfResources
-		w.fail(class, instance, reason)
+		w.fail(class, p.instance, reason)
 		return w.gone(err)
 	}
-	r := reference(class, instance)
+	r := reference(class, p.instance)
 	r.SetText(dicom.RetrieveURL, base(w.c)+p.path())
 	w.stored = append(w.stored, r)
 	w.studies[p.study] = true
