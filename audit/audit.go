@@ -36,6 +36,10 @@ const (
 	NodeStopped      Action = "node stopped"
 	AnalysisRequest  Action = "analysis requested"
 	InstancesFetched Action = "instances fetched"
+	InstancesDeleted Action = "instances deleted"
+
+	WorkitemsFollowed Action = "workitems followed"
+	WorkitemChanged   Action = "workitem changed"
 )
 
 // eventCodes gives the DCM code of the audit message each action belongs to
@@ -44,6 +48,7 @@ var eventCodes = map[Action]string{
 	Login: "110114", LoginFailed: "110114", Logout: "110114",
 	StudyViewed: "110103", ResultsShown: "110103", ReportChanged: "110103", ReportSigned: "110103", ReportAmended: "110103", AnalysisRequest: "110103",
 	InstancesStored: "110104", InstancesFetched: "110104", ReportDelivered: "110104", DeliveryRetried: "110102",
+	InstancesDeleted: "110105", WorkitemsFollowed: "110103", WorkitemChanged: "110103",
 	AccountChanged: "110113", TokenCreated: "110113", PeerChanged: "110113", CallerRefused: "110113",
 	AuditRead: "110101", NodeStarted: "110100", NodeStopped: "110100",
 }

@@ -16,6 +16,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/web/middleware"
 )
 
 // Config is the whole configuration of a node. Options come, each over the
@@ -25,6 +26,8 @@ type Config struct {
 	AETitle       string        `yaml:"ae"`
 	DICOM         string        `yaml:"dicom"`
 	HTTP          string        `yaml:"http"`
+	HTTPTLS       bool          `yaml:"http_tls"`
+	Origins       string        `yaml:"web_origins"`
 	AllowLoopback bool          `yaml:"allow_loopback"`
 	Quiet         time.Duration `yaml:"quiet"`
 	Associations  int           `yaml:"associations"`
@@ -61,6 +64,8 @@ var options = []option{
 	{"ae", "RADNODE_AE", "our application entity title, 1 to 16 characters", func(c *Config) any { return &c.AETitle }, false},
 	{"dicom", "RADNODE_DICOM_ADDR", "address of the DICOM port", func(c *Config) any { return &c.DICOM }, false},
 	{"http", "RADNODE_HTTP_ADDR", "address of viewer, API and DICOMweb", func(c *Config) any { return &c.HTTP }, false},
+	{"http_tls", "RADNODE_HTTP_TLS", "speak TLS (and HTTP/2) on the address of viewer, API and DICOMweb, with tls_certificate and tls_key", func(c *Config) any { return &c.HTTPTLS }, false},
+	{"web_origins", "RADNODE_WEB_ORIGINS", "origins of web viewers elsewhere that may use DICOMweb from a browser, such as https://viewer.example, with commas; empty: none", func(c *Config) any { return &c.Origins }, false},
 	{"allow_loopback", "RADNODE_ALLOW_LOOPBACK", "let any AE title call from this machine itself (a demonstration, a test)", func(c *Config) any { return &c.AllowLoopback }, false},
 	{"quiet", "RADNODE_QUIET", "a study is whole when nothing arrived for so long", func(c *Config) any { return &c.Quiet }, false},
 	{"associations", "RADNODE_ASSOCIATIONS", "most associations at once; further callers are asked to come later", func(c *Config) any { return &c.Associations }, false},
@@ -227,13 +232,16 @@ func (c Config) Check() error {
 		return radnode.Errorf(radnode.Invalid, op, "quiet: %s is negative", c.Quiet)
 	case c.Matches < 1:
 		return radnode.Errorf(radnode.Invalid, op, "matches: %d is under 1", c.Matches)
-	case c.TLS != "" && (c.TLSCert == "" || c.TLSKey == ""), (c.TLSCert == "") != (c.TLSKey == ""):
+	case (c.TLS != "" || c.HTTPTLS) && (c.TLSCert == "" || c.TLSKey == ""), (c.TLSCert == "") != (c.TLSKey == ""):
 		return radnode.Errorf(radnode.Invalid, op, "tls: name both tls_certificate and tls_key")
 	case c.Associations < 1:
 		return radnode.Errorf(radnode.Invalid, op, "associations: %d is under 1", c.Associations)
 	}
 	if err := c.Limits.check(); err != nil {
 		return err
+	}
+	if _, err := middleware.ParseOrigins(c.Origins); err != nil {
+		return radnode.Errorf(radnode.Invalid, op, "web_origins: %w", err)
 	}
 	if _, err := c.peerSeeds(); err != nil {
 		return err

@@ -14,17 +14,21 @@ import (
 	"github.com/radnode/radnode/store"
 	"github.com/radnode/radnode/web/dicomweb"
 	"github.com/radnode/radnode/web/frames"
+	"github.com/radnode/radnode/web/middleware"
 	"github.com/radnode/radnode/worker"
 	"github.com/radnode/radnode/workflow"
 )
 
 // dicomweb puts the origin server together from the parts of the node.
-func (n *node) dicomweb(pixels *frames.Cache) *dicomweb.Service {
+func (n *node) dicomweb(pixels *frames.Cache, origins middleware.Origins) *dicomweb.Service {
 	out := egress{n.pool, filepath.Join(n.config.Data, "egress")}
-	return dicomweb.New(
+	service := dicomweb.New(
 		webIndex{n.desk.store, n.desk.flow}, webFiles{out}, webPixels{pixels, n.pool},
 		webReceiver{n.desk.flow, n.evidence}, webTrail{n},
 	)
+	service.Workitems, service.Subscriptions = n.desk.flow, subscriptions{n.desk.flow}
+	service.TempDir, service.Origins = out.dir, origins
+	return service
 }
 
 // webIndex answers searches from the index.

@@ -25,6 +25,7 @@ import (
 	"github.com/radnode/radnode/report"
 	"github.com/radnode/radnode/web"
 	"github.com/radnode/radnode/web/frames"
+	"github.com/radnode/radnode/web/middleware"
 	"github.com/radnode/radnode/worker"
 	"github.com/radnode/radnode/workflow"
 )
@@ -89,7 +90,7 @@ func Serve(ctx context.Context, c Config, o ServeOptions) (err error) {
 	if tlsPort != nil {
 		running.Go(func() error { return n.dicom.Serve(work, tlsPort) })
 	}
-	running.Go(func() error { return ignoreClosed(n.http.Serve(httpPort)) })
+	running.Go(func() error { return ignoreClosed(n.serveWeb(httpPort)) })
 	running.Go(func() error { return n.work(ctx, work) })
 	running.Go(func() error {
 		<-ctx.Done()
@@ -99,7 +100,7 @@ func Serve(ctx context.Context, c Config, o ServeOptions) (err error) {
 		if err := n.seedAccounts(ctx, o.Out); err != nil && ctx.Err() == nil {
 			return err
 		}
-		fmt.Fprintf(o.Out, "viewer: http://%s/\n", httpPort.Addr())
+		fmt.Fprintf(o.Out, "viewer: %s://%s/\n", c.scheme(), httpPort.Addr())
 		if o.Demo != "" {
 			if err := n.demonstrate(ctx, dicomPort.Addr().String(), o.Demo); err != nil {
 				return err
@@ -109,7 +110,7 @@ func Serve(ctx context.Context, c Config, o ServeOptions) (err error) {
 			fmt.Fprintf(o.Out, "DICOM over TLS: %s@%s\n", c.AETitle, tlsPort.Addr())
 		}
 		if ctx.Err() == nil {
-			fmt.Fprintf(o.Out, "radnode ready: DICOM %s@%s, HTTP http://%s/\n", c.AETitle, dicomPort.Addr(), httpPort.Addr())
+			fmt.Fprintf(o.Out, "radnode ready: DICOM %s@%s, HTTP %s://%s/\n", c.AETitle, dicomPort.Addr(), c.scheme(), httpPort.Addr())
 		}
 		return nil
 	})
@@ -182,20 +183,25 @@ func (n *node) openWeb() error {
 	if err != nil {
 		return radnode.Errorf(radnode.NoResources, "open frame cache", "%w", err)
 	}
-	flow, d := n.desk.flow, n.desk
+	origins, err := middleware.ParseOrigins(n.config.Origins)
+	if err != nil {
+		return err
+	}
+	flow, d, service := n.desk.flow, n.desk, n.dicomweb(pixels, origins)
 	server, err := web.New(web.Config{
 		Studies: flow, Files: flow, Pixels: pixels, Reports: flow, Findings: flow, Signing: flow, Amending: flow,
 		Vocabulary: report.Vocabulary, Deliveries: flow, Events: flow,
 		Ledger: flow, Peers: flow, Echoer: n, Identity: d.accounts, Sessions: d.accounts, Users: d.accounts,
 		Tokens: d.accounts, Models: n.models, Analyzer: asker{n.pool}, Audit: d.trail, Inference: n.tensors,
-		DICOMweb: n.dicomweb(pixels),
-		Log:      n.log, Registry: n.metrics(), Ready: n.ready, Version: Version, AETitle: n.config.AETitle,
+		DICOMweb: service, Origins: origins,
+		Log: n.log, Registry: n.metrics(), Ready: n.ready, Version: Version, AETitle: n.config.AETitle, SecureCookies: n.config.HTTPTLS,
 	})
 	if err != nil {
 		return err
 	}
 	n.http = &http.Server{Handler: server, ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(n.log.Handler(), slog.LevelDebug)}
+	n.http.RegisterOnShutdown(service.Close)
 	return nil
 }
 

@@ -29,3 +29,26 @@ func (c Config) listenTLS() (net.Listener, error) {
 	}
 	return tls.NewListener(port, secured), nil
 }
+
+// serveWeb answers on the port of the viewer, over TLS where that is
+// configured. Browsers show no certificates: people sign in. HTTP/2 is spoken
+// over TLS alone.
+func (n *node) serveWeb(port net.Listener) error {
+	if !n.config.HTTPTLS {
+		return n.http.Serve(port)
+	}
+	secured, err := ul.ServerTLS(TLSFiles{Certificate: n.config.TLSCert, Key: n.config.TLSKey})
+	if err != nil {
+		return radnode.Errorf(radnode.Invalid, "listen", "%w", err)
+	}
+	n.http.TLSConfig = secured
+	return n.http.ServeTLS(port, "", "")
+}
+
+// scheme is how the viewer is reached.
+func (c Config) scheme() string {
+	if c.HTTPTLS {
+		return "https"
+	}
+	return "http"
+}

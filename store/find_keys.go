@@ -33,6 +33,7 @@ const (
 	MatchName     Matching = "single value, wild card; fuzzy if negotiated"
 	MatchDate     Matching = "single value, range of dates"
 	MatchTime     Matching = "single value, range of times"
+	MatchDateTime Matching = "single value, range of moments"
 	MatchNumber   Matching = "single value, list"
 	MatchSequence Matching = "sequence"
 	MatchNothing  Matching = "returned only"
@@ -171,7 +172,7 @@ func matchingOf(t dicom.Tag) Matching {
 // vrMatching is PS3.4 C.2.2.2 by value representation; what is not named is
 // returned without being compared.
 var vrMatching = map[dicom.VR]Matching{
-	dicom.UI: MatchUID, dicom.PN: MatchName, dicom.DA: MatchDate, dicom.TM: MatchTime, dicom.SQ: MatchSequence,
+	dicom.UI: MatchUID, dicom.PN: MatchName, dicom.DA: MatchDate, dicom.TM: MatchTime, dicom.DT: MatchDateTime, dicom.SQ: MatchSequence,
 	dicom.IS: MatchNumber, dicom.DS: MatchNumber, dicom.US: MatchNumber, dicom.SS: MatchNumber, dicom.UL: MatchNumber,
 	dicom.SL: MatchNumber, dicom.FL: MatchNumber, dicom.FD: MatchNumber,
 	dicom.AE: MatchText, dicom.AS: MatchText, dicom.CS: MatchText, dicom.LO: MatchText, dicom.LT: MatchText, dicom.SH: MatchText,

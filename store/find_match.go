@@ -34,6 +34,8 @@ func compile(m Matching, values []string, fuzzy bool) (matcher, error) {
 		return anyOf(values, func(key string) (matcher, error) { return dateMatcher(key) })
 	case MatchTime:
 		return anyOf(values, func(key string) (matcher, error) { return timeMatcher(key) })
+	case MatchDateTime:
+		return anyOf(values, instantMatcher)
 	case MatchNumber:
 		return anyOf(values, numberMatcher)
 	}

@@ -19,7 +19,8 @@ var uniqueColumns = [...]string{"", "i.study_uid", "i.series_uid", "i.sop_uid"}
 
 // Objects lists what the identifier of a C-MOVE or C-GET names (PS3.4
 // C.4.2.1.4): the instances whose unique keys are among its values, in the
-// order of series and number. One more than most ends the list.
+// order of series and number. One more than most ends the list. A draft is
+// among them where it is named by itself and a workitem asked for it.
 func (s *Store) Objects(ctx context.Context, identifier *dicom.Dataset, o QueryOptions, most int) ([]StoredObject, error) {
 	q := &Query{options: o}
 	var err error
@@ -29,12 +30,15 @@ func (s *Store) Objects(ctx context.Context, identifier *dicom.Dataset, o QueryO
 	if err := q.demandUniqueKeys(identifier); err != nil {
 		return nil, err
 	}
-	where, args := "", []any(nil)
+	where, args := visible, []any(nil)
+	if q.level == ImageLevel {
+		where = `(` + visible + ` OR EXISTS (SELECT 1 FROM workitem_outputs o WHERE o.sop_uid = i.sop_uid))`
+	}
 	for _, t := range q.where {
 		where += " AND " + t.text
 		args = append(args, t.args...)
 	}
-	text := numbered(`SELECT i.class_uid, i.sop_uid, i.syntax_uid, i.file FROM instances i WHERE ` + visible + where + ` ORDER BY i.study_uid, i.series_uid, i.number, i.sop_uid LIMIT ?`)
+	text := numbered(`SELECT i.class_uid, i.sop_uid, i.syntax_uid, i.file FROM instances i WHERE ` + where + ` ORDER BY i.study_uid, i.series_uid, i.number, i.sop_uid LIMIT ?`)
 	return list(ctx, s.read, func(row scanner) (StoredObject, error) {
 		var v StoredObject
 		err := row.Scan(&v.SOPClassUID, &v.SOPInstanceUID, &v.TransferSyntaxUID, &v.Path)

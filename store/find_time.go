@@ -183,3 +183,64 @@ func moveTo(date, clock string, from, to *time.Location) (string, string) {
 	}
 	return moved.Format("20060102"), text
 }
+
+// instantMatcher compares values of DT (PS3.4 C.2.2.2.5.3): what a value or
+// bound leaves out is the whole of that unit. Offsets from UTC count where both
+// have one.
+func instantMatcher(key string) (matcher, error) {
+	from, to, err := instants(key)
+	if err != nil {
+		return nil, err
+	}
+	return func(value string) bool {
+		v, ok := instant(value, firstInstant)
+		return ok && value != "" && from <= v && v <= to
+	}, nil
+}
+
+// The bounds that complete a date and time.
+const (
+	firstInstant = "00010101000000.000000"
+	lastInstant  = "99991231235959.999999"
+)
+
+// instants are the bounds of a key. A minus sign separates two values or begins
+// the offset of one: the key is one value where it can be.
+func instants(key string) (from, to string, err error) {
+	from, ok := instant(key, firstInstant)
+	if to, _ = instant(key, lastInstant); ok {
+		return from, to, nil
+	}
+	for i, c := range key {
+		if c != '-' {
+			continue
+		}
+		from, ok1 := instant(key[:i], firstInstant)
+		to, ok2 := instant(key[i+1:], lastInstant)
+		if ok1 && ok2 {
+			return from, to, nil
+		}
+	}
+	return "", "", radnode.Errorf(radnode.Invalid, "query", "a date and time is YYYYMMDDHHMMSS.FFFFFF&ZZXX, from the left as far as known, or two with a minus sign between them")
+}
+
+// instant completes a date and time (PS3.5 6.2, DT) with what fill has at the
+// places that it leaves out, and moves it to UTC where it names an offset.
+func instant(text, fill string) (string, bool) {
+	zone := ""
+	if i := strings.IndexAny(text, "+-"); i >= 4 {
+		text, zone = text[:i], text[i:]
+	}
+	if len(text) > len(fill) || len(text) > 14 && text[14] != '.' || strings.Trim(strings.Replace(text, ".", "", 1), "0123456789") != "" {
+		return "", false
+	}
+	full := text + fill[len(text):]
+	if zone == "" {
+		return full, true
+	}
+	at, err := time.Parse("20060102150405.000000-0700", full+zone)
+	if n, _ := strconv.Atoi(zone); err != nil || n < -1200 || n > 1400 {
+		return "", false
+	}
+	return at.UTC().Format("20060102150405.000000"), true
+}

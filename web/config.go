@@ -14,6 +14,7 @@ import (
 	"github.com/radnode/radnode/web/api"
 	"github.com/radnode/radnode/web/dicomweb"
 	"github.com/radnode/radnode/web/infer"
+	"github.com/radnode/radnode/web/middleware"
 )
 
 // Config is what the server needs from the rest of the node. Every interface
@@ -40,8 +41,9 @@ type Config struct {
 	Audit      api.Audit
 	Inference  infer.Models
 
-	DICOMweb   *dicomweb.Service // nil: not offered
-	Vocabulary []radnode.Term    // findings that a reader can name by a word
+	DICOMweb   *dicomweb.Service  // nil: not offered
+	Origins    middleware.Origins // whose pages may use DICOMweb
+	Vocabulary []radnode.Term     // findings that a reader can name by a word
 
 	Log      *slog.Logger
 	Registry *prometheus.Registry      // nil: one of its own; the node adds its figures to it

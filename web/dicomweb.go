@@ -34,8 +34,8 @@ func (s *Server) dicomwebRoutes() []route {
 		{method: get, path: study + "/series", handle: d.SearchSeries},
 		{method: get, path: study + "/instances", handle: d.SearchInstances},
 		{method: get, path: series + "/instances", handle: d.SearchInstances},
-		{method: post, path: studies, handle: d.Store, roles: storers},
-		{method: post, path: study, handle: d.Store, roles: storers},
+		{method: post, path: studies, handle: d.Store, roles: storers, bodyLimit: dicomweb.StoreLimit, longTime: uploadTime},
+		{method: post, path: study, handle: d.Store, roles: storers, bodyLimit: dicomweb.StoreLimit, longTime: uploadTime},
 		{method: get, path: frames, handle: d.Frames, plain: true},
 		{method: get, path: frames + "/rendered", handle: d.Rendered, plain: true},
 		{method: get, path: frames + "/thumbnail", handle: d.Thumbnail, plain: true},
@@ -49,12 +49,39 @@ func (s *Server) dicomwebRoutes() []route {
 			route{method: get, path: at + "/thumbnail", handle: d.Thumbnail, plain: true},
 		)
 	}
+	list = append(list, workitemRoutes(d)...)
 	for i := range list {
-		if list[i].method == post {
-			list[i].bodyLimit, list[i].longTime = dicomweb.StoreLimit, uploadTime
-		} else {
+		if list[i].roles == nil {
 			list[i].roles = readers
 		}
+	}
+	return list
+}
+
+// workitemRoutes are the resources of UPS-RS (PS3.18 chapter 11).
+func workitemRoutes(d *dicomweb.Service) []route {
+	if d.Workitems == nil || d.Subscriptions == nil {
+		return nil
+	}
+	const (
+		workitems  = dicomweb.Root + "/workitems"
+		workitem   = workitems + "/:workitem"
+		subscriber = workitem + "/subscribers/:aet"
+	)
+	list := []route{
+		{method: get, path: workitems, handle: d.SearchWorkitems},
+		{method: post, path: workitems, handle: d.CreateWorkitem, roles: storers},
+		{method: get, path: workitem, handle: d.RetrieveWorkitem},
+		{method: post, path: workitem, handle: d.UpdateWorkitem, roles: storers},
+		{method: put, path: workitem + "/state", handle: d.ChangeWorkitemState, roles: storers},
+		{method: post, path: workitem + "/cancelrequest", handle: d.RequestWorkitemCancel, roles: storers},
+		{method: post, path: subscriber, handle: d.Subscribe},
+		{method: del, path: subscriber, handle: d.Unsubscribe},
+		{method: post, path: subscriber + "/suspend", handle: d.Suspend},
+		{method: get, path: dicomweb.Root + "/subscribers/:aet", handle: d.Listen, plain: true},
+	}
+	for i := range list {
+		list[i].bodyLimit = dicomweb.WorkitemLimit
 	}
 	return list
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/radnode/radnode/web/api"
+	"github.com/radnode/radnode/web/dicomweb"
 	"github.com/radnode/radnode/web/infer"
 	"github.com/radnode/radnode/web/middleware"
 	"github.com/radnode/radnode/web/problem"
@@ -85,11 +86,12 @@ func (s *Server) wire() {
 		middleware.Log(s.cfg.Log, s.observe),
 		middleware.Recover(s.cfg.Log),
 		middleware.SecurityHeaders(),
+		middleware.CORS(dicomweb.Root, s.cfg.Origins),
 		middleware.Deadlines(readTime, writeTime),
 	)
 	signedIn := middleware.Authenticate(s.cfg.Identity, s.cfg.Sessions)
 	for _, r := range s.routes() {
-		chain := []echo.MiddlewareFunc{middleware.SameSite()}
+		chain := []echo.MiddlewareFunc{middleware.SameSite(s.originsOf(r.path))}
 		if r.longTime != 0 {
 			chain = append(chain, middleware.Deadlines(r.longTime, 2*r.longTime))
 		}
@@ -106,6 +108,14 @@ func (s *Server) wire() {
 		}
 		s.echo.Add(r.method, r.path, r.handle, chain...)
 	}
+}
+
+// originsOf are the origins that may write to an address.
+func (s *Server) originsOf(path string) middleware.Origins {
+	if strings.HasPrefix(path, dicomweb.Root) {
+		return s.cfg.Origins
+	}
+	return nil
 }
 
 // answerError answers a request with an error in the form of its protocol.

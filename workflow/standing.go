@@ -35,6 +35,9 @@ func (w *Workflow) stand(ctx context.Context, tx *store.Tx, study radnode.UID) e
 	if slices.ContainsFunc(standings, func(s store.Standing) bool { return s.Status == store.Waiting }) {
 		st.State, st.Reason = radnode.Arriving, store.ArrivingReason
 	}
+	if err := w.weigh(ctx, tx, study); err != nil {
+		return err
+	}
 	return tx.SetStanding(ctx, study, st)
 }
 

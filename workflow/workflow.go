@@ -99,6 +99,8 @@ type Options struct {
 const (
 	analyzeJob = "analyze" // key: Study Instance UID
 	deliverJob = "deliver" // key: delivery
+	// workitemJob performs a workitem; key: its UID
+	workitemJob = "workitem"
 )
 
 // Workflow moves studies along.
@@ -107,6 +109,8 @@ type Workflow struct {
 	store  *store.Store
 	queue  *jobs.Queue
 	events broadcast
+
+	listeners listeners // to workitems
 }
 
 // Schemas are the tables that the workflow needs besides the store's own; give
@@ -145,6 +149,7 @@ func New(o Options) *Workflow {
 	},
 		jobs.Kind{Name: analyzeJob, Handler: w.analyze, Workers: o.AnalysisWorkers, Timeout: o.AnalysisTimeout},
 		jobs.Kind{Name: deliverJob, Handler: w.deliver, Workers: o.DeliveryWorkers, Timeout: o.DeliveryTimeout},
+		jobs.Kind{Name: workitemJob, Handler: w.perform, Workers: 1, Timeout: time.Minute},
 	)
 	return w
 }

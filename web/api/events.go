@@ -36,7 +36,7 @@ func (a *API) GetEvents(c echo.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
-			if !a.stillIn(c) {
+			if middleware.StillAllowed(c) != nil {
 				return nil
 			}
 			text = ": alive\n\n"
@@ -50,16 +50,6 @@ func (a *API) GetEvents(c echo.Context) error {
 			return nil // the browser has gone
 		}
 	}
-}
-
-// stillIn reports whether the proof the stream began with still holds.
-func (a *API) stillIn(c echo.Context) bool {
-	id := middleware.IdentityOf(c)
-	if id.Session == "" {
-		return true // a token's stream ends with its connection; see RevokeToken
-	}
-	user, _, err := a.Sessions.Session(c.Request().Context(), id.Session)
-	return err == nil && !user.Disabled
 }
 
 func eventText(e radnode.Event) string {

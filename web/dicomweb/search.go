@@ -1,6 +1,7 @@
 package dicomweb
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -145,25 +146,11 @@ func (s *Service) complete(c echo.Context, q *search, within place, m *dicom.Dat
 
 // parseSearch reads the query of a search.
 func parseSearch(raw string, level int, within place) (*search, error) {
-	q := &search{level: level, keys: dicom.NewDataset(), limit: mostResults, named: map[string]bool{}, attribute: attributesOf(level)}
-	if len(raw) > maxQueryBytes {
-		return nil, radnode.Errorf(radnode.TooLarge, opSearch, "the query is longer than %d bytes", maxQueryBytes)
-	}
-	values, err := url.ParseQuery(raw)
+	q, err := parseKeys(raw, level)
 	if err != nil {
-		return nil, radnode.Errorf(radnode.Invalid, opSearch, "the query is not well formed: %w", err)
+		return nil, err
 	}
 	q.keys.SetText(dicom.QueryRetrieveLevel, levels[level])
-	names := make([]string, 0, len(values))
-	for name := range values {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		if err := q.parameter(name, values[name]); err != nil {
-			return nil, err
-		}
-	}
 	for i, uid := range []radnode.UID{within.study, within.series} {
 		if uid == "" {
 			continue
@@ -174,6 +161,24 @@ func parseSearch(raw string, level int, within place) (*search, error) {
 		q.keys.SetUID(uniqueKeys[i], uid)
 	}
 	q.returned(within)
+	return q, nil
+}
+
+// parseKeys reads the parameters and the attributes of a query.
+func parseKeys(raw string, level int) (*search, error) {
+	q := &search{level: level, keys: dicom.NewDataset(), limit: mostResults, named: map[string]bool{}, attribute: attributesOf(level)}
+	if len(raw) > maxQueryBytes {
+		return nil, radnode.Errorf(radnode.TooLarge, opSearch, "the query is longer than %d bytes", maxQueryBytes)
+	}
+	values, err := url.ParseQuery(raw)
+	if err != nil {
+		return nil, radnode.Errorf(radnode.Invalid, opSearch, "the query is not well formed: %w", err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if err := q.parameter(name, values[name]); err != nil {
+			return nil, err
+		}
+	}
 	return q, nil
 }
 

@@ -96,12 +96,20 @@ type Service struct {
 	Receiver Receiver
 	Trail    Trail
 
-	TempDir string // for bulk data that wait for their instance; "": the system's
+	Workitems     Workitems     // nil: not offered
+	Subscriptions Subscriptions // to workitems; nil: not offered
+	Origins       middleware.Origins
+	TempDir       string // for bulk data that wait for their instance; "": the system's
 
 	headers  cache // metadata by address and file
 	layouts  layouts
 	watching watching
+	closing  chan struct{} // ends the event channels
+	closed   sync.Once
 }
+
+// Close ends the event channels.
+func (s *Service) Close() { s.closed.Do(func() { close(s.closing) }) }
 
 // New makes the service.
 func New(index Index, files Files, pixels Pixels, receiver Receiver, trail Trail) *Service {
@@ -110,6 +118,7 @@ func New(index Index, files Files, pixels Pixels, receiver Receiver, trail Trail
 		headers:  cache{limit: metadataCache, entries: map[string][]byte{}},
 		layouts:  layouts{entries: map[string]*layout{}},
 		watching: watching{last: map[string]time.Time{}},
+		closing:  make(chan struct{}),
 	}
 }
 

@@ -32,6 +32,8 @@ type Identity struct {
 	User    radnode.User
 	Session string // "" when a bearer token was the proof
 	CSRF    string
+
+	again func() (Identity, error)
 }
 
 const identityKey = "radnode.identity"
@@ -57,10 +59,25 @@ func Authenticate(tokens Tokens, sessions Sessions) echo.MiddlewareFunc {
 			if id.User.Disabled {
 				return radnode.Errorf(radnode.Unauthorized, "authenticate", "this user is disabled")
 			}
+			id.again = func() (Identity, error) { return identify(c, tokens, sessions) }
 			c.Set(identityKey, id)
 			return next(c)
 		}
 	}
+}
+
+// StillAllowed looks again whether the proof that a stream began with holds:
+// sessions end, tokens are revoked and roles are taken away meanwhile.
+func StillAllowed(c echo.Context) error {
+	id := IdentityOf(c)
+	if id.again == nil {
+		return radnode.Errorf(radnode.Unauthorized, "authenticate", "sign in first")
+	}
+	now, err := id.again()
+	if err == nil && (now.User.Disabled || now.User.Role != id.User.Role || now.User.Name != id.User.Name) {
+		err = radnode.Errorf(radnode.Unauthorized, "authenticate", "the rights have changed; sign in again")
+	}
+	return err
 }
 
 func identify(c echo.Context, tokens Tokens, sessions Sessions) (Identity, error) {

@@ -30,13 +30,14 @@ func CSRF() echo.MiddlewareFunc {
 	}
 }
 
-// SameSite refuses writes that a browser says come from another site. It
-// guards the login, which has no session yet (login forgery).
-func SameSite() echo.MiddlewareFunc {
+// SameSite refuses writes that a browser says come from another site, unless it
+// is one of the origins. It guards the login, which has no session yet (login
+// forgery).
+func SameSite(origins Origins) echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			site := c.Request().Header.Get("Sec-Fetch-Site")
-			if isSafe(c.Request().Method) || site == "" || site == "same-origin" || site == "none" {
+			if isSafe(c.Request().Method) || origins.allowed(c.Request()) || site == "" || site == "same-origin" || site == "none" {
 				return next(c)
 			}
 			return radnode.Errorf(radnode.Forbidden, "forgery check", "requests from other sites are refused")

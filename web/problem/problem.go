@@ -40,6 +40,7 @@ var codes = map[int]string{
 	http.StatusPreconditionFailed:    "precondition_failed",
 	http.StatusRequestEntityTooLarge: string(radnode.TooLarge),
 	http.StatusUnsupportedMediaType:  "unsupported_media_type",
+	http.StatusUpgradeRequired:       "upgrade_required",
 	http.StatusPreconditionRequired:  "precondition_required",
 	http.StatusTooManyRequests:       "too_many_requests",
 }
