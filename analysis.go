@@ -22,6 +22,7 @@ type Analysis struct {
 	Features       map[string]float64 `json:"features"`
 	Timings        Timings            `json:"timings_ms"`
 	Error          *string            `json:"error"`
+	Embedding      []byte             `json:"embedding,omitempty"` // little-endian float32, base64 in JSON
 	Typicality     *Typicality        `json:"typicality,omitempty"`
 	Provenance     *Provenance        `json:"provenance,omitempty"`
 	Stages         []Stage            `json:"stages,omitempty"`
@@ -49,6 +50,9 @@ type Finding struct {
 	Threshold   float64  `json:"threshold"`
 	Present     bool     `json:"present"` // Probability >= Threshold
 	Heatmap     *Heatmap `json:"heatmap,omitempty"`
+
+	Region      *Region      `json:"region,omitempty"`      // where: a box of a detector
+	Measurement *Measurement `json:"measurement,omitempty"` // how much: of a regression or a segmented area
 
 	Undecided bool       `json:"undecided,omitempty"` // neither yes nor no at the coverage the manifest declares
 	Interval  *Interval  `json:"interval,omitempty"`

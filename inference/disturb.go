@@ -30,7 +30,7 @@ func (m *Model) Spread(ctx context.Context, input []float32) ([]radnode.Interval
 	for j, l := range m.manifest.Labels {
 		one := radnode.Interval{Low: 1, High: 0, Runs: 1 + len(changes)}
 		for i := range 1 + len(changes) {
-			p := Calibrate(l.Calibration, min(max(float64(out.Probabilities[i*out.Labels+j]), 0), 1))
+			p := Calibrate(l.Calibration, min(max(float64(out.Summary[i*out.Labels+j]), 0), 1))
 			one.Low, one.High = min(one.Low, p), max(one.High, p)
 		}
 		spread[j] = one

@@ -40,7 +40,7 @@ func (m *Model) Explain(ctx context.Context, input []float32, out *Output) error
 			return err
 		}
 		for i := range n {
-			m.weigh(sums, weights, masks[i*plane:(i+1)*plane], out.Probabilities, got.Probabilities[i*labels:(i+1)*labels])
+			m.weigh(sums, weights, masks[i*plane:(i+1)*plane], out.Summary, got.Summary[i*labels:(i+1)*labels])
 		}
 	}
 	out.HeatRows, out.HeatColumns = shrunk(in.Rows), shrunk(in.Columns)

@@ -83,7 +83,7 @@ func TestABatchThatExceedsTheDeviceIsRunInHalves(t *testing.T) {
 	}
 	m.session = m.session.(weak).session
 	want, err := m.Run(context.Background(), 5, images(5))
-	if err != nil || !slices.Equal(want.Probabilities, got.Probabilities) || !slices.Equal(want.Heat, got.Heat) {
+	if err != nil || !slices.Equal(want.Summary, got.Summary) || !slices.Equal(want.Heat, got.Heat) {
 		t.Errorf("halves differ from the whole: %v", err)
 	}
 }
@@ -91,7 +91,7 @@ func TestABatchThatExceedsTheDeviceIsRunInHalves(t *testing.T) {
 func TestADeviceThatCannotRunOneImageIsLeftForTheCPU(t *testing.T) {
 	m, _ := mustLoadWeak(t, 0)
 	got, err := m.Run(context.Background(), 3, images(3))
-	if err != nil || len(got.Probabilities) != 12 {
+	if err != nil || len(got.Summary) != 12 {
 		t.Fatalf("got %+v, %v", got, err)
 	}
 	if m.Device() != "cpu" || len(m.Fallbacks()) != 1 || m.Fallbacks()[0] != "cuda: failed while it ran: run model lung-test: cuda: Failed to allocate memory for requested buffer of size 1048576" {

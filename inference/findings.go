@@ -15,26 +15,28 @@ import (
 type Placement struct {
 	Left, Top, Width, Height float64
 	Upright                  func(rows, columns int, values []float32) (int, int, []float32)
+	PixelArea                float64 // of the source, mm²; 0: not known
 }
 
 // Findings turns the outputs of image i of a batch into findings, in the
 // order of the manifest.
-func (m *Model) Findings(out *Output, i int, place Placement) []radnode.Finding {
+func (m *Model) Findings(out *Output, i int, place Placement) ([]radnode.Finding, error) {
+	switch m.manifest.KindOf() {
+	case models.KindDetection:
+		return m.boxes(out, i, place), nil
+	case models.KindSegmentation:
+		return m.segments(out, i, place), nil
+	case models.KindRegression:
+		return m.numbers(out, i)
+	case models.KindEmbedding:
+		return []radnode.Finding{}, nil
+	}
 	labels := m.manifest.Labels
-	row := out.Probabilities[i*out.Labels : (i+1)*out.Labels]
 	findings := make([]radnode.Finding, len(labels))
 	for j, l := range labels {
-		f := radnode.Finding{
-			Label: l.Name, Threshold: l.Threshold,
-			Probability: Calibrate(l.Calibration, min(max(float64(row[j]), 0), 1)),
-		}
-		f.Present = f.Probability >= f.Threshold
+		f := m.finding(l, out.Summary[i*out.Labels+j])
 		if u := l.Undecided; u != nil {
 			f.Undecided = f.Probability >= u.From && f.Probability <= u.To
-		}
-		if l.Code != nil {
-			c := radnode.Concept(*l.Code)
-			f.Code = &c
 		}
 		if l.Heatmap && out.HeatRows > 0 {
 			size := out.HeatRows * out.HeatColumns
@@ -45,7 +47,18 @@ func (m *Model) Findings(out *Output, i int, place Placement) []radnode.Finding 
 		findings[j] = f
 	}
 	exclude(labels, findings)
-	return findings
+	return findings, nil
+}
+
+// finding is a label with its calibrated probability.
+func (m *Model) finding(l models.Label, p float32) radnode.Finding {
+	f := radnode.Finding{Label: l.Name, Threshold: l.Threshold, Probability: Calibrate(l.Calibration, min(max(float64(p), 0), 1))}
+	f.Present = f.Probability >= f.Threshold
+	if l.Code != nil {
+		c := radnode.Concept(*l.Code)
+		f.Code = &c
+	}
+	return f
 }
 
 // method names how the heat maps of the model are made.

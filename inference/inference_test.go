@@ -97,7 +97,7 @@ func TestALesionInTheCornerIsFoundAndHotThere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	findings := m.Findings(out, 0, inference.Placement{Left: -10, Top: 5, Width: 640, Height: 320})
+	findings := findings(t, m, out, inference.Placement{Left: -10, Top: 5, Width: 640, Height: 320})
 	var present []string
 	for _, f := range findings {
 		if f.Present {
@@ -135,7 +135,7 @@ func TestAFlippedPipelineIsTurnedBack(t *testing.T) {
 		}
 		return rows, columns, flipped
 	}
-	h := m.Findings(out, 0, inference.Placement{Width: 32, Height: 32, Upright: mirror})[3].Heatmap
+	h := findings(t, m, out, inference.Placement{Width: 32, Height: 32, Upright: mirror})[3].Heatmap
 	if h.Values[3] != 255 || h.Values[0] != 0 {
 		t.Errorf("map %v", h.Values)
 	}
@@ -153,8 +153,8 @@ func TestABatchGivesWhatItsImagesGiveAlone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for j, p := range one.Probabilities {
-			if d := math.Abs(float64(p - batch.Probabilities[i*batch.Labels+j])); d > 1e-6 {
+		for j, p := range one.Summary {
+			if d := math.Abs(float64(p - batch.Summary[i*batch.Labels+j])); d > 1e-6 {
 				t.Errorf("image %d, label %d: off by %g", i, j, d)
 			}
 		}
@@ -172,7 +172,7 @@ func TestConcurrentRunsDoNotDisturbEachOther(t *testing.T) {
 		wg.Go(func() {
 			for range 20 {
 				got, err := m.Run(context.Background(), 1, corner())
-				if err != nil || !slices.Equal(got.Probabilities, want.Probabilities) {
+				if err != nil || !slices.Equal(got.Summary, want.Summary) {
 					t.Errorf("got %v, %v", got, err)
 					return
 				}
@@ -357,7 +357,7 @@ func compareWithNode(t *testing.T, r *inference.Runtime, p *models.Package, bind
 	}
 	shape := strings.Trim(strings.ReplaceAll(fmt.Sprint(man.Input.Shape(images)), " ", ","), "[]")
 	args := []string{"testdata/run.js", binding, filepath.Join(dir, "model.onnx"), filepath.Join(dir, "tensor.f32"), man.Input.Name, shape}
-	args = append(args, man.Outputs.Names()...)
+	args = append(args, man.OutputNames()...)
 	printed, err := exec.Command("node", args...).Output()
 	if err != nil {
 		t.Fatalf("node: %v", err)
@@ -366,14 +366,15 @@ func compareWithNode(t *testing.T, r *inference.Runtime, p *models.Package, bind
 	if err := json.Unmarshal(printed, &other); err != nil {
 		t.Fatal(err)
 	}
-	compare(t, "probabilities", out.Probabilities, other[0])
+	compare(t, "probabilities", out.Summary, other[0])
 	rest := other[1:]
 	if man.Outputs.Heatmap != "" {
 		compare(t, "heat maps", out.Heat, rest[0])
 		rest = rest[1:]
 	}
 	if man.Outputs.Features != "" {
-		compare(t, "features", out.Features, rest[0])
+		got, _ := out.Of(models.Features, 0)
+		compare(t, "features of the first image", got, rest[0][:len(got)])
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/inference"
+	"github.com/radnode/radnode/models"
 )
 
 // typicalSize is the number of features of the test model.
@@ -46,12 +47,10 @@ func TestTheDistanceFromTypicalImagesIsTheOneNumPyFinds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(out.Features) != 2*typicalSize {
-		t.Fatalf("%d features", len(out.Features))
-	}
 	for i := range 2 {
+		features, _ := out.Of(models.Features, i)
 		got, ok := m.Distance(out, i)
-		if want := numpyDistance(t, values, out.Features[i*typicalSize:(i+1)*typicalSize]); !ok || math.Abs(got-want) > 1e-6*want {
+		if want := numpyDistance(t, values, features); !ok || math.Abs(got-want) > 1e-6*want {
 			t.Errorf("image %d: %v, NumPy says %v", i, got, want)
 		}
 	}
@@ -128,7 +127,7 @@ func TestTheSpreadHoldsTheAnswersToTheDisturbedImages(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for j, p := range out.Probabilities {
+		for j, p := range out.Summary {
 			low[j], high[j] = min(low[j], float64(p)), max(high[j], float64(p))
 		}
 	}
@@ -189,7 +188,7 @@ func lesionCells(t *testing.T, m *inference.Model, at int) (hot, far byte) {
 	if err := m.Explain(ctx, image, out); err != nil {
 		t.Fatal(err)
 	}
-	h := m.Findings(out, 0, inference.Placement{Width: 32, Height: 32})[3].Heatmap
+	h := findings(t, m, out, inference.Placement{Width: 32, Height: 32})[3].Heatmap
 	for i, v := range h.Values {
 		quarter := 0
 		if i/h.Columns >= h.Rows/2 {

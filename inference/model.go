@@ -3,7 +3,6 @@ package inference
 import (
 	"context"
 	"fmt"
-	"math"
 	"regexp"
 	"runtime"
 	"strings"
@@ -104,7 +103,7 @@ func (r *Runtime) try(ctx context.Context, p *models.Package, graph []byte, on p
 	}
 	defer o.Destroy()
 	man := p.Manifest
-	session, err := ort.NewDynamicAdvancedSessionWithONNXData(graph, []string{man.Input.Name}, man.Outputs.Names(), o)
+	session, err := ort.NewDynamicAdvancedSessionWithONNXData(graph, []string{man.Input.Name}, man.OutputNames(), o)
 	if err != nil {
 		return nil, err
 	}
@@ -132,19 +131,12 @@ func checkGraph(m *models.Manifest, graph []byte) error {
 	if err := checkTensor("input", in, m.Input.Name, m.Input.Shape(-1)); err != nil {
 		return err
 	}
-	labels := int64(len(m.Labels))
-	if err := checkTensor("output", out, m.Outputs.Probabilities, []int64{-1, labels}); err != nil {
-		return err
-	}
-	if m.Outputs.Heatmap != "" {
-		if err := checkTensor("output", out, m.Outputs.Heatmap, []int64{-1, labels, -1, -1}); err != nil {
+	for _, t := range m.Tensors() {
+		if err := checkTensor("output", out, t.Name, append([]int64{-1}, t.Shape...)); err != nil {
 			return err
 		}
 	}
-	if m.Outputs.Features == "" {
-		return nil
-	}
-	return checkTensor("output", out, m.Outputs.Features, []int64{-1, int64(m.Typical.Size)})
+	return nil
 }
 
 // checkTensor finds name and compares its type and shape; -1 in want leaves a
@@ -182,15 +174,6 @@ func (m *Model) warm(ctx context.Context) error {
 	return err
 }
 
-// Output is what one run of a batch gave.
-type Output struct {
-	Labels                int
-	Probabilities         []float32 // images x labels, as the graph gave them
-	HeatRows, HeatColumns int       // 0 where the model makes no maps
-	Heat                  []float32 // images x labels x rows x columns
-	Features              []float32 // images x size; empty where the manifest names none
-}
-
 // Run runs n images that lie one after the other in input. A batch that the
 // device cannot run (out of memory, as a rule) is run in halves, and an image
 // that it cannot run alone is run on the CPU, as are all that follow.
@@ -211,10 +194,7 @@ func (m *Model) Run(ctx context.Context, n int, input []float32) (*Output, error
 		if err != nil {
 			return nil, err
 		}
-		first.Probabilities = append(first.Probabilities, second.Probabilities...)
-		first.Heat = append(first.Heat, second.Heat...)
-		first.Features = append(first.Features, second.Features...)
-		return first, nil
+		return first.join(second)
 	}
 	if !m.fallBack(device, err) {
 		return nil, err
@@ -242,7 +222,7 @@ func (m *Model) fallBack(from string, why error) bool {
 		return false
 	}
 	defer o.Destroy()
-	fresh, err := ort.NewDynamicAdvancedSessionWithONNXData(graph, []string{m.manifest.Input.Name}, m.manifest.Outputs.Names(), o)
+	fresh, err := ort.NewDynamicAdvancedSessionWithONNXData(graph, []string{m.manifest.Input.Name}, m.manifest.OutputNames(), o)
 	if err != nil {
 		return false
 	}
@@ -271,7 +251,7 @@ func (m *Model) once(ctx context.Context, n int, input []float32) (*Output, erro
 		return nil, radnode.Errorf(radnode.Internal, op, "%w", err)
 	}
 	defer tensor.Destroy()
-	values := make([]ort.Value, len(m.manifest.Outputs.Names()))
+	values := make([]ort.Value, len(m.manifest.OutputNames()))
 	defer func() {
 		for _, v := range values {
 			if v != nil {
@@ -312,63 +292,6 @@ func (m *Model) runUntil(ctx context.Context, in ort.Value, out []ort.Value) err
 	close(ended)
 	<-stopped
 	return err
-}
-
-// collect copies the outputs out of the memory of the runtime and checks them.
-func (m *Model) collect(n int, values []ort.Value) (*Output, error) {
-	op := "run model " + m.manifest.ID
-	labels := len(m.manifest.Labels)
-	out := &Output{Labels: labels}
-	data, shape, err := floats(values[0])
-	if err != nil || len(shape) != 2 || shape[0] != int64(n) || shape[1] != int64(labels) {
-		return nil, radnode.Errorf(radnode.Invalid, op, "the probabilities have shape %v where %d images of %d labels were asked for", shape, n, labels)
-	}
-	for _, p := range data {
-		// A graph without its activation, or a fault of the device.
-		if !(p >= -1e-5 && p <= 1+1e-5) {
-			return nil, radnode.Errorf(radnode.Invalid, op, "the graph gave %g where a probability belongs", p)
-		}
-	}
-	out.Probabilities = append([]float32(nil), data...)
-	if m.manifest.Outputs.Heatmap != "" {
-		data, shape, err = floats(values[1])
-		if err != nil || len(shape) != 4 || shape[0] != int64(n) || shape[1] != int64(labels) || shape[2] < 1 || shape[3] < 1 {
-			return nil, radnode.Errorf(radnode.Invalid, op, "the heat maps have shape %v where maps of %d images and %d labels were asked for", shape, n, labels)
-		}
-		if !finite(data) {
-			return nil, radnode.Errorf(radnode.Invalid, op, "the graph gave a heat map with a value that is no number")
-		}
-		out.HeatRows, out.HeatColumns = int(shape[2]), int(shape[3])
-		out.Heat = append([]float32(nil), data...)
-	}
-	if m.manifest.Outputs.Features != "" {
-		data, shape, err = floats(values[len(values)-1])
-		if err != nil || len(shape) != 2 || shape[0] != int64(n) || shape[1] != int64(m.manifest.Typical.Size) {
-			return nil, radnode.Errorf(radnode.Invalid, op, "the features have shape %v where %d of %d images were asked for", shape, m.manifest.Typical.Size, n)
-		}
-		if !finite(data) {
-			return nil, radnode.Errorf(radnode.Invalid, op, "the graph gave a feature that is no number")
-		}
-		out.Features = append([]float32(nil), data...)
-	}
-	return out, nil
-}
-
-func finite(values []float32) bool {
-	for _, v := range values {
-		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
-			return false
-		}
-	}
-	return true
-}
-
-func floats(v ort.Value) ([]float32, ort.Shape, error) {
-	t, ok := v.(*ort.Tensor[float32])
-	if !ok {
-		return nil, nil, fmt.Errorf("output is not float32")
-	}
-	return t.GetData(), t.GetShape(), nil
 }
 
 // Manifest returns the manifest of the model.

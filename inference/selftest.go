@@ -42,9 +42,13 @@ func (m *Model) check(ctx context.Context, p *models.Package, ref models.Referen
 	if err != nil {
 		return 0, err
 	}
+	got := out.Summary
+	if m.manifest.KindOf() == models.KindEmbedding {
+		got, _ = out.Of(models.Features, 0)
+	}
 	worst := 0.0
 	for i, want := range ref.Output {
-		worst = max(worst, math.Abs(float64(out.Probabilities[i])-want))
+		worst = max(worst, math.Abs(float64(got[i])-want))
 	}
 	return worst, nil
 }

@@ -24,8 +24,10 @@ func readTypical(p *models.Package) (*typical, error) {
 	for i := range values {
 		values[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))
 	}
-	if !finite(values) {
-		return nil, fmt.Errorf("%s holds a value that is no number", p.Manifest.Typical.File)
+	for _, v := range values {
+		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
+			return nil, fmt.Errorf("%s holds a value that is no number", p.Manifest.Typical.File)
+		}
 	}
 	n := p.Manifest.Typical.Size
 	return &typical{values[:n], values[n:]}, nil
@@ -53,9 +55,9 @@ func (t *typical) distance(features []float32) float64 {
 // Distance tells how far image i of a batch lies from the images the model was
 // judged on; false where the package does not describe them.
 func (m *Model) Distance(out *Output, i int) (float64, bool) {
-	if m.typical == nil || len(out.Features) == 0 {
+	features, _ := out.Of(models.Features, i)
+	if m.typical == nil || features == nil {
 		return 0, false
 	}
-	n := len(m.typical.mean)
-	return m.typical.distance(out.Features[i*n : (i+1)*n]), true
+	return m.typical.distance(features), true
 }

@@ -135,20 +135,11 @@ func (c *checker) steps(steps []map[string]any) {
 	}
 }
 
-func (c *checker) outputs(m *Manifest) {
-	c.text(at("outputs", "probabilities"), m.Outputs.Probabilities, 256)
-	if c.has("outputs", "heatmap") {
-		c.text(at("outputs", "heatmap"), m.Outputs.Heatmap, 256)
-	}
-	if c.has("outputs", "features") {
-		c.text(at("outputs", "features"), m.Outputs.Features, 256)
-	}
-	names := m.Outputs.Names()
-	slices.Sort(names)
-	c.must(len(slices.Compact(names)) == len(m.Outputs.Names()), at("outputs"), "each must be another output of the graph")
-}
-
 func (c *checker) labels(m *Manifest) {
+	if m.KindOf() == KindEmbedding {
+		c.must(len(m.Labels) == 0, at("labels"), "an embedding has none")
+		return
+	}
 	c.must(len(m.Labels) > 0, at("labels"), "must have at least one label")
 	c.must(len(m.Labels) <= maxLabels, at("labels"), "must have at most %d labels", maxLabels)
 	seen := map[string]bool{}
@@ -162,7 +153,8 @@ func (c *checker) labels(m *Manifest) {
 			c.code(under(path, "code"), *l.Code)
 		}
 		c.between(under(path, "threshold"), l.Threshold, 0, 1)
-		c.must(l.Exclusive != "" || c.has(under(path, "threshold")...), path, "threshold must be given for a label outside an exclusive group")
+		c.kindOfLabel(path, m, l)
+		c.must(l.Exclusive != "" || m.KindOf() == KindRegression || c.has(under(path, "threshold")...), path, "threshold must be given for a label outside an exclusive group")
 		if l.Exclusive != "" {
 			c.must(labelPattern.MatchString(l.Exclusive), under(path, "exclusive"), "must be small letters, digits and underscores, starting with a letter")
 			groups[l.Exclusive]++
@@ -230,7 +222,11 @@ func (c *checker) references(m *Manifest) {
 		c.text(under(path, "name"), r.Name, 64)
 		c.must(filePattern.MatchString(r.Tensor), under(path, "tensor"), "must name a file beside the manifest")
 		c.must(digestPattern.MatchString(r.Digest), under(path, "digest"), `must be "sha256:" and 64 small hexadecimal digits`)
-		c.must(len(r.Output) == len(m.Labels), under(path, "output"), "must have one value per label, %d, got %d", len(m.Labels), len(r.Output))
+		want := len(m.Labels)
+		if m.KindOf() == KindEmbedding {
+			want = m.featureSize()
+		}
+		c.must(len(r.Output) == want, under(path, "output"), "must have one value per label, or feature of an embedding: %d, got %d", want, len(r.Output))
 		for j, v := range r.Output {
 			c.must(!math.IsNaN(v) && !math.IsInf(v, 0), under(path, "output", j), "must be a number")
 		}

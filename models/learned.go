@@ -85,7 +85,7 @@ func (c *checker) learned(m *Manifest) {
 		c.oneOf(at("typical", "outside"), t.Outside, OutsideRefuse, OutsideWarn)
 		c.text(at("typical", "evaluation"), t.Evaluation, 2000)
 	}
-	c.must(m.Outputs.Features == "" || m.Typical != nil, at("outputs", "features"), "is of no use without typical")
+	c.must(m.Outputs.Features == "" || m.featureSize() > 0, at("outputs", "features"), "is of no use without typical or embedding")
 	c.must(len(m.Disturb) <= maxDisturb, at("disturb"), "must have at most %d entries", maxDisturb)
 	for i, d := range m.Disturb {
 		c.disturbance(at("disturb", i), d)

@@ -14,6 +14,7 @@ type Manifest struct {
 	Digest      string           `yaml:"digest" json:"digest"` // "sha256:" + hex of the ONNX file
 	IntendedUse string           `yaml:"intended_use" json:"intended_use"`
 	NotFor      []string         `yaml:"not_for" json:"not_for"`
+	Kind        string           `yaml:"kind" json:"kind,omitempty"`   // KindClassification where it is left out
 	Calibrated  bool             `yaml:"calibrated" json:"calibrated"` // the probabilities are calibrated
 	Evaluation  string           `yaml:"evaluation" json:"evaluation"`
 	Frames      string           `yaml:"frames" json:"frames"` // FramesAll, FramesMiddle or "" for the default
@@ -21,6 +22,8 @@ type Manifest struct {
 	Input       Input            `yaml:"input" json:"input"`
 	Pipeline    []map[string]any `yaml:"pipeline" json:"pipeline"` // steps of package preprocess
 	Outputs     Outputs          `yaml:"outputs" json:"outputs"`
+	Detection   *Detection       `yaml:"detection" json:"detection,omitempty"`
+	Embedding   *Embedding       `yaml:"embedding" json:"embedding,omitempty"`
 	Labels      []Label          `yaml:"labels" json:"labels"` // in the order of the output
 	Typical     *Typical         `yaml:"typical" json:"typical,omitempty"`
 	Disturb     []Disturbance    `yaml:"disturb" json:"disturb,omitempty"`
@@ -105,24 +108,6 @@ func (in Input) Shape(n int) []int64 {
 // Size returns the number of values of one image.
 func (in Input) Size() int { return in.Channels * in.Rows * in.Columns }
 
-// Outputs names the outputs of the graph.
-type Outputs struct {
-	Probabilities string `yaml:"probabilities" json:"probabilities"` // [N, labels]; activation inside the graph
-	Heatmap       string `yaml:"heatmap" json:"heatmap,omitempty"`   // [N, labels, h, w]
-	Features      string `yaml:"features" json:"features,omitempty"` // [N, Typical.Size]; what Typical looks at
-}
-
-// Names lists the outputs in the order in which a run asks for them.
-func (o Outputs) Names() []string {
-	names := []string{o.Probabilities}
-	for _, one := range []string{o.Heatmap, o.Features} {
-		if one != "" {
-			names = append(names, one)
-		}
-	}
-	return names
-}
-
 // Label is one output of the model. Labels of one exclusive group compete:
 // only the most probable of the group can be present.
 type Label struct {
@@ -134,6 +119,9 @@ type Label struct {
 	Urgency     int          `yaml:"urgency" json:"urgency"` // 0 none … 9
 	Calibration *Calibration `yaml:"calibration" json:"calibration,omitempty"`
 	Undecided   *Undecided   `yaml:"undecided" json:"undecided,omitempty"`
+	MinArea     float64      `yaml:"min_area" json:"min_area,omitempty"`   // segmentation: share of the image from which on the label is present
+	Unit        string       `yaml:"unit" json:"unit,omitempty"`           // regression: UCUM
+	Plausible   *Range       `yaml:"plausible" json:"plausible,omitempty"` // regression: a value outside is no result
 }
 
 // Undecided is the range of probabilities in which a label says neither yes
@@ -179,7 +167,7 @@ type Reference struct {
 	Name      string    `yaml:"name" json:"name"`
 	Tensor    string    `yaml:"tensor" json:"tensor"` // file beside the manifest
 	Digest    string    `yaml:"digest" json:"digest"`
-	Output    []float64 `yaml:"output" json:"output"` // one per label, before calibration
+	Output    []float64 `yaml:"output" json:"output"` // one per label, before calibration: of a detector the best score, of masks the largest value; of an embedding the features
 	Tolerance float64   `yaml:"tolerance" json:"tolerance"`
 }
 

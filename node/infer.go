@@ -161,21 +161,12 @@ const anyLength = -1
 
 func servedModel(m worker.ModelStatus) infer.Model {
 	manifest := m.Manifest
-	labels := int64(len(manifest.Labels))
 	served := infer.Model{
 		ID: m.ID, Version: m.Version, Digest: manifest.Digest, Ready: m.State == worker.ModelReady, Reason: m.Reason,
-		Input:   infer.TensorInfo{Name: manifest.Input.Name, Datatype: infer.FP32, Shape: manifest.Input.Shape(anyLength)},
-		Outputs: []infer.TensorInfo{{Name: manifest.Outputs.Probabilities, Datatype: infer.FP32, Shape: []int64{anyLength, labels}}},
+		Input: infer.TensorInfo{Name: manifest.Input.Name, Datatype: infer.FP32, Shape: manifest.Input.Shape(anyLength)},
 	}
-	if manifest.Outputs.Heatmap != "" {
-		served.Outputs = append(served.Outputs, infer.TensorInfo{
-			Name: manifest.Outputs.Heatmap, Datatype: infer.FP32, Shape: []int64{anyLength, labels, anyLength, anyLength},
-		})
-	}
-	if manifest.Outputs.Features != "" {
-		served.Outputs = append(served.Outputs, infer.TensorInfo{
-			Name: manifest.Outputs.Features, Datatype: infer.FP32, Shape: []int64{anyLength, int64(manifest.Typical.Size)},
-		})
+	for _, t := range manifest.Tensors() {
+		served.Outputs = append(served.Outputs, infer.TensorInfo{Name: t.Name, Datatype: infer.FP32, Shape: append([]int64{anyLength}, t.Shape...)})
 	}
 	return served
 }

@@ -35,6 +35,25 @@ class Network(torch.nn.Module):
         return torch.cat([one, two, three], 1), cam, pooled.flatten(1)
 
 
+class Kinds(torch.nn.Module):
+    """One graph with the outputs of every other kind. The boxes are the 16 squares of the
+    image, twice: the second time a little to the right and less sure; spots brighter
+    than 0.8 score as bright, squares without one as dark. The mask is the brightness of
+    every fourth pixel, the value a hundred times the mean."""
+
+    def forward(self, image):
+        n = image.shape[0]
+        top = torch.nn.functional.max_pool2d(image, 8).flatten(1)
+        grid = torch.tensor([[8.0 * c, 8.0 * r, 8.0 * c + 8, 8.0 * r + 8] for r in range(4) for c in range(4)])
+        boxes = torch.cat([grid, grid + torch.tensor([1.0, 0, 1, 0])])[None] + 0 * image.mean(dim=(1, 2, 3))[:, None, None]
+        bright = torch.sigmoid(40 * (top - 0.8))
+        scores = torch.stack([bright, 1 - bright], 2)
+        masks = torch.nn.functional.max_pool2d(image, 4)
+        values = 100 * image.mean(dim=(2, 3))
+        features = torch.nn.functional.avg_pool2d(image, 8).flatten(1)
+        return boxes, torch.cat([scores, 0.9 * scores], 1), masks.clamp(0, 1), values, features
+
+
 MANIFEST = """schema: 1
 id: lung-test
 version: 1.0.0
@@ -78,6 +97,10 @@ def main():
         network, torch.rand(2, 1, 32, 32), str(path), opset_version=13,
         input_names=["image"], output_names=["probabilities", "cam", "features"],
         dynamic_axes={"image": {0: "n"}, "probabilities": {0: "n"}, "cam": {0: "n"}, "features": {0: "n"}})
+    outputs = ["boxes", "scores", "masks", "values", "features"]
+    torch.onnx.export(
+        Kinds().eval(), torch.rand(2, 1, 32, 32), str(HERE / "kinds.onnx"), opset_version=13,
+        input_names=["image"], output_names=outputs, dynamic_axes={name: {0: "n"} for name in ["image", *outputs]})
     digest = lambda f: "sha256:" + hashlib.sha256(f.read_bytes()).hexdigest()
     references = ""
     ramp = np.linspace(0, 1, 32, dtype=np.float32)

@@ -3,8 +3,10 @@ package pixel
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -264,9 +266,14 @@ func (f *frameReading) classify(ctx context.Context, c *classifier, one *radnode
 	}
 	one.Timings.Inference = millis(start)
 	g := result.Geometry
-	one.Findings = c.model.Findings(output, 0, inference.Placement{
-		Left: g.Left, Top: g.Top, Width: g.Width, Height: g.Height, Upright: g.Upright,
-	})
+	place := inference.Placement{Left: g.Left, Top: g.Top, Width: g.Width, Height: g.Height, Upright: g.Upright, PixelArea: f.pixelArea()}
+	if one.Findings, err = c.model.Findings(output, 0, place); err != nil {
+		return err
+	}
+	if c.manifest.KindOf() == models.KindEmbedding {
+		values, _ := output.Of(models.Features, 0)
+		one.Embedding = littleEndian(values)
+	}
 	for i := range spread {
 		one.Findings[i].Interval = &spread[i]
 	}
@@ -283,12 +290,37 @@ func (c *classifier) explain(ctx context.Context, out *inference.Output) error {
 	if c.manifest.Explain == nil {
 		return nil
 	}
-	for _, f := range c.model.Findings(out, 0, inference.Placement{}) {
+	findings, err := c.model.Findings(out, 0, inference.Placement{})
+	if err != nil {
+		return err
+	}
+	for _, f := range findings {
 		if l, _ := c.manifest.Label(f.Label); l.Heatmap && f.Present {
 			return c.model.Explain(ctx, c.tensor, out)
 		}
 	}
 	return nil
+}
+
+// pixelArea is the area of a pixel of the frame in mm²; 0 where the header has
+// no calibrated spacing.
+func (f *frameReading) pixelArea() float64 {
+	if f.src.image == nil {
+		return 0
+	}
+	s := f.src.image.Spacing(f.index)
+	if s == nil {
+		return 0
+	}
+	return s.Row * s.Column
+}
+
+func littleEndian(values []float32) []byte {
+	raw := make([]byte, 0, 4*len(values))
+	for _, v := range values {
+		raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(v))
+	}
+	return raw
 }
 
 // unlike says that an image is outside of what the model was judged on.

@@ -39,7 +39,7 @@ func (s *server) infer(ctx context.Context, r worker.InferOrder) (*worker.InferR
 		return nil, err
 	}
 	result := &worker.InferResult{Model: c.ref(), Device: c.model.Device()}
-	return result, s.place(result, c, r.Images, out)
+	return result, s.place(result, out)
 }
 
 // mapShared maps the shared memory at its first use: most workers of the
@@ -57,28 +57,15 @@ func (s *server) mapShared() error {
 }
 
 // place copies the outputs into the shared memory and says where they are.
-func (s *server) place(result *worker.InferResult, c *classifier, images int, out *inference.Output) error {
-	type part struct {
-		name   string
-		shape  []int64
-		values []float32
-	}
-	n, labels := int64(images), int64(out.Labels)
-	parts := []part{{c.manifest.Outputs.Probabilities, []int64{n, labels}, out.Probabilities}}
-	if out.HeatRows > 0 {
-		parts = append(parts, part{c.manifest.Outputs.Heatmap, []int64{n, labels, int64(out.HeatRows), int64(out.HeatColumns)}, out.Heat})
-	}
-	if len(out.Features) > 0 {
-		parts = append(parts, part{c.manifest.Outputs.Features, []int64{n, int64(len(out.Features)) / n}, out.Features})
-	}
+func (s *server) place(result *worker.InferResult, out *inference.Output) error {
 	at := worker.OutputOffset
-	for _, p := range parts {
-		raw := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(p.values))), 4*len(p.values))
+	for _, t := range out.Tensors {
+		raw := unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(t.Data))), 4*len(t.Data))
 		if at+len(raw) > len(s.shared) {
-			return radnode.Errorf(radnode.TooLarge, "infer", "the outputs of %d images exceed the shared memory; send fewer at once", images)
+			return radnode.Errorf(radnode.TooLarge, "infer", "the outputs of %d images exceed the shared memory; send fewer at once", out.Images)
 		}
 		copy(s.shared[at:], raw)
-		result.Outputs = append(result.Outputs, worker.Tensor{Name: p.name, Shape: p.shape, Offset: at, Bytes: len(raw)})
+		result.Outputs = append(result.Outputs, worker.Tensor{Name: t.Name, Shape: t.Shape, Offset: at, Bytes: len(raw)})
 		at += len(raw)
 	}
 	return nil
