@@ -46,7 +46,7 @@ type ModelRef struct {
 type Finding struct {
 	Label       string   `json:"label"`
 	Code        *Concept `json:"code"`        // nil: a technical label without a code
-	Probability float64  `json:"probability"` // 0..1
+	Probability float64  `json:"probability"` // 0..1; 0 for a number without one
 	Threshold   float64  `json:"threshold"`
 	Present     bool     `json:"present"` // Probability >= Threshold
 	Heatmap     *Heatmap `json:"heatmap,omitempty"`
@@ -57,6 +57,12 @@ type Finding struct {
 	Undecided bool       `json:"undecided,omitempty"` // neither yes nor no at the coverage the manifest declares
 	Interval  *Interval  `json:"interval,omitempty"`
 	Agreement *Agreement `json:"agreement,omitempty"`
+}
+
+// IsNumber reports whether the finding is the number of a regression, which
+// has no probability.
+func (f Finding) IsNumber() bool {
+	return f.Measurement != nil && f.Heatmap == nil && f.Region == nil && f.Probability == 0
 }
 
 // Agreement tells what several models said of one finding of one image.

@@ -24,8 +24,13 @@ func (b *builder) group(f radnode.ReportFinding) sr.MeasurementItem {
 		TrackingUID: uid,
 		Finding:     &code,
 		Algorithm:   b.algorithm(f),
-		Measurements: []sr.Measurement{{Name: sr.CertaintyOfFinding,
-			Number: sr.Number{Value: percent(f.Finding.Probability), Unit: sr.Percent}}},
+	}
+	if !f.Finding.IsNumber() {
+		g.Measurements = []sr.Measurement{{Name: sr.CertaintyOfFinding,
+			Number: sr.Number{Value: percent(f.Finding.Probability), Unit: sr.Percent}}}
+	}
+	if m := f.Finding.Measurement; m != nil {
+		g.Measurements = append(g.Measurements, sr.Measurement{Name: b.measurementName(m.Name), Number: sr.Number{Value: m.Value, Unit: unit(m.Unit)}})
 	}
 	state := presence(f)
 	g.Evaluations = append(g.Evaluations, sr.Evaluation{Name: code, Code: &state})
@@ -41,20 +46,34 @@ func (b *builder) group(f radnode.ReportFinding) sr.MeasurementItem {
 	comment(b.decisionText(f))
 	image := b.reference(f.SOPInstanceUID, f.Frame)
 	if region := b.region(f); f.Finding.Present && region != nil {
-		comment("The region is the half maximum of the " + mapName(f.Finding.Heatmap) + ": where the model looked, not the extent of a lesion.")
+		comment(regionText(f.Finding))
 		return &sr.PlanarROI{Group: g, Region: &sr.Region{Graphic: sr.Graphic{Type: "POLYLINE", Points: region}, Image: image}}
 	}
 	return &sr.MeasurementGroup{Group: g, Sources: []sr.Reference{image}}
 }
 
-// region is the outline of a finding in its image: the reader's, or that of the
-// heat map; nil where there is none.
+// regionText says what the region of a finding is.
+func regionText(f radnode.Finding) string {
+	switch {
+	case f.Region != nil:
+		return "The region is the box of the detector."
+	case f.Heatmap.Method == "segmentation":
+		return "The region outlines the mask of the model at half of its largest value."
+	}
+	return "The region is the half maximum of the " + mapName(f.Heatmap) + ": where the model looked, not the extent of a lesion."
+}
+
+// region is the outline of a finding in its image: the reader's, the box of a
+// detector, or that of the heat map; nil where there is none.
 func (b *builder) region(f radnode.ReportFinding) []float64 {
 	if f.Reading != nil {
 		if f.Reading.Region == nil {
 			return nil
 		}
 		return points(f.Reading.Region)
+	}
+	if f.Finding.Region != nil {
+		return points(f.Finding.Region)
 	}
 	rows, columns := size(b.images[f.SOPInstanceUID])
 	if rows <= 0 || columns <= 0 {

@@ -65,7 +65,7 @@ func mapped(in Input, image radnode.UID, frame int, heat bool) (b *builder, sour
 		return nil, nil, nil, radnode.Errorf(radnode.Invalid, op, "image %s is not among the images of the report", image)
 	}
 	for _, f := range b.findings {
-		if f.SOPInstanceUID == image && max(f.Frame, 1) == max(frame, 1) && shown(f) && encloses(b.region(f)) && (!heat || f.Reading == nil) {
+		if f.SOPInstanceUID == image && max(f.Frame, 1) == max(frame, 1) && shown(f) && encloses(b.region(f)) && (!heat || f.Reading == nil && f.Finding.Heatmap != nil) {
 			findings = append(findings, f)
 		}
 	}

@@ -83,11 +83,14 @@ func intervalText(f radnode.Finding) string {
 // mapNames tell how the kinds of heat maps are made.
 var mapNames = map[string]string{
 	"": "class activation map", "cam": "class activation map", "occlusion": "map of what hiding a part changes (occlusion)",
-	"rise": "map of what hiding random parts changes (RISE)",
+	"rise": "map of what hiding random parts changes (RISE)", "segmentation": "mask of the model",
 }
 
 // mapName is what a heat map is called.
 func mapName(h *radnode.Heatmap) string {
+	if h == nil {
+		return "box of the detector"
+	}
 	if name, ok := mapNames[h.Method]; ok {
 		return name
 	}
