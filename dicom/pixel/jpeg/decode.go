@@ -98,8 +98,9 @@ type decoder struct {
 	dst     []byte
 	r       bits
 	*scratch
-	block  [64]int32
-	eobRun int32
+	block   [64]int32
+	eobRun  int32
+	written int // lines of the destination that are done
 }
 
 // Decode decodes the codestream src into dst: row by row, components

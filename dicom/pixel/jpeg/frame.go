@@ -238,8 +238,24 @@ func (d *decoder) eachBlock(s scan, f func(c *component, bx, by int) error) erro
 		if d.r.overrun() {
 			return errShort
 		}
+		if len(s.comps) == len(d.comps) && !d.process.progressive {
+			d.writeBand(my)
+		}
 	}
 	return nil
+}
+
+// writeBand writes the lines that are complete with row my of MCUs, while they
+// are in the processor's cache. Chroma at half height is interpolated with the
+// line below, which is still to come.
+func (d *decoder) writeBand(my int) {
+	last := (my + 1) * 8 * d.vmax
+	if d.vmax > 1 {
+		last--
+	}
+	if last = min(last, d.header.Rows); last > d.written {
+		d.write(d.written, last)
+	}
 }
 
 func mcu(s scan, mx, my int, f func(c *component, bx, by int) error) error {

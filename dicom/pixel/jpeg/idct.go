@@ -115,6 +115,11 @@ func rows8(b *[64]int32, out []uint16, stride int) {
 	for y := range 8 {
 		r := b[y*8 : y*8+8 : y*8+8]
 		o := out[y*stride : y*stride+8 : y*stride+8]
+		if r[1]|r[2]|r[3]|r[4]|r[5]|r[6]|r[7] == 0 {
+			v := limit8[(r[0]<<constBits+round)>>down&1023]
+			o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7] = v, v, v, v, v, v, v, v
+			continue
+		}
 		o0, o1, o2, o3, o4, o5, o6, o7 := butterfly(r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7])
 		o[0], o[1] = limit8[(o0+round)>>down&1023], limit8[(o1+round)>>down&1023]
 		o[2], o[3] = limit8[(o2+round)>>down&1023], limit8[(o3+round)>>down&1023]
@@ -129,6 +134,11 @@ func rows12(b *[64]int32, out []uint16, stride int) {
 	for y := range 8 {
 		r := b[y*8 : y*8+8 : y*8+8]
 		o := out[y*stride : y*stride+8 : y*stride+8]
+		if r[1]|r[2]|r[3]|r[4]|r[5]|r[6]|r[7] == 0 {
+			v := limit12[(r[0]<<constBits+round)>>down&16383]
+			o[0], o[1], o[2], o[3], o[4], o[5], o[6], o[7] = v, v, v, v, v, v, v, v
+			continue
+		}
 		o0, o1, o2, o3, o4, o5, o6, o7 := butterfly(r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7])
 		o[0], o[1] = limit12[(o0+round)>>down&16383], limit12[(o1+round)>>down&16383]
 		o[2], o[3] = limit12[(o2+round)>>down&16383], limit12[(o3+round)>>down&16383]

@@ -26,7 +26,7 @@ func (d *decoder) finish() (Result, error) {
 		}
 	}
 	res.Transformed = d.isYCC()
-	d.write(res.Transformed)
+	d.write(d.written, d.header.Rows)
 	return res, nil
 }
 
@@ -51,39 +51,52 @@ func (d *decoder) isYCC() bool {
 	return !d.opt.RGB
 }
 
-// write upsamples, converts and interleaves the planes into the destination.
-func (d *decoder) write(ycc bool) {
+// write upsamples, converts and interleaves lines first to last-1 of the planes
+// into the destination.
+func (d *decoder) write(first, last int) {
 	w, n := d.header.Columns, len(d.comps)
 	rowBytes := w * n * d.opt.Width / 8
+	d.written = last
 	if n == 1 {
 		c := &d.comps[0]
-		for y := range d.header.Rows {
+		for y := first; y < last; y++ {
 			put(d.dst[y*rowBytes:(y+1)*rowBytes], c.plane[y*c.stride:y*c.stride+w], d.opt.Width)
 		}
 		return
 	}
-	var rows [3][]uint16
-	var tmp [3][]uint16
+	var rows, tmp [3][]uint16
 	for i := range tmp {
 		tmp[i] = room(&d.lines[i], w+8)
 	}
-	line := room(&d.lines[3], 3*w)
-	var conv *yccTables
-	if ycc {
-		conv = yccOf[d.header.Precision]()
+	store := interleave
+	if d.isYCC() {
+		store = yccOf[d.header.Precision]().convert
+		if d.header.Precision == 8 && d.opt.Width == 8 {
+			store = nil
+		}
 	}
-	for y := range d.header.Rows {
+	line := room(&d.lines[3], 3*w)
+	for y := first; y < last; y++ {
 		for i := range rows {
 			rows[i] = d.comps[i].row(y, d.hmax, d.vmax, tmp[i], w)
 		}
-		if ycc {
-			conv.convert(line, rows[0], rows[1], rows[2])
-		} else {
-			for x := range w {
-				line[3*x], line[3*x+1], line[3*x+2] = rows[0][x], rows[1][x], rows[2][x]
-			}
+		dst := d.dst[y*rowBytes : (y+1)*rowBytes]
+		if store == nil {
+			convert8(dst, rows[0], rows[1], rows[2])
+			continue
 		}
-		put(d.dst[y*rowBytes:(y+1)*rowBytes], line, d.opt.Width)
+		store(line, rows[0], rows[1], rows[2])
+		put(dst, line, d.opt.Width)
+	}
+}
+
+// interleave puts three lines sample by sample into one.
+func interleave(dst, a, b, c []uint16) {
+	n := len(dst) / 3
+	a, b, c = a[:n], b[:n], c[:n]
+	for i, v := range a {
+		o := dst[3*i : 3*i+3 : 3*i+3]
+		o[0], o[1], o[2] = v, b[i], c[i]
 	}
 }
 
@@ -91,10 +104,20 @@ func (d *decoder) write(ycc bool) {
 func put(dst []byte, src []uint16, width int) {
 	if width == 8 {
 		dst = dst[:len(src)]
+		for len(src) >= 8 {
+			s, d := src[:8:8], dst[:8:8]
+			d[0], d[1], d[2], d[3], d[4], d[5], d[6], d[7] = byte(s[0]), byte(s[1]), byte(s[2]), byte(s[3]), byte(s[4]), byte(s[5]), byte(s[6]), byte(s[7])
+			src, dst = src[8:], dst[8:]
+		}
 		for i, v := range src {
 			dst[i] = byte(v)
 		}
 		return
+	}
+	for len(src) >= 4 {
+		s := src[:4:4]
+		binary.LittleEndian.PutUint64(dst, uint64(s[0])|uint64(s[1])<<16|uint64(s[2])<<32|uint64(s[3])<<48)
+		src, dst = src[4:], dst[8:]
 	}
 	for i, v := range src {
 		binary.LittleEndian.PutUint16(dst[2*i:], v)
@@ -170,6 +193,22 @@ func triangle2(dst, src, near []uint16) {
 	last, this = this, next
 	set(2*n-2, (this*3+last+8)>>4)
 	set(2*n-1, (this*4+7)>>4)
+}
+
+// convert8 writes interleaved RGB of 8 bits: the arithmetic of yccTables,
+// which is quicker done than looked up.
+func convert8(dst []byte, y, cb, cr []uint16) {
+	const half = 1 << 15
+	n := len(dst) / 3
+	y, cb, cr = y[:n], cb[:n], cr[:n]
+	for i, l := range y {
+		v, b, r := int32(l), int32(cb[i])-128, int32(cr[i])-128
+		red := v + (91881*r+half)>>16
+		green := v + (-22554*b-46802*r+half)>>16
+		blue := v + (116130*b+half)>>16
+		o := dst[3*i : 3*i+3 : 3*i+3]
+		o[0], o[1], o[2] = byte(min(max(red, 0), 255)), byte(min(max(green, 0), 255)), byte(min(max(blue, 0), 255))
+	}
 }
 
 // yccTables are the integer tables of libjpeg's jdcolor.c.
