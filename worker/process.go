@@ -144,6 +144,9 @@ func (p *process) start(cfg *Config) (*os.File, error) {
 	if err := limit(p.cmd.Process.Pid, cfg.MemoryLimit); err != nil {
 		cfg.Log.Warn("pixel worker runs without resource limits", "error", err)
 	}
+	if err := yield(p.cmd.Process.Pid); err != nil {
+		cfg.Log.Warn("pixel worker competes with the node for processor time", "error", err)
+	}
 	return out, nil
 }
 
