@@ -159,18 +159,6 @@ type Delivery struct {
 	UpdatedAt        time.Time     `json:"updated_at"`
 }
 
-// Peer is a DICOM application entity that may call us or that we deliver to.
-type Peer struct {
-	Name    string   `json:"name"`
-	AETitle string   `json:"ae_title"`
-	Host    string   `json:"host"`
-	Port    int      `json:"port"`
-	Allow   []string `json:"allow"`   // store, query, retrieve, commit
-	Deliver []string `json:"deliver"` // sr, seg, sc, pdf
-	TLS     bool     `json:"tls"`     // it is called, and must call, with TLS
-	Source  string   `json:"source"`  // "configuration" or who added it
-}
-
 // User is a person or program that signs in.
 type User struct {
 	Name     string `json:"name"`

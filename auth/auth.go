@@ -346,3 +346,28 @@ func matches(stored, password string) bool {
 	got := argon2.IDKey([]byte(password), salt, argonTime, argonMemory, argonLanes, argonKey)
 	return subtle.ConstantTimeCompare(got, key) == 1
 }
+
+// Enabled reports whether there is an account that may be used.
+func (a *Accounts) Enabled(ctx context.Context, name string) (bool, error) {
+	var n int
+	err := a.read.QueryRowContext(ctx, `SELECT COUNT(*) FROM accounts WHERE name = $1 AND disabled = 0`, name).Scan(&n)
+	if err != nil {
+		return false, fmt.Errorf("find account: %w", err)
+	}
+	return n == 1, nil
+}
+
+// HashPasscode makes what is kept of a passcode.
+func HashPasscode(passcode string) string { return hash(passcode) }
+
+// CheckPasscode compares a passcode with what is kept of it. It waits for its
+// turn as Authenticate does.
+func (a *Accounts) CheckPasscode(ctx context.Context, kept, passcode string) (bool, error) {
+	select {
+	case a.hashing <- struct{}{}:
+		defer func() { <-a.hashing }()
+	case <-ctx.Done():
+		return false, radnode.Errorf(radnode.Canceled, "check passcode", "%w", ctx.Err())
+	}
+	return len(passcode) <= 1024 && matches(kept, passcode), nil
+}

@@ -21,6 +21,7 @@ type Association struct {
 	ImplementationClass   string
 	ImplementationVersion string
 	Identity              *ul.UserIdentity // what the peer claims to be; nil: nothing
+	User                  string           // who it proved to be, set by ServerConfig.Identify; "": nobody
 	Opened                time.Time
 }
 

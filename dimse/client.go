@@ -209,6 +209,7 @@ func (c *Client) Accepts(class, syntax radnode.UID) bool { return c.accepted(cla
 // ContextOutcome is what the peer answered to one proposal.
 type ContextOutcome struct {
 	SOPClassUID       radnode.UID
+	Proposed          []radnode.UID // transfer syntaxes
 	TransferSyntaxUID radnode.UID // chosen; "" unless accepted
 	Result            ul.ContextResult
 }
@@ -223,6 +224,9 @@ func (c *Client) Outcomes() []ContextOutcome {
 	var list []ContextOutcome
 	for _, p := range c.assoc.Request().Contexts {
 		o := ContextOutcome{SOPClassUID: radnode.UID(p.AbstractSyntax), Result: ul.NoReason}
+		for _, ts := range p.TransferSyntaxes {
+			o.Proposed = append(o.Proposed, radnode.UID(ts))
+		}
 		if ac, ok := byID[p.ID]; ok {
 			o.Result = ac.Result
 			if ac.Result == ul.Acceptance {

@@ -55,14 +55,14 @@ func (s *Server) negotiate(ctx context.Context, a *Association, rq *ul.Associate
 		}
 	}
 	id := rq.User.Identity
-	if id == nil || s.cfg.Identify == nil {
+	if s.cfg.Identify == nil {
 		return ac, nil
 	}
 	response, err := s.cfg.Identify(ctx, a, id)
 	if err != nil {
 		return nil, err
 	}
-	if id.PositiveResponseRequested {
+	if id != nil && id.PositiveResponseRequested {
 		u.IdentityResponse = &ul.UserIdentityResponse{Response: response}
 	}
 	return ac, nil

@@ -73,6 +73,9 @@ func (c *Client) SendObject(ctx context.Context, o Object, from StoreOptions) (R
 type Destination struct {
 	Address string
 	Client  ClientConfig
+	// Answered is told what the peer answered to the proposals of each
+	// association; nil: nobody is.
+	Answered func([]ContextOutcome)
 }
 
 // redials is how often SendObjects opens a lost association again.
@@ -90,6 +93,9 @@ func SendObjects(ctx context.Context, to Destination, objects []Object, from Sto
 		c, err := Dial(ctx, to.Address, to.Client, contexts)
 		if err != nil {
 			return err
+		}
+		if to.Answered != nil {
+			to.Answered(c.Outcomes())
 		}
 		sent, err := sendBatch(ctx, c, objects[:n], from, done)
 		objects = objects[sent:]

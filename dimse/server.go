@@ -43,9 +43,13 @@ type ServerConfig struct {
 	// for others are rejected. nil allows all. It is asked while the
 	// association is negotiated.
 	Allow func(ctx context.Context, a *Association, service Service) bool
-	// Identify checks the user identity that a peer offers; an error refuses
-	// the association. The response is sent if the peer asked for one. nil:
-	// identities are neither checked nor answered (PS3.7 D.3.3.7).
+	// Terms are the limits of one association beside those of Limits and UL;
+	// nil: there are none. It is asked once the association is authorized.
+	Terms func(ctx context.Context, a *Association) Terms
+	// Identify checks the user identity that a peer offers, nil if it offers
+	// none; an error refuses the association. The response is sent if the peer
+	// asked for one. nil: identities are neither checked nor answered (PS3.7
+	// D.3.3.7).
 	Identify func(ctx context.Context, a *Association, id *ul.UserIdentity) (response []byte, err error)
 	// Query says which extensions of C-FIND, C-MOVE and C-GET the handlers
 	// know.
@@ -66,6 +70,12 @@ type ServerConfig struct {
 	Limits Limits
 	// Log gets one line for each association; nil: the default logger.
 	Log *slog.Logger
+}
+
+// Terms of one association. A zero field means what holds for all.
+type Terms struct {
+	Associations int           // most at once of the calling AE title, from wherever it calls
+	Idle         time.Duration // longest rest between messages
 }
 
 // Limits of a Server. A zero field means its default, a negative one none.
@@ -102,7 +112,8 @@ type Server struct {
 	cfg         ServerConfig
 	log         *slog.Logger
 	connections *ul.Quota
-	peers       *ul.Quota
+	peers       *ul.Quota // by calling AE title and host
+	titles      *ul.Quota // by calling AE title, for Terms
 
 	mu        sync.Mutex
 	listeners map[net.Listener]bool
@@ -129,6 +140,7 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 	l := s.cfg.Limits
 	s.connections = ul.NewQuota(l.Connections, l.ConnectionsPerHost)
 	s.peers = ul.NewQuota(l.Associations, l.AssociationsPerPeer)
+	s.titles = ul.NewQuota(0, 0)
 	return s, nil
 }
 

@@ -87,7 +87,7 @@ func (x *session) run(ctx context.Context) {
 	if !ok {
 		return
 	}
-	defer x.server.peers.Return(peerKey(a))
+	defer x.giveBack(a)
 	x.info.Store(a)
 	if x.server.stopping() || ctx.Err() != nil { // stop may have come before info was there
 		x.stop()
@@ -195,11 +195,11 @@ func (x *session) establish(ctx context.Context) (*Association, bool) {
 	var ac *ul.AssociateAC
 	if rj == nil {
 		if ac, err = s.negotiate(ctx, a, rq); err != nil {
-			s.log.Warn("dicom: user identity refused", "association", a.ID, "calling", a.CallingAE, "type", rq.User.Identity.String(), "error", err)
+			s.log.Warn("dicom: user identity refused", "association", a.ID, "calling", a.CallingAE, "offered", rq.User.Identity != nil, "error", err)
 			rj = &ul.RejectIdentity
 		}
 	}
-	if rj == nil && !s.peers.Take(peerKey(a)) {
+	if rj == nil && !x.take(ctx, a) {
 		rj = &ul.RejectLimit
 	}
 	if rj != nil {
@@ -210,7 +210,7 @@ func (x *session) establish(ctx context.Context) (*Association, bool) {
 		return nil, false
 	}
 	if err := x.assoc.Accept(ac); err != nil {
-		s.peers.Return(peerKey(a))
+		x.giveBack(a)
 		s.log.Info("dicom: no association", "association", a.ID, "peer", a.RemoteAddr, "cause", err)
 		return nil, false
 	}
@@ -218,6 +218,32 @@ func (x *session) establish(ctx context.Context) (*Association, bool) {
 		s.log.Warn("dicom: odd association request tolerated", "association", a.ID, "calling", a.CallingAE, "what", w)
 	}
 	return a, true
+}
+
+// take takes a slot for an association, within the limit for all and that of
+// its peer.
+func (x *session) take(ctx context.Context, a *Association) bool {
+	s := x.server
+	var terms Terms
+	if s.cfg.Terms != nil {
+		terms = s.cfg.Terms(ctx, a)
+	}
+	if !s.peers.Take(peerKey(a)) {
+		return false
+	}
+	if !s.titles.TakeOf(a.CallingAE, terms.Associations) {
+		s.peers.Return(peerKey(a))
+		return false
+	}
+	if terms.Idle > 0 {
+		x.assoc.SetIdle(terms.Idle)
+	}
+	return true
+}
+
+func (x *session) giveBack(a *Association) {
+	x.server.peers.Return(peerKey(a))
+	x.server.titles.Return(a.CallingAE)
 }
 
 // decide returns the rejection of an association, nil if it may stand.

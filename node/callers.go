@@ -25,6 +25,8 @@ type callers struct {
 	known   []radnode.Peer
 	readAt  time.Time
 	refused refusals
+	hosts   addresses
+	pace    pace
 }
 
 const (
@@ -65,6 +67,27 @@ func (c *callers) find(ctx context.Context, is func(radnode.Peer) bool) (radnode
 	return radnode.Peer{}, false, nil
 }
 
+// of lists the peers that a caller may be: those with its AE title that call
+// from anywhere or from its address.
+func (c *callers) of(ctx context.Context, a *dimse.Association) ([]radnode.Peer, error) {
+	var found []radnode.Peer
+	for _, age := range []time.Duration{peersFresh, peersRetry} {
+		known, err := c.list(ctx, age)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range known {
+			if p.AETitle == a.CallingAE && (!p.CheckHost || c.hosts.has(ctx, p.Host, a.Host())) {
+				found = append(found, p)
+			}
+		}
+		if len(found) > 0 {
+			break
+		}
+	}
+	return found, nil
+}
+
 // fromHere reports whether a call comes from this machine and such calls are
 // welcome.
 func (c *callers) fromHere(a *dimse.Association) bool {
@@ -80,19 +103,24 @@ func (c *callers) authorize(ctx context.Context, a *dimse.Association, _ *ul.Ass
 	if c.fromHere(a) {
 		return nil
 	}
-	peer, known, err := c.find(ctx, func(p radnode.Peer) bool { return p.AETitle == a.CallingAE && len(p.Allow) > 0 })
+	peers, err := c.of(ctx, a)
+	peers = slices.DeleteFunc(peers, func(p radnode.Peer) bool { return len(p.Allow) == 0 })
 	reject := ul.RejectCallingAE
 	switch {
 	case err != nil:
 		c.log.Error("allow-list cannot be read", "error", err)
 		reject = ul.RejectCongestion
 		return &reject
-	case known && peer.TLS && a.TLS == nil:
+	case len(peers) == 0:
+		c.log.Warn("caller refused: no configured peer with this AE title calls from there", "calling_ae", a.CallingAE, "remote", a.RemoteAddr)
+	case a.TLS == nil && !slices.ContainsFunc(peers, func(p radnode.Peer) bool { return !p.TLS }):
 		c.log.Warn("caller refused: this peer is configured for TLS and came without", "calling_ae", a.CallingAE, "remote", a.RemoteAddr)
-	case known:
-		return nil
+	case !c.pace.admits(a.CallingAE, peers[0].Rate, time.Now()):
+		c.log.Warn("caller refused for now: it opens more associations in a minute than it may", "calling_ae", a.CallingAE, "remote", a.RemoteAddr)
+		reject = ul.RejectCongestion
+		return &reject
 	default:
-		c.log.Warn("caller refused: not a configured peer", "calling_ae", a.CallingAE, "remote", a.RemoteAddr)
+		return nil
 	}
 	if !c.refused.worthARow(a.CallingAE, a.Host(), time.Now()) {
 		return &reject
@@ -116,11 +144,20 @@ func (c *callers) allow(ctx context.Context, a *dimse.Association, service dimse
 	if right == "" || c.fromHere(a) {
 		return true
 	}
-	_, allowed, err := c.find(ctx, func(p radnode.Peer) bool { return p.AETitle == a.CallingAE && slices.Contains(p.Allow, right) })
+	peers, err := c.of(ctx, a)
 	if err != nil {
 		c.log.Error("allow-list cannot be read", "error", err)
 	}
-	return allowed
+	return slices.ContainsFunc(peers, func(p radnode.Peer) bool { return slices.Contains(p.Allow, right) && (!p.TLS || a.TLS != nil) })
+}
+
+// terms are the limits of a caller.
+func (c *callers) terms(ctx context.Context, a *dimse.Association) dimse.Terms {
+	peers, err := c.of(ctx, a)
+	if err != nil || len(peers) == 0 {
+		return dimse.Terms{} // from this machine, or authorize has refused it
+	}
+	return dimse.Terms{Associations: peers[0].Associations, Idle: time.Duration(peers[0].TimeoutSeconds) * time.Second}
 }
 
 // refusals bounds what strangers can write into the audit trail.

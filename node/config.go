@@ -41,6 +41,7 @@ type Config struct {
 	WorkerMemory  int           `yaml:"worker_memory_mb"`
 	WorkerTimeout time.Duration `yaml:"worker_timeout"`
 	Limits        Limits        `yaml:",inline"`
+	Calls         Calls         `yaml:",inline"`
 	ONNXRuntime   string        `yaml:"onnxruntime"`
 	Providers     string        `yaml:"providers"`
 	Models        string        `yaml:"models"`
@@ -74,6 +75,13 @@ var options = []option{
 	{"tls_certificate", "RADNODE_TLS_CERTIFICATE", "file with our certificate chain (PEM), for the TLS port and for peers that ask for one; read again when it changes", func(c *Config) any { return &c.TLSCert }, false},
 	{"tls_key", "RADNODE_TLS_KEY", "file with the private key of the certificate (PEM)", func(c *Config) any { return &c.TLSKey }, false},
 	{"tls_authorities", "RADNODE_TLS_AUTHORITIES", "file with the authorities (PEM) that vouch for peers: callers on the TLS port must then show a certificate; empty: callers need none, and the system's authorities vouch for peers we call", func(c *Config) any { return &c.TLSTrust }, false},
+	{"unknown_classes", "RADNODE_UNKNOWN_CLASSES", "take storage of SOP classes that the standard does not know, private ones among them", func(c *Config) any { return &c.Calls.UnknownClasses }, false},
+	{"unknown_syntaxes", "RADNODE_UNKNOWN_SYNTAXES", "take storage in transfer syntaxes that the standard does not know; they are read as explicit little endian and sent only as stored", func(c *Config) any { return &c.Calls.UnknownSyntaxes }, false},
+	{"identity", "RADNODE_IDENTITY", "user identities of callers: ignore (neither checked nor answered), check (one that is offered must be right) or require (every caller offers one that is right); `radnode peer` can require it of one peer", func(c *Config) any { return &c.Calls.Identity }, false},
+	{"identity_kinds", "RADNODE_IDENTITY_KINDS", "kinds of identity that are accepted, with commas: passcode (of an account, or of a peer with its AE title as the name), jwt, name (of an account, without proof), saml (taken without verification)", func(c *Config) any { return &c.Calls.IdentityKinds }, false},
+	{"identity_key", "RADNODE_IDENTITY_KEY", "file with the key that JSON web tokens are verified with: a public key or certificate (PEM), or a shared key; empty: tokens are refused", func(c *Config) any { return &c.Calls.IdentityKey }, false},
+	{"identity_issuer", "RADNODE_IDENTITY_ISSUER", "issuer that JSON web tokens must name; empty: any", func(c *Config) any { return &c.Calls.IdentityIssuer }, false},
+	{"identity_audience", "RADNODE_IDENTITY_AUDIENCE", "audience that JSON web tokens must name; empty: any", func(c *Config) any { return &c.Calls.IdentityAudience }, false},
 	{"worker", "RADNODE_WORKER", "program of the pixel worker; empty: radnode-pixel beside this program", func(c *Config) any { return &c.Worker }, false},
 	{"workers", "RADNODE_WORKERS", "pixel worker processes", func(c *Config) any { return &c.Workers }, false},
 	{"worker_memory_mb", "RADNODE_WORKER_MEMORY_MB", "memory limit of one pixel worker; a worker over it is replaced", func(c *Config) any { return &c.WorkerMemory }, false},
@@ -92,7 +100,7 @@ var options = []option{
 func DefaultConfig() Config {
 	return Config{
 		Data: "data", AETitle: "RADNODE", DICOM: "127.0.0.1:11112", HTTP: "127.0.0.1:8080",
-		Quiet: 5 * time.Second, Associations: 200, Matches: 100_000,
+		Quiet: 5 * time.Second, Associations: 200, Matches: 100_000, Calls: Calls{Identity: identityIgnored, UnknownClasses: true, IdentityKinds: "passcode,jwt"},
 		Workers: max(1, runtime.NumCPU()/2), WorkerMemory: 4096, WorkerTimeout: 2 * time.Minute,
 		Limits:    defaultLimits(),
 		Providers: "cuda,webgpu,cpu", Organisation: "not stated",
@@ -237,7 +245,7 @@ func (c Config) Check() error {
 	case c.Associations < 1:
 		return radnode.Errorf(radnode.Invalid, op, "associations: %d is under 1", c.Associations)
 	}
-	if err := c.Limits.check(); err != nil {
+	if err := errors.Join(c.Limits.check(), c.Calls.check()); err != nil {
 		return err
 	}
 	if _, err := middleware.ParseOrigins(c.Origins); err != nil {

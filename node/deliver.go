@@ -33,12 +33,14 @@ var storeCodes = []struct {
 }
 
 // Store implements workflow.Sender.
-func (s sender) Store(ctx context.Context, peer radnode.Peer, object workflow.Object) error {
-	outgoing, err := ReadOutgoing(object.Path)
+func (s sender) Store(ctx context.Context, peer radnode.Peer, document workflow.Object) error {
+	outgoing, err := ReadOutgoing(document.Path)
 	if err != nil {
 		return radnode.Errorf(radnode.Internal, "deliver", "our own document cannot be read: %w", err)
 	}
-	client, err := s.calling.to(peer).dial(ctx, dimse.ObjectContexts([]dimse.Object{outgoing.object()}))
+	object := []dimse.Object{outgoing.object()}
+	s.calling.learn.narrow(ctx, peer.Name, object)
+	client, err := s.calling.to(peer).dial(ctx, dimse.ObjectContexts(object))
 	if err != nil {
 		return err
 	}

@@ -107,7 +107,7 @@ func (d *Desk) Peers(ctx context.Context) ([]radnode.Peer, error) { return d.flo
 
 // AddPeer adds or replaces a peer.
 func (d *Desk) AddPeer(ctx context.Context, p radnode.Peer) error {
-	if err := d.flow.AddPeer(ctx, p); err != nil {
+	if err := (peerBook{d.flow}).AddPeer(ctx, p); err != nil {
 		return err
 	}
 	return d.record(ctx, audit.PeerChanged, p.Name)

@@ -39,6 +39,9 @@ func (a archive) Retrieve(ctx context.Context, req *dimse.RetrieveRequest, ident
 	if len(objects) == 0 {
 		return nil, nil
 	}
+	if peer, known, err := a.peerOf(ctx, req.MoveDestination); err == nil && known {
+		a.calling.learn.narrow(ctx, peer.Name, objects)
+	}
 	event := audit.Event{Action: audit.InstancesFetched, Actor: req.CallingAE, Remote: req.Host(),
 		Detail: strconv.Itoa(len(objects)) + " instances by C-GET"}
 	if req.MoveDestination != "" {
@@ -51,9 +54,14 @@ func (a archive) Retrieve(ctx context.Context, req *dimse.RetrieveRequest, ident
 	return objects, nil
 }
 
+// peerOf finds a peer by its AE title.
+func (a archive) peerOf(ctx context.Context, aeTitle string) (radnode.Peer, bool, error) {
+	return a.callers.find(ctx, func(p radnode.Peer) bool { return p.AETitle == aeTitle })
+}
+
 // Destination implements dimse.Destinations: the peers are the destinations.
 func (a archive) Destination(ctx context.Context, req *dimse.RetrieveRequest, aeTitle string) (dimse.Destination, error) {
-	peer, known, err := a.callers.find(ctx, func(p radnode.Peer) bool { return p.AETitle == aeTitle })
+	peer, known, err := a.peerOf(ctx, aeTitle)
 	if err != nil {
 		return dimse.Destination{}, err
 	}

@@ -23,7 +23,28 @@ type Target struct {
 	CalledAE  string
 	Address   string // host:port
 	CallingAE string
-	TLS       *TLSFiles // nil: plain TCP
+	TLS       *TLSFiles     // nil: plain TCP
+	Identity  *Identity     // user identity to offer; nil: none
+	Patience  time.Duration // longest wait for an answer; 0: the usual times
+
+	peer  string // name of the configured peer; "": none
+	learn *abilities
+}
+
+// Identity is a user identity to call with (PS3.7 D.3.3.7).
+type Identity = ul.UserIdentity
+
+// PasscodeIdentity is a user name with a passcode, or alone.
+func PasscodeIdentity(user, passcode string) *Identity {
+	if passcode == "" {
+		return &Identity{Type: ul.IdentityUsername, PositiveResponseRequested: true, Primary: []byte(user)}
+	}
+	return &Identity{Type: ul.IdentityPasscode, PositiveResponseRequested: true, Primary: []byte(user), Secondary: []byte(passcode)}
+}
+
+// TokenIdentity is a JSON web token.
+func TokenIdentity(token string) *Identity {
+	return &Identity{Type: ul.IdentityJWT, PositiveResponseRequested: true, Primary: []byte(token)}
 }
 
 // TLSFiles names the files of a TLS connection.
@@ -31,13 +52,15 @@ type TLSFiles = ul.TLSFiles
 
 // calling is how this node calls others.
 type calling struct {
-	ae  string
-	tls TLSFiles
+	ae    string
+	tls   TLSFiles
+	learn *abilities // nil: nothing is learned
 }
 
 // to is a peer as a target.
 func (c calling) to(peer radnode.Peer) Target {
-	t := Target{CalledAE: peer.AETitle, Address: net.JoinHostPort(peer.Host, strconv.Itoa(peer.Port)), CallingAE: c.ae}
+	t := Target{CalledAE: peer.AETitle, Address: net.JoinHostPort(peer.Host, strconv.Itoa(peer.Port)), CallingAE: c.ae,
+		Patience: time.Duration(peer.TimeoutSeconds) * time.Second, peer: peer.Name, learn: c.learn}
 	if peer.TLS {
 		t.TLS = &c.tls
 	}
@@ -53,13 +76,21 @@ func ParseTarget(text, callingAE string) (Target, error) {
 	if !ValidAETitle(callingAE) {
 		return Target{}, radnode.Errorf(radnode.Invalid, "peer", "calling AE title %q is not valid", callingAE)
 	}
+	peer.Name = ""
 	return calling{ae: callingAE}.to(peer), nil
 }
 
 // destination says how to reach the target. The files of TLS are read anew
 // each time: renewed ones count at once.
 func (t Target) destination() (dimse.Destination, error) {
-	d := dimse.Destination{Address: t.Address, Client: dimse.ClientConfig{CallingAE: t.CallingAE, CalledAE: t.CalledAE}}
+	d := dimse.Destination{Address: t.Address, Client: dimse.ClientConfig{CallingAE: t.CallingAE, CalledAE: t.CalledAE, Identity: t.Identity}}
+	if t.Patience > 0 {
+		d.Client.Response = t.Patience
+		d.Client.UL.Connect, d.Client.UL.Response, d.Client.UL.Read, d.Client.UL.Write = t.Patience, t.Patience, t.Patience, t.Patience
+	}
+	if t.learn != nil {
+		d.Answered = func(outcomes []dimse.ContextOutcome) { t.learn.learn(t.peer, outcomes) }
+	}
 	if t.TLS == nil {
 		return d, nil
 	}
@@ -75,7 +106,11 @@ func (t Target) dial(ctx context.Context, contexts []dimse.Proposal) (*dimse.Cli
 	if err != nil {
 		return nil, err
 	}
-	return dimse.Dial(ctx, d.Address, d.Client, contexts)
+	client, err := dimse.Dial(ctx, d.Address, d.Client, contexts)
+	if err == nil && d.Answered != nil {
+		d.Answered(client.Outcomes())
+	}
+	return client, err
 }
 
 // Echo verifies that the peer answers, and says how long the whole

@@ -54,6 +54,7 @@ type node struct {
 	pool     *worker.Pool
 	models   *registry
 	tensors  *tensors
+	learned  *abilities
 	proofs   *proofs
 	commits  *commitments
 	evidence *evidence
@@ -131,13 +132,15 @@ func open(ctx context.Context, c Config, log *slog.Logger) (*node, error) {
 	n.models = &registry{pool: n.pool}
 	n.tensors = &tensors{pool: n.pool, learned: n.models.load, beside: &n.beside, loaded: loaded}
 	n.evidence = newEvidence(log)
+	n.learned = &abilities{beside: n.beside.Go, log: log}
 	flow := workflow.Options{
-		Analyzer: reader{n.pool}, Author: author{c.AETitle, c.Organisation}, Sender: sender{c.calling(), n.proofs},
+		Analyzer: reader{n.pool}, Author: author{c.AETitle, c.Organisation}, Sender: sender{n.calling(), n.proofs},
 		Completeness: n.evidence, AE: c.AETitle, Urgency: n.models.Urgency, SecondReader: c.SecondReader, Quiet: c.Quiet, AnalysisWorkers: c.Workers,
 	}
 	if n.desk, err = openDesk(ctx, c, flow, true, log); err != nil {
 		return nil, errors.Join(err, n.pool.Close())
 	}
+	n.learned.store = n.desk.store
 	n.evidence.store, n.evidence.hasten = n.desk.store, n.desk.flow.Hasten
 	if err = n.openDICOM(); err == nil {
 		err = n.openWeb()
@@ -153,18 +156,29 @@ func (n *node) openDICOM() error {
 	if err := errors.Join(os.RemoveAll(scratch), os.MkdirAll(scratch, 0o700)); err != nil {
 		return radnode.Errorf(radnode.NoResources, "open DICOM", "the folder of decoded frames: %w", err)
 	}
-	c := &callers{peers: n.desk.Peers, trail: n.desk.trail, allowLoopback: n.config.AllowLoopback, log: n.log}
-	out := archive{store: n.desk.store, callers: c, egress: egress{n.pool, scratch}, calling: n.config.calling(), audited: n.audit}
-	n.commits = &commitments{store: n.desk.store, callers: c, calling: n.config.calling(), log: n.log, wake: make(chan struct{}, 1)}
-	var err error
+	c := &callers{peers: n.desk.store.Peers, trail: n.desk.trail, allowLoopback: n.config.AllowLoopback, log: n.log}
+	out := archive{store: n.desk.store, callers: c, egress: egress{n.pool, scratch}, calling: n.calling(), audited: n.audit}
+	n.commits = &commitments{store: n.desk.store, callers: c, calling: n.calling(), log: n.log, wake: make(chan struct{}, 1)}
+	users, err := n.config.Calls.identities(n.desk.accounts, c)
+	if err != nil {
+		return err
+	}
 	n.dicom, err = dimse.NewServer(dimse.ServerConfig{
 		AETitle: n.config.AETitle, Store: receiver{n.desk.flow, n.evidence}, Find: queries{n.desk.store, n.config.AETitle, n.config.Matches},
 		Retrieve: out, Destinations: out, Query: offered, Commit: n.commits, Reports: n.proofs,
-		Steps: steps{n.desk.store, n.evidence.completed}, Authorize: c.authorize, Allow: c.allow, Ended: n.evidence.ended,
-		AcceptUnknownClasses: true, UL: ul.Config{MaxPDU: uint32(n.config.Limits.PDU) << 10},
+		Steps: steps{n.desk.store, n.evidence.completed}, Authorize: c.authorize, Allow: c.allow, Terms: c.terms, Identify: users.identify,
+		AcceptUnknownClasses: n.config.Calls.UnknownClasses, AcceptUnknownSyntaxes: n.config.Calls.UnknownSyntaxes, Ended: n.evidence.ended,
+		UL:     ul.Config{MaxPDU: uint32(n.config.Limits.PDU) << 10},
 		Limits: dimse.Limits{Associations: n.config.Associations}, Log: n.log,
 	})
 	return err
+}
+
+// calling is how the running node calls others: it learns from their answers.
+func (n *node) calling() calling {
+	c := n.config.calling()
+	c.learn = n.learned
+	return c
 }
 
 // audit writes a row of the trail beside the work it is about.
@@ -191,7 +205,7 @@ func (n *node) openWeb() error {
 	server, err := web.New(web.Config{
 		Studies: flow, Files: flow, Pixels: pixels, Reports: flow, Findings: flow, Signing: flow, Amending: flow,
 		Vocabulary: report.Vocabulary, Deliveries: flow, Events: flow,
-		Ledger: flow, Peers: flow, Echoer: n, Identity: d.accounts, Sessions: d.accounts, Users: d.accounts,
+		Ledger: flow, Peers: peerBook{flow}, Echoer: n, Identity: d.accounts, Sessions: d.accounts, Users: d.accounts,
 		Tokens: d.accounts, Models: n.models, Analyzer: asker{n.pool}, Audit: d.trail, Inference: n.tensors,
 		DICOMweb: service, Origins: origins,
 		Log: n.log, Registry: n.metrics(), Ready: n.ready, Version: Version, AETitle: n.config.AETitle, SecureCookies: n.config.HTTPTLS,
@@ -207,7 +221,7 @@ func (n *node) openWeb() error {
 
 // Echo verifies a peer for the viewer's page of peers.
 func (n *node) Echo(ctx context.Context, peer radnode.Peer) (time.Duration, error) {
-	return n.config.calling().to(peer).Echo(ctx)
+	return n.calling().to(peer).Echo(ctx)
 }
 
 // ready reports whether the node can take an image in.
@@ -306,7 +320,7 @@ func (n *node) seed(ctx context.Context) error {
 		// The configuration says who may call and where it is; what is delivered
 		// there was chosen with `radnode peer add` or in the viewer, and stays.
 		if at := slices.IndexFunc(known, func(k radnode.Peer) bool { return k.Name == peer.Name }); at >= 0 {
-			peer.Deliver, peer.TLS = known[at].Deliver, known[at].TLS
+			peer.Deliver, peer.TLS, peer.PeerTerms = known[at].Deliver, known[at].TLS, known[at].PeerTerms
 		}
 		if err := n.desk.flow.AddPeer(ctx, peer); err != nil {
 			return err

@@ -9,17 +9,17 @@ import (
 	"github.com/radnode/radnode"
 )
 
-const peerColumns = `name, ae_title, host, port, allow, deliver, tls, source`
+const peerColumns = `name, ae_title, host, port, allow, deliver, tls, source, terms, passcode`
 
 func scanPeer(row scanner) (radnode.Peer, error) {
 	var p radnode.Peer
-	var allow, deliver string
+	var allow, deliver, terms string
 	var secured int
-	if err := row.Scan(&p.Name, &p.AETitle, &p.Host, &p.Port, &allow, &deliver, &secured, &p.Source); err != nil {
+	if err := row.Scan(&p.Name, &p.AETitle, &p.Host, &p.Port, &allow, &deliver, &secured, &p.Source, &terms, &p.PasscodeHash); err != nil {
 		return p, err
 	}
 	p.TLS = secured != 0
-	return p, errors.Join(json.Unmarshal([]byte(allow), &p.Allow), json.Unmarshal([]byte(deliver), &p.Deliver))
+	return p, errors.Join(json.Unmarshal([]byte(allow), &p.Allow), json.Unmarshal([]byte(deliver), &p.Deliver), json.Unmarshal([]byte(terms), &p.PeerTerms))
 }
 
 // Peers lists the peers by name.
@@ -41,28 +41,38 @@ func (s *Store) Peer(ctx context.Context, name string) (radnode.Peer, error) {
 	return p, databaseError("find peer", err)
 }
 
-// SavePeer adds a peer or replaces the one of that name.
+// SavePeer adds a peer or replaces the one of that name. Without a passcode it
+// keeps the one it had. What was learned of a peer at another address is
+// forgotten.
 func (t *Tx) SavePeer(ctx context.Context, p radnode.Peer) error {
-	allow, err := json.Marshal(append([]string{}, p.Allow...))
-	if err != nil {
-		return databaseError("save peer", err)
-	}
-	deliver, err := json.Marshal(append([]string{}, p.Deliver...))
-	if err != nil {
-		return databaseError("save peer", err)
+	const op = "save peer"
+	allow, errAllow := json.Marshal(append([]string{}, p.Allow...))
+	deliver, errDeliver := json.Marshal(append([]string{}, p.Deliver...))
+	terms, errTerms := json.Marshal(p.PeerTerms)
+	if err := errors.Join(errAllow, errDeliver, errTerms); err != nil {
+		return databaseError(op, err)
 	}
 	secured := 0
 	if p.TLS {
 		secured = 1
 	}
-	_, err = t.ExecContext(ctx, `INSERT INTO peers (name, ae_title, host, port, allow, deliver, tls, source) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+	if _, err := t.ExecContext(ctx, `DELETE FROM peer_abilities WHERE peer = $1 AND EXISTS (SELECT 1 FROM peers WHERE name = $2
+  AND (ae_title <> $3 OR host <> $4 OR port <> $5))`, p.Name, p.Name, p.AETitle, p.Host, p.Port); err != nil {
+		return databaseError(op, err)
+	}
+	_, err := t.ExecContext(ctx, `INSERT INTO peers (`+peerColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
   ON CONFLICT (name) DO UPDATE SET ae_title = excluded.ae_title, host = excluded.host, port = excluded.port, allow = excluded.allow,
-  deliver = excluded.deliver, tls = excluded.tls, source = excluded.source`, p.Name, p.AETitle, p.Host, p.Port, string(allow), string(deliver), secured, p.Source)
-	return databaseError("save peer", err)
+  deliver = excluded.deliver, tls = excluded.tls, source = excluded.source, terms = excluded.terms,
+  passcode = CASE WHEN excluded.passcode = '' THEN peers.passcode ELSE excluded.passcode END`,
+		p.Name, p.AETitle, p.Host, p.Port, string(allow), string(deliver), secured, p.Source, string(terms), p.PasscodeHash)
+	return databaseError(op, err)
 }
 
-// RemovePeer removes a peer.
+// RemovePeer removes a peer and what was learned of it.
 func (t *Tx) RemovePeer(ctx context.Context, name string) error {
+	if _, err := t.ExecContext(ctx, `DELETE FROM peer_abilities WHERE peer = $1`, name); err != nil {
+		return databaseError("remove peer", err)
+	}
 	return t.one(ctx, "remove peer", `DELETE FROM peers WHERE name = $1`, name)
 }
 

@@ -90,6 +90,7 @@ func (s *Server) routes() []route {
 
 		{method: get, path: v1 + "/peers", handle: a.GetPeers, roles: movers, summary: "The application entities", out: api.PeerList{}},
 		{method: post, path: v1 + "/peers", handle: a.PostPeer, roles: admins, summary: "Add an application entity", in: radnode.Peer{}, out: radnode.Peer{}},
+		{method: patch, path: v1 + "/peers/:name", handle: a.PatchPeer, roles: admins, summary: "Change an application entity; what is not named stays", in: radnode.Peer{}, out: radnode.Peer{}},
 		{method: del, path: v1 + "/peers/:name", handle: a.DeletePeer, roles: admins, summary: "Remove an application entity"},
 		{method: post, path: v1 + "/peers/:name/echo", handle: a.EchoPeer, roles: movers, summary: "Ask a peer whether it is there (C-ECHO)", out: api.EchoResult{}},
 		{method: get, path: v1 + "/users", handle: a.GetUsers, roles: admins, summary: "The users", out: api.UserList{}},

@@ -14,9 +14,12 @@ var (
 	kinds    = []string{"sr", "seg", "sc", "pdf"}
 )
 
-// Peers lists the peers by name.
+// daySeconds is the longest time of a peer.
+const daySeconds = 24 * 60 * 60
+
+// Peers lists the peers by name with what was learned of each.
 func (w *Workflow) Peers(ctx context.Context) ([]radnode.Peer, error) {
-	list, err := w.store.Peers(ctx)
+	list, err := w.store.KnownPeers(ctx)
 	if list == nil {
 		list = []radnode.Peer{}
 	}
@@ -55,6 +58,10 @@ func checkPeer(p radnode.Peer) error {
 		return radnode.Errorf(radnode.Invalid, op, "%.60q is no host name or address", p.Host)
 	case p.Port < 1 || p.Port > 65535:
 		return radnode.Errorf(radnode.Invalid, op, "the port must be 1 to 65535, not %d", p.Port)
+	case p.Associations < 0 || p.Associations > 10_000 || p.Rate < 0 || p.Rate > 1_000_000:
+		return radnode.Errorf(radnode.Invalid, op, "the limits are 0 (those of the node) to 10000 associations and 1000000 new ones in a minute")
+	case p.TimeoutSeconds < 0 || p.TimeoutSeconds > daySeconds || p.QuietSeconds < 0 || p.QuietSeconds > daySeconds:
+		return radnode.Errorf(radnode.Invalid, op, "times are 0 (those of the node) to %d seconds", daySeconds)
 	}
 	for _, list := range []struct {
 		given, known []string

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/radnode/radnode"
@@ -17,6 +18,8 @@ type call struct {
 	timeout   *time.Duration
 	asJSON    *bool
 	secured   *bool
+	user      *string
+	token     *string
 	files     node.TLSFiles
 }
 
@@ -28,6 +31,8 @@ func callFlags(f *flag.FlagSet) *call {
 		timeout:   f.Duration("timeout", 10*time.Minute, "longest time for the whole command"),
 		asJSON:    f.Bool("json", false, "print JSON objects, one on a line"),
 		secured:   f.Bool("tls", false, "call with TLS"),
+		user:      f.String("user", "", "user `name` to call with as user identity; its passcode is taken from the variable RADNODE_PASSCODE"),
+		token:     f.String("jwt-file", "", "`file` with a JSON web token to call with as user identity"),
 	}
 	f.StringVar(&c.files.Authorities, "tls-authorities", "", "`file` with the authorities that vouch for the peer (PEM); empty: the system's")
 	f.StringVar(&c.files.Certificate, "tls-certificate", "", "`file` with our certificate (PEM), if the peer asks for one")
@@ -51,6 +56,15 @@ func (c *call) parse(f *flag.FlagSet, args []string, least, most int, usage stri
 	}
 	if *c.secured {
 		target.TLS = &c.files
+	}
+	if *c.token != "" {
+		b, err := os.ReadFile(*c.token)
+		if err != nil {
+			return node.Target{}, nil, usageError{err.Error()}
+		}
+		target.Identity = node.TokenIdentity(strings.TrimSpace(string(b)))
+	} else if *c.user != "" {
+		target.Identity = node.PasscodeIdentity(*c.user, os.Getenv("RADNODE_PASSCODE"))
 	}
 	return target, rest[1:], nil
 }

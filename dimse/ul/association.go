@@ -247,6 +247,14 @@ func (a *Association) Hurry(limit time.Duration) {
 	}
 }
 
+// SetIdle sets how long the association may rest between messages. It is
+// called before the first Next.
+func (a *Association) SetIdle(limit time.Duration) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.cfg.Idle = limit
+}
+
 // CloseNow closes the transport without another word; a peer that gets no
 // slot does not get the time of a lingering close either.
 func (a *Association) CloseNow() error {

@@ -16,10 +16,16 @@ func NewQuota(total, perPeer int) *Quota {
 }
 
 // Take asks for one more for a peer. If it is granted, Return must follow.
-func (q *Quota) Take(peer string) bool {
+func (q *Quota) Take(peer string) bool { return q.TakeOf(peer, 0) }
+
+// TakeOf is Take for a peer with a limit of its own; 0: that of all peers.
+func (q *Quota) TakeOf(peer string, limit int) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.total > 0 && q.used >= q.total || q.perPeer > 0 && q.peers[peer] >= q.perPeer {
+	if limit == 0 {
+		limit = q.perPeer
+	}
+	if q.total > 0 && q.used >= q.total || limit > 0 && q.peers[peer] >= limit {
 		return false
 	}
 	q.used++

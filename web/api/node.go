@@ -61,12 +61,40 @@ var (
 	peerDeliveries = []string{"sr", "seg", "sc", "pdf"}
 )
 
-// PostPeer adds a peer.
+// PostPeer adds a peer or replaces the one of that name.
 func (a *API) PostPeer(c echo.Context) error {
 	var p radnode.Peer
 	if err := readJSON(c, &p); err != nil {
 		return err
 	}
+	p.Source = middleware.UserOf(c).Name
+	return a.savePeer(c, p, http.StatusCreated, "added")
+}
+
+// PatchPeer changes what the request names of a peer and leaves the rest.
+func (a *API) PatchPeer(c echo.Context) error {
+	name, err := idParam(c, "name")
+	if err != nil {
+		return err
+	}
+	peers, err := a.Peers.Peers(c.Request().Context())
+	if err != nil {
+		return err
+	}
+	at := slices.IndexFunc(peers, func(p radnode.Peer) bool { return p.Name == name })
+	if at < 0 {
+		return radnode.Errorf(radnode.NotFound, "change peer", "there is no such peer")
+	}
+	p := peers[at]
+	p.Abilities = nil
+	if err := readJSON(c, &p); err != nil {
+		return err
+	}
+	p.Name, p.Source = name, peers[at].Source
+	return a.savePeer(c, p, http.StatusOK, "changed")
+}
+
+func (a *API) savePeer(c echo.Context, p radnode.Peer, status int, what string) error {
 	switch {
 	case !peerName.MatchString(p.Name):
 		return radnode.Errorf(radnode.Invalid, "add peer", "a peer's name is 1 to 64 letters, digits, dots, dashes")
@@ -77,14 +105,14 @@ func (a *API) PostPeer(c echo.Context) error {
 	case !allOf(p.Allow, peerServices) || !allOf(p.Deliver, peerDeliveries):
 		return radnode.Errorf(radnode.Invalid, "add peer", "allow knows store, query, retrieve, commit; deliver knows sr, seg, sc, pdf")
 	}
-	p.Source = middleware.UserOf(c).Name
 	if err := a.Peers.AddPeer(c.Request().Context(), p); err != nil {
 		return err
 	}
-	if err := a.record(c, audit.Event{Action: audit.PeerChanged, ObjectID: p.Name, Detail: "added"}); err != nil {
+	if err := a.record(c, audit.Event{Action: audit.PeerChanged, ObjectID: p.Name, Detail: what}); err != nil {
 		return err
 	}
-	return c.JSON(http.StatusCreated, p)
+	p.Passcode = ""
+	return c.JSON(status, p)
 }
 
 func allOf(have, known []string) bool {

@@ -52,7 +52,7 @@ function Peers({ admin }: { admin: boolean }) {
     e.preventDefault();
     const form = e.target as HTMLFormElement, d = new FormData(form);
     void act(async () => {
-      await write('POST', '/peers', { name: d.get('title'), ae_title: d.get('ae'), host: d.get('host'), port: Number(d.get('port')), allow: d.getAll('allow'), deliver: d.getAll('deliver'), source: '' });
+      await write('POST', '/peers', { name: d.get('name'), ae_title: d.get('ae'), host: d.get('host'), port: Number(d.get('port')), allow: d.getAll('allow'), deliver: d.getAll('deliver'), source: '' });
       form.reset();
     });
   };
