@@ -46,7 +46,7 @@ func TestPresentationContextsAreAnsweredByTheTables(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			address, _ := startServer(t, tt.cfg)
 			c := dial(t, address, []dimse.Proposal{{SOPClassUID: tt.class, TransferSyntaxes: tt.syntaxes}})
-			want := []dimse.ContextOutcome{{SOPClassUID: tt.class, TransferSyntaxUID: tt.syntax, Result: tt.want}}
+			want := []dimse.ContextOutcome{{SOPClassUID: tt.class, Proposed: tt.syntaxes, TransferSyntaxUID: tt.syntax, Result: tt.want}}
 			if diff := cmp.Diff(want, c.Outcomes()); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}

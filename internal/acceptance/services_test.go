@@ -192,7 +192,8 @@ a, b = (pydicom.dcmread(p) for p in sys.argv[1:3])
 skip = {'PixelData', 'PhotometricInterpretation', 'PlanarConfiguration'}
 assert (a.pixel_array == b.pixel_array).all(), 'pixels'
 for e in a:
-    if e.keyword in skip or e.tag.element == 0: continue
+    if e.keyword in skip or e.tag.element == 0 or e.tag == 0xFFFCFFFC: continue # padding means nothing
+    if e.tag.is_private and e.VR in ('SQ', 'UN'): continue # what pydicom makes of them depends on the syntax
     assert b[e.tag].value == e.value, e.tag`
 	if out, err := exec.Command("/usr/bin/python3", "-c", script, want, got).CombinedOutput(); err != nil {
 		if strings.Contains(string(out), "No module named") {
