@@ -8,6 +8,7 @@ import (
 
 	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/dicom"
+	"github.com/radnode/radnode/dicom/iod"
 	"github.com/radnode/radnode/dicom/sr"
 )
 
@@ -165,6 +166,9 @@ func Documents(in Input, o Options) ([]Object, error) {
 		}
 		for _, f := range frames {
 			ds, err := c.make(in.companion(c.kind, c.series, len(out), f), o, f)
+			if err == nil && ds != nil {
+				err = Check(ds)
+			}
 			switch {
 			case err != nil:
 				out = append(out, Object{Kind: c.kind, Role: Companion, Err: err})
@@ -180,6 +184,19 @@ func Documents(in Input, o Options) ([]Object, error) {
 		return nil, err
 	}
 	return append(out, objectOf(KindSR, Root, ds)), nil
+}
+
+// Check tells the first rule that an object of a report breaks: of its IOD and,
+// for a document, of its content and template. What breaks one must not leave.
+func Check(ds *dicom.Dataset) error {
+	check := iod.Check
+	if m := ds.Text(dicom.Modality); m == "SR" || m == "KO" {
+		check = sr.Check
+	}
+	if v := check(ds); len(v) > 0 {
+		return radnode.Errorf(radnode.Internal, op, "the object breaks %d rules, the first: %s", len(v), v[0])
+	}
+	return nil
 }
 
 // companion is the input of a companion: the same content under an identity of

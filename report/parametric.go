@@ -132,7 +132,10 @@ func addValueMap(g *dicom.Dataset, f radnode.ReportFinding, code radnode.Concept
 func sharedGroups(source *dicom.Dataset, part radnode.Concept) *dicom.Dataset {
 	g := dicom.NewDataset()
 	measures, position, orientation := dicom.NewDataset(), dicom.NewDataset(), dicom.NewDataset()
-	measures.Copy(source, dicom.PixelSpacing, dicom.SliceThickness)
+	measures.Copy(source, dicom.PixelSpacing)
+	if t, ok := source.Float(dicom.SliceThickness); ok && t > 0 {
+		measures.SetFloats(dicom.SliceThickness, t)
+	}
 	g.SetItems(dicom.PixelMeasuresSequence, measures)
 	position.Copy(source, dicom.ImagePositionPatient)
 	g.SetItems(dicom.PlanePositionSequence, position)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/dicom"
+	"github.com/radnode/radnode/dicom/iod"
 	"github.com/radnode/radnode/dicom/sr"
 )
 
@@ -244,7 +245,7 @@ func (b *builder) equipment(m model) sr.Equipment {
 func procedure(s *dicom.Dataset) radnode.Concept {
 	for _, it := range s.Items(dicom.ProcedureCodeSequence) {
 		c := radnode.Concept{Value: it.Text(dicom.CodeValue), Scheme: it.Text(dicom.CodingSchemeDesignator), Meaning: it.Text(dicom.CodeMeaning)}
-		if c.Value != "" && c.Meaning != "" && len(c.Value) <= 16 && len(c.Meaning) <= 64 && sr.KnownScheme(c.Scheme) {
+		if c.Value != "" && c.Meaning != "" && len(c.Value) <= 16 && len(c.Meaning) <= 64 && iod.KnownScheme(c.Scheme) {
 			return c
 		}
 	}
@@ -283,7 +284,7 @@ func (b *builder) privateSchemes() []sr.CodingScheme {
 	}
 	for _, a := range b.Analyses {
 		for _, f := range a.Findings {
-			if f.Code == nil || f.Code.Scheme == "" || sr.KnownScheme(f.Code.Scheme) ||
+			if f.Code == nil || f.Code.Scheme == "" || iod.KnownScheme(f.Code.Scheme) ||
 				slices.ContainsFunc(schemes, func(s sr.CodingScheme) bool { return s.Designator == f.Code.Scheme }) {
 				continue
 			}

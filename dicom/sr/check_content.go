@@ -18,7 +18,7 @@ func (c *checker) content(i, parent *Item, at []int) {
 		return
 	}
 	if !slices.Contains(c.class.types, i.Type) {
-		c.bad("PS3.3 A.35", p, "value type %q is not allowed in this class", i.Type)
+		c.Bad("PS3.3 A.35", p, "value type %q is not allowed in this class", i.Type)
 		return
 	}
 	c.name(i, parent, p)
@@ -35,7 +35,7 @@ func (c *checker) relation(i, parent *Item, at []int) {
 		return
 	}
 	if !c.class.context && i.Relationship == HasObsContext && parent.Type != Container {
-		c.bad("PS3.3 A.35", p, "%s %q %s is not allowed in this class", parent.Type, i.Relationship, i.Type)
+		c.Bad("PS3.3 A.35", p, "%s %q %s is not allowed in this class", parent.Type, i.Relationship, i.Type)
 		return
 	}
 	for _, r := range relations {
@@ -43,7 +43,7 @@ func (c *checker) relation(i, parent *Item, at []int) {
 			return
 		}
 	}
-	c.bad("PS3.3 A.35.13", p, "%s %q %s is no allowed relationship", parent.Type, i.Relationship, i.Type)
+	c.Bad("PS3.3 A.35.13", p, "%s %q %s is no allowed relationship", parent.Type, i.Relationship, i.Type)
 }
 
 // target checks a relationship by reference: what is meant must be there and
@@ -51,18 +51,18 @@ func (c *checker) relation(i, parent *Item, at []int) {
 func (c *checker) target(i *Item, at []int) {
 	p := path(at)
 	if !c.class.byReference {
-		c.bad("PS3.3 A.35", p, "this class has no relationships by reference")
+		c.Bad("PS3.3 A.35", p, "this class has no relationships by reference")
 	}
 	node, t := c.root, i.Target
 	for _, n := range t[1:] {
 		if n < 1 || n > len(node.Items) {
-			c.bad("PS3.3 C.17.3.2.5", p, "there is no item %s", path(t))
+			c.Bad("PS3.3 C.17.3.2.5", p, "there is no item %s", path(t))
 			return
 		}
 		node = node.Items[n-1]
 	}
 	if t[0] != 1 || len(t) <= len(at) && slices.Equal(t, at[:len(t)]) {
-		c.bad("PS3.3 C.17.3.2.5", p, "item %s is no possible target", path(t))
+		c.Bad("PS3.3 C.17.3.2.5", p, "item %s is no possible target", path(t))
 	}
 }
 
@@ -72,7 +72,7 @@ var unnamed = []ValueType{Image, Waveform, Composite, SCoord, SCoord3D, TCoord, 
 
 func (c *checker) name(i, parent *Item, p string) {
 	if i.Name.Value == "" && (parent == nil || !slices.Contains(unnamed, i.Type)) {
-		c.bad("PS3.3 C.17.3", p, "%s has no concept name", i.Type)
+		c.Bad("PS3.3 C.17.3", p, "%s has no concept name", i.Type)
 	}
 }
 
@@ -82,16 +82,16 @@ func (c *checker) value(i *Item, p string) {
 	if vr, ok := textVRs[i.Type]; ok {
 		switch problem := dicom.ValueProblem(vr, i.Text); {
 		case i.Text == "":
-			c.bad("PS3.3 C.17.3", p, "%s has no value", i.Type)
+			c.Bad("PS3.3 C.17.3", p, "%s has no value", i.Type)
 		case problem != "":
-			c.bad("PS3.5 6.2", p, "%s: %s", i.Type, problem)
+			c.Bad("PS3.5 6.2", p, "%s: %s", i.Type, problem)
 		}
 		return
 	}
 	switch i.Type {
 	case Code:
 		if i.Code == nil {
-			c.bad("PS3.3 C.17.3", p, "CODE has no value")
+			c.Bad("PS3.3 C.17.3", p, "CODE has no value")
 		}
 	case Num:
 		c.number(i.Number, p)
@@ -105,46 +105,46 @@ func (c *checker) value(i *Item, p string) {
 func (c *checker) number(n *Number, p string) {
 	switch {
 	case n == nil:
-		c.bad("PS3.3 C.18.1", p, "NUM has no value")
+		c.Bad("PS3.3 C.18.1", p, "NUM has no value")
 	case n.Missing && n.Qualifier == nil:
-		c.bad("PS3.3 C.18.1", p, "NUM has neither a number nor a reason why")
+		c.Bad("PS3.3 C.18.1", p, "NUM has neither a number nor a reason why")
 	case !n.Missing && n.Unit.Value == "":
-		c.bad("PS3.3 C.18.1", p, "NUM has no unit")
+		c.Bad("PS3.3 C.18.1", p, "NUM has no unit")
 	}
 }
 
 func (c *checker) reference(r *Reference, p string) {
 	if r == nil || !r.SOPInstanceUID.Valid() || !r.SOPClassUID.Valid() {
-		c.bad("PS3.3 C.18.3", p, "the reference is incomplete")
+		c.Bad("PS3.3 C.18.3", p, "the reference is incomplete")
 		return
 	}
 	class, ok := c.known[r.SOPInstanceUID]
 	switch {
 	case !ok:
-		c.bad("PS3.3 C.17.2.3", p, "%s is in no evidence sequence", r.SOPInstanceUID)
+		c.Bad("PS3.3 C.17.2.3", p, "%s is in no evidence sequence", r.SOPInstanceUID)
 	case class != r.SOPClassUID:
-		c.bad("PS3.3 C.17.2.3", p, "%s has another class in the evidence sequence", r.SOPInstanceUID)
+		c.Bad("PS3.3 C.17.2.3", p, "%s has another class in the evidence sequence", r.SOPInstanceUID)
 	}
 	for _, f := range append(slices.Clone(r.Frames), r.Segments...) {
 		if f < 1 {
-			c.bad("PS3.3 C.18.4", p, "frames and segments count from 1")
+			c.Bad("PS3.3 C.18.4", p, "frames and segments count from 1")
 		}
 	}
 }
 
 func (c *checker) graphic(i *Item, p string) {
 	if i.Graphic == nil || len(i.Graphic.Points) == 0 {
-		c.bad("PS3.3 C.18.6", p, "%s has no points", i.Type)
+		c.Bad("PS3.3 C.18.6", p, "%s has no points", i.Type)
 		return
 	}
 	if i.Type == SCoord3D {
 		if len(i.Graphic.Points)%3 != 0 || !i.Graphic.FrameOfReference.Valid() {
-			c.bad("PS3.3 C.18.9", p, "SCOORD3D needs triplets and a frame of reference")
+			c.Bad("PS3.3 C.18.9", p, "SCOORD3D needs triplets and a frame of reference")
 		}
 		return
 	}
 	if err := i.Graphic.check2D(); err != nil {
-		c.bad("PS3.3 C.18.6", p, "%s", radnode.MessageOf(err))
+		c.Bad("PS3.3 C.18.6", p, "%s", radnode.MessageOf(err))
 	}
 	images := 0
 	for _, s := range i.Items {
@@ -153,22 +153,70 @@ func (c *checker) graphic(i *Item, p string) {
 		}
 	}
 	if images != 1 {
-		c.bad("PS3.3 C.18.6", p, "SCOORD must be selected from one image")
+		c.Bad("PS3.3 C.18.6", p, "SCOORD must be selected from one image")
+	}
+}
+
+// tid2000 checks the rows of TID 2000 that a report in words has.
+func (c *checker) tid2000() {
+	if len(observersOf(c.root)) == 0 {
+		c.Bad("TID 1001", "1", "no observer")
+	}
+	sections := 0
+	for n, i := range c.root.Items {
+		if i.Type != Container || i.Relationship != Contains {
+			continue
+		}
+		sections++
+		if len(i.Items) == 0 || i.Name.Value == "" {
+			c.Bad("TID 2000", path([]int{1, n + 1}), "a section without heading or content")
+		}
+	}
+	if sections == 0 {
+		c.Bad("TID 2000", "1", "no section")
+	}
+}
+
+// tid2010 checks the rows of TID 2010 and the constraints of its IOD (PS3.3
+// A.35.4.3.1).
+func (c *checker) tid2010() {
+	if c.class.modality != "KO" {
+		c.Bad("TID 2010", "1", "the template is for key object selections")
+	}
+	if !slices.Contains(keyObjectTitles, c.root.Name.Value) || c.root.Name.Scheme != "DCM" {
+		c.Bad("TID 2010", "1", "row 1: title %s is not in CID 7010", c.root.Name.Value)
+	}
+	objects, descriptions := 0, 0
+	for n, i := range c.root.Items {
+		switch {
+		case i.Reference != nil && i.Relationship == Contains:
+			objects++
+		case Is(i.Name, KeyObjectDescription):
+			descriptions++
+		case i.Type == Container || i.Relationship == HasProperties || i.Relationship == InferredFrom:
+			c.Bad("PS3.3 A.35.4.3.1.2", path([]int{1, n + 1}), "%q %s is not allowed in this class", i.Relationship, i.Type)
+		}
+	}
+	if objects == 0 {
+		c.Bad("TID 2010", "1", "rows 8 to 10: no object is selected")
+	}
+	if descriptions > 1 {
+		c.Bad("TID 2010", "1", "row 7: %d descriptions", descriptions)
 	}
 }
 
 // tid1500 checks the rows of TID 1500 and what IHE AIR adds to them.
 func (c *checker) tid1500() {
 	if c.class.modality == "SR" && len(c.root.Find(ProcedureReported)) == 0 {
-		c.bad("TID 1500", "1", "row 4: no procedure reported")
+		c.Bad("TID 1500", "1", "row 4: no procedure reported")
 	}
 	observers := observersOf(c.root)
 	if len(observers) == 0 {
-		c.bad("TID 1001", "1", "no observer")
+		c.Bad("TID 1001", "1", "no observer")
 	}
 	for _, o := range observers {
 		if o.Device != nil && !o.Device.UID.Valid() {
-			c.bad("TID 1004", "1", "the device observer has no UID")
+			c.Bad("TID 1004", "1", "the device observer has no UID")
 		}
 	}
 	containers := 0
@@ -181,12 +229,12 @@ func (c *checker) tid1500() {
 		case Is(i.Name, DerivedImagingMeasurements), Is(i.Name, QualitativeEvaluations):
 			containers++
 			if len(i.Items) == 0 {
-				c.bad("TID 1500", p, "an empty container")
+				c.Bad("TID 1500", p, "an empty container")
 			}
 		}
 	}
 	if containers == 0 {
-		c.bad("TID 1500", "1", "rows 6, 10, 12: neither measurements nor evaluations")
+		c.Bad("TID 1500", "1", "rows 6, 10, 12: neither measurements nor evaluations")
 	}
 	c.equipment(observers)
 }
@@ -201,7 +249,7 @@ func (c *checker) groups(container *Item, p string) {
 		c.group(g, fmt.Sprintf("%s.%d", p, k+1))
 	}
 	if n == 0 {
-		c.bad("TID 1500", p, "rows 7 to 9: no measurement group")
+		c.Bad("TID 1500", p, "rows 7 to 9: no measurement group")
 	}
 }
 
@@ -211,14 +259,14 @@ func (c *checker) group(g *Item, at string) {
 		rule = "TID 1501"
 	}
 	if g.textOf(TrackingIdentifier) == "" {
-		c.bad(rule, at, "row 2: no tracking identifier")
+		c.Bad(rule, at, "row 2: no tracking identifier")
 	}
 	if !radnode.UID(g.textOf(TrackingUniqueIdentifier)).Valid() {
-		c.bad(rule, at, "row 3: no tracking unique identifier")
+		c.Bad(rule, at, "row 3: no tracking unique identifier")
 	}
 	rows, regions, seg, _ := rowsOf(g)
 	if len(rows.Measurements)+len(rows.Evaluations) == 0 {
-		c.bad(rule, at, "neither a measurement nor an evaluation")
+		c.Bad(rule, at, "neither a measurement nor an evaluation")
 	}
 	where := len(regions)
 	if seg != nil {
@@ -226,19 +274,19 @@ func (c *checker) group(g *Item, at string) {
 	}
 	switch {
 	case g.Template == "1410" && where != 1:
-		c.bad(rule, at, "row 5: needs exactly one region or segment, has %d", where)
+		c.Bad(rule, at, "row 5: needs exactly one region or segment, has %d", where)
 	case g.Template == "1411" && where == 0:
-		c.bad(rule, at, "row 5: needs regions or a segment")
+		c.Bad(rule, at, "row 5: needs regions or a segment")
 	case g.Template == "1501" && where > 0:
-		c.bad(rule, at, "has a region, which this template does not allow")
+		c.Bad(rule, at, "has a region, which this template does not allow")
 	}
 	for _, r := range regions {
 		if g.Template == "1410" && r.Graphic.Type == "POLYLINE" && !r.Graphic.Closed() {
-			c.bad(rule, at, "row 5: the polyline of a region must be closed")
+			c.Bad(rule, at, "row 5: the polyline of a region must be closed")
 		}
 	}
 	if a := rows.Algorithm; a != nil && (a.Name == "" || a.Version == "") {
-		c.bad("TID 4019", at, "an algorithm needs name and version")
+		c.Bad("TID 4019", at, "an algorithm needs name and version")
 	}
 }
 
@@ -252,7 +300,7 @@ func (c *checker) equipment(observers []Observer) {
 			continue
 		}
 		if e.Manufacturer == "" || e.Model == "" || len(e.Versions) == 0 || !e.UID.Valid() {
-			c.bad("IHE AIR 6.5.3.1", fmt.Sprintf("ContributingEquipmentSequence[%d]", i+1), "needs manufacturer, model, version and device UID")
+			c.Bad("IHE AIR 6.5.3.1", fmt.Sprintf("ContributingEquipmentSequence[%d]", i+1), "needs manufacturer, model, version and device UID")
 		}
 		all = append(all, e)
 	}
@@ -260,7 +308,7 @@ func (c *checker) equipment(observers []Observer) {
 		if d := o.Device; d != nil && len(all) > 0 && !slices.ContainsFunc(all, func(e Equipment) bool {
 			return e.UID == d.UID && (d.Manufacturer == "" || e.Manufacturer == d.Manufacturer) && (d.Model == "" || e.Model == d.Model)
 		}) {
-			c.bad("IHE AIR 6.5.3.1", "1", "device observer %s is not among the contributing equipment", d.UID)
+			c.Bad("IHE AIR 6.5.3.1", "1", "device observer %s is not among the contributing equipment", d.UID)
 		}
 	}
 	for n, m := range c.root.Items {
@@ -270,7 +318,7 @@ func (c *checker) equipment(observers []Observer) {
 				continue
 			}
 			if !slices.ContainsFunc(all, func(e Equipment) bool { return e.Model == a.Name && slices.Contains(e.Versions, a.Version) }) {
-				c.bad("IHE AIR 6.5.3.1", path([]int{1, n + 1, k + 1}), "algorithm %s %s is not among the contributing equipment", a.Name, a.Version)
+				c.Bad("IHE AIR 6.5.3.1", path([]int{1, n + 1, k + 1}), "algorithm %s %s is not among the contributing equipment", a.Name, a.Version)
 			}
 		}
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/dicom"
+	"github.com/radnode/radnode/dicom/iod"
 )
 
 // Document is a structured report: the content tree and what stands around it.
@@ -105,7 +106,7 @@ func CopySubject(ds, from *dicom.Dataset) {
 	ds.SetText(dicom.SpecificCharacterSet, "ISO_IR 192")
 	ds.Copy(from, subjectTags...)
 	for _, t := range subjectTags {
-		if e, ok := ds.Get(t); ok && !slices.Contains(identity, t) && !sound(ds, e) {
+		if e, ok := ds.Get(t); ok && !slices.Contains(iod.Identity, t) && !sound(ds, e) {
 			ds.Remove(t)
 		}
 	}
@@ -154,7 +155,7 @@ func soundItem(it *dicom.Dataset) bool {
 		return false
 	}
 	if it.Has(dicom.CodeMeaning) || it.Has(dicom.CodeValue) {
-		if c := conceptFrom(it); c.Value == "" || c.Meaning == "" || !KnownScheme(c.Scheme) {
+		if c := conceptFrom(it); c.Value == "" || c.Meaning == "" || !iod.KnownScheme(c.Scheme) {
 			return false
 		}
 	}

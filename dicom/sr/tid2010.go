@@ -26,6 +26,10 @@ var (
 	KeyObjectDescription = dcm("113012", "Key Object Description")
 )
 
+// keyObjectTitles are the titles of CID 7010 for selections of images.
+var keyObjectTitles = []string{"113000", "113001", "113002", "113003", "113004", "113005", "113006", "113007", "113008", "113009", "113010", "113013", "113018",
+	"113020", "113021", "113030", "113031", "113032", "113033", "113034", "113035", "113036", "113037", "113038", "113039"}
+
 // Content returns the content tree of a Key Object Selection Document.
 func (k *KeyObjects) Content() (*Item, error) {
 	if len(k.Objects) == 0 {

@@ -1,0 +1,44 @@
+package iod
+
+import (
+	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/dicom"
+)
+
+// class is an IOD: its modules besides those of every object, and the rules
+// that no table can tell.
+type class struct {
+	modalities []string
+	modules    [][]Attribute
+	rules      []func(*Checker, *dicom.Dataset)
+}
+
+var classes = map[radnode.UID]class{
+	dicom.SegmentationStorage: { // PS3.3 A.51
+		modalities: []string{"SEG"},
+		modules: [][]Attribute{enhancedEquipment, laterality, generalImage, contentTime, imagePixel, lossy, contentIdentification, segmentation,
+			functionalGroups(nil, segmentFrame), dimensions, instanceReference},
+		rules: []func(*Checker, *dicom.Dataset){pixels, frames, segments},
+	},
+	dicom.ParametricMapStorage: { // PS3.3 A.75
+		modalities: []string{"OT", "CT", "MR", "PT", "NM"},
+		modules: [][]Attribute{enhancedEquipment, frameOfReference, laterality, generalImage, contentTime, imagePixel, lossy, contentIdentification, parametricMap,
+			functionalGroups(mapShared, mapFrame), dimensions, instanceReference},
+		rules: []func(*Checker, *dicom.Dataset){pixels, frames, realWorldValues},
+	},
+	dicom.SecondaryCaptureImageStorage: { // PS3.3 A.8.1
+		modalities: []string{"OT"},
+		modules:    [][]Attribute{generalEquipment, laterality, generalImage, imagePixel, lossy, capture},
+		rules:      []func(*Checker, *dicom.Dataset){pixels, derived},
+	},
+	dicom.EncapsulatedPDFStorage: { // PS3.3 A.45.1
+		modalities: []string{"DOC"},
+		modules:    [][]Attribute{generalEquipment, encapsulated},
+		rules:      []func(*Checker, *dicom.Dataset){pdf},
+	},
+	dicom.GrayscaleSoftcopyPresentationStateStorage: { // PS3.3 A.33.1
+		modalities: []string{"PR"},
+		modules:    [][]Attribute{generalEquipment, laterality, contentIdentification, presentation},
+		rules:      []func(*Checker, *dicom.Dataset){annotations, displayedAreas},
+	},
+}
