@@ -1,0 +1,10 @@
+package models
+
+import _ "embed"
+
+// JSONSchema is the schema of a manifest (JSON Schema 2020-12), for editors
+// and for engineers who write one. Parse checks more: what depends on several
+// keys, and digests.
+//
+//go:embed manifest.schema.json
+var JSONSchema []byte
