@@ -50,9 +50,19 @@ func (c Config) makeModelsFolder() error {
 
 // AddModel installs a package, a folder or an archive, into the models folder.
 // A running node takes it up by itself.
-func AddModel(c Config, source string) (*models.Manifest, error) {
+func AddModel(ctx context.Context, c Config, source, digest string) (*models.Manifest, error) {
 	if err := c.makeModelsFolder(); err != nil {
 		return nil, err
+	}
+	if isRemote(source) {
+		dir, err := os.MkdirTemp("", "radnode-model-")
+		if err != nil {
+			return nil, radnode.Errorf(radnode.NoResources, "add model", "no folder for what is fetched: %w", err)
+		}
+		defer os.RemoveAll(dir)
+		if source, err = fetchModel(ctx, source, digest, dir); err != nil {
+			return nil, err
+		}
 	}
 	p, err := models.Install(c.modelsFolder(), source)
 	switch {

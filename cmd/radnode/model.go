@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/models"
 	"github.com/radnode/radnode/node"
 )
 
@@ -22,6 +23,7 @@ var modelVerbs = map[string]modelVerb{
 	"remove": {1, 1, removeModel},
 	"verify": {0, 1, verifyModels},
 	"bench":  {1, 1, benchModel},
+	"schema": {0, 0, showSchema},
 }
 
 // modelCommand is what the verbs work with.
@@ -30,6 +32,7 @@ type modelCommand struct {
 	config  *node.Config
 	asJSON  bool
 	seconds float64
+	digest  string
 	log     *slog.Logger
 }
 
@@ -38,20 +41,27 @@ func model(ctx context.Context, p *program, args []string) error {
 	f := p.flags()
 	f.BoolVar(&m.asJSON, "json", false, "print JSON objects, one on a line")
 	f.Float64Var(&m.seconds, "seconds", 5, "how long bench measures each batch size")
+	f.StringVar(&m.digest, "digest", "", "sha256:… of the archive that add fetches")
 	rest, c, err := p.parseWithConfig(f, args)
 	if err != nil {
 		return err
 	}
 	m.config = c
 	if len(rest) == 0 {
-		return usageError{"say what to do: list, add, remove, verify or bench"}
+		return usageError{"say what to do: list, add, remove, verify, bench or schema"}
 	}
 	verb, known := modelVerbs[rest[0]]
 	rest = rest[1:]
 	if !known || len(rest) < verb.least || len(rest) > verb.most || m.seconds <= 0 || m.seconds > 3600 {
-		return usageError{"say what to do: list, add PATH, remove ID@VERSION, verify [ID] or bench ID [--seconds 1..3600]"}
+		return usageError{"say what to do: list, add PATH|URL, remove ID@VERSION, verify [ID] bench ID [--seconds 1..3600] or schema"}
 	}
 	return verb.run(ctx, m, rest)
+}
+
+// showSchema prints the JSON schema of manifests.
+func showSchema(_ context.Context, m *modelCommand, _ []string) error {
+	_, err := m.out.Write(models.JSONSchema)
+	return err
 }
 
 // show prints v as JSON, or the text.
@@ -77,8 +87,8 @@ func listModels(ctx context.Context, m *modelCommand, _ []string) error {
 	return nil
 }
 
-func addModel(_ context.Context, m *modelCommand, args []string) error {
-	manifest, err := node.AddModel(*m.config, args[0])
+func addModel(ctx context.Context, m *modelCommand, args []string) error {
+	manifest, err := node.AddModel(ctx, *m.config, args[0], m.digest)
 	if err != nil {
 		return err
 	}
