@@ -48,6 +48,9 @@ func (c Config) makeModelsFolder() error {
 	return nil
 }
 
+// ModelSchema is the JSON schema of model manifests.
+func ModelSchema() []byte { return models.JSONSchema }
+
 // AddModel installs a package, a folder or an archive, into the models folder.
 // A running node takes it up by itself.
 func AddModel(ctx context.Context, c Config, source, digest string) (*models.Manifest, error) {

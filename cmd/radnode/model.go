@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/radnode/radnode"
-	"github.com/radnode/radnode/models"
 	"github.com/radnode/radnode/node"
 )
 
@@ -60,7 +59,7 @@ func model(ctx context.Context, p *program, args []string) error {
 
 // showSchema prints the JSON schema of manifests.
 func showSchema(_ context.Context, m *modelCommand, _ []string) error {
-	_, err := m.out.Write(models.JSONSchema)
+	_, err := m.out.Write(node.ModelSchema())
 	return err
 }
 
