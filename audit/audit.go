@@ -30,6 +30,7 @@ const (
 	AccountChanged   Action = "account changed"
 	TokenCreated     Action = "token created"
 	PeerChanged      Action = "peer changed"
+	ScheduleChanged  Action = "schedule changed"
 	CallerRefused    Action = "caller refused"
 	AuditRead        Action = "audit read"
 	NodeStarted      Action = "node started"
@@ -49,7 +50,7 @@ var eventCodes = map[Action]string{
 	StudyViewed: "110103", ResultsShown: "110103", ReportChanged: "110103", ReportSigned: "110103", ReportAmended: "110103", AnalysisRequest: "110103",
 	InstancesStored: "110104", InstancesFetched: "110104", ReportDelivered: "110104", DeliveryRetried: "110102",
 	InstancesDeleted: "110105", WorkitemsFollowed: "110103", WorkitemChanged: "110103",
-	AccountChanged: "110113", TokenCreated: "110113", PeerChanged: "110113", CallerRefused: "110113",
+	AccountChanged: "110113", TokenCreated: "110113", PeerChanged: "110113", ScheduleChanged: "110113", CallerRefused: "110113",
 	AuditRead: "110101", NodeStarted: "110100", NodeStopped: "110100",
 }
 

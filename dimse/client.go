@@ -210,7 +210,7 @@ func (c *Client) Accepts(class, syntax radnode.UID) bool { return c.accepted(cla
 type ContextOutcome struct {
 	SOPClassUID       radnode.UID
 	Proposed          []radnode.UID // transfer syntaxes
-	TransferSyntaxUID radnode.UID // chosen; "" unless accepted
+	TransferSyntaxUID radnode.UID   // chosen; "" unless accepted
 	Result            ul.ContextResult
 }
 

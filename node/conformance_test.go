@@ -95,6 +95,7 @@ var services = []service{
 	{dimse.StudyRootMove, "Study Root Query/Retrieve - MOVE", true, dimse.ServiceRetrieve},
 	{dimse.StudyRootGet, "Study Root Query/Retrieve - GET", true, dimse.ServiceRetrieve},
 	{dimse.StorageCommitmentPushModel, "Storage Commitment Push Model", true, dimse.ServiceCommit},
+	{dimse.ModalityWorklistFind, "Modality Worklist - FIND", false, dimse.ServiceWorklist},
 	{dimse.ModalityPerformedStep, "Modality Performed Procedure Step", false, dimse.ServiceSteps},
 }
 

@@ -165,7 +165,7 @@ func (n *node) openDICOM() error {
 	}
 	n.dicom, err = dimse.NewServer(dimse.ServerConfig{
 		AETitle: n.config.AETitle, Store: receiver{n.desk.flow, n.evidence}, Find: queries{n.desk.store, n.config.AETitle, n.config.Matches},
-		Retrieve: out, Destinations: out, Query: offered, Commit: n.commits, Reports: n.proofs,
+		Worklist: schedule{n.desk.store, n.config.Matches}, Retrieve: out, Destinations: out, Query: offered, Commit: n.commits, Reports: n.proofs,
 		Steps: steps{n.desk.store, n.evidence.completed}, Authorize: c.authorize, Allow: c.allow, Terms: c.terms, Identify: users.identify,
 		AcceptUnknownClasses: n.config.Calls.UnknownClasses, AcceptUnknownSyntaxes: n.config.Calls.UnknownSyntaxes, Ended: n.evidence.ended,
 		UL:     ul.Config{MaxPDU: uint32(n.config.Limits.PDU) << 10},
@@ -205,7 +205,7 @@ func (n *node) openWeb() error {
 	server, err := web.New(web.Config{
 		Studies: flow, Files: flow, Pixels: pixels, Reports: flow, Findings: flow, Signing: flow, Amending: flow,
 		Vocabulary: report.Vocabulary, Deliveries: flow, Events: flow,
-		Ledger: flow, Peers: peerBook{flow}, Echoer: n, Identity: d.accounts, Sessions: d.accounts, Users: d.accounts,
+		Ledger: flow, Peers: peerBook{flow}, Schedule: webSchedule{d}, Echoer: n, Identity: d.accounts, Sessions: d.accounts, Users: d.accounts,
 		Tokens: d.accounts, Models: n.models, Analyzer: asker{n.pool}, Audit: d.trail, Inference: n.tensors,
 		DICOMweb: service, Origins: origins,
 		Log: n.log, Registry: n.metrics(), Ready: n.ready, Version: Version, AETitle: n.config.AETitle, SecureCookies: n.config.HTTPTLS,

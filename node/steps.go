@@ -25,7 +25,12 @@ func (s steps) CreateStep(ctx context.Context, req *dimse.StepRequest, attribute
 	if err != nil {
 		return err
 	}
-	return s.store.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.AddStep(ctx, kept) })
+	return s.store.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		if err := tx.AddStep(ctx, kept); err != nil {
+			return err
+		}
+		return advance(ctx, tx, attributes, kept.Status)
+	})
 }
 
 // SetStep implements dimse.PerformedSteps.
@@ -56,7 +61,10 @@ func (s steps) SetStep(ctx context.Context, req *dimse.StepRequest, changes *dic
 			return err
 		}
 		kept.AETitle = old.AETitle
-		return tx.SaveStep(ctx, kept)
+		if err := tx.SaveStep(ctx, kept); err != nil {
+			return err
+		}
+		return advance(ctx, tx, attributes, kept.Status)
 	})
 	if err != nil {
 		return err
@@ -64,6 +72,26 @@ func (s steps) SetStep(ctx context.Context, req *dimse.StepRequest, changes *dic
 	if kept.Status == dimse.StepCompleted {
 		for _, study := range kept.Studies {
 			s.over(study)
+		}
+	}
+	return nil
+}
+
+// scheduledStates is what the status of a performed step says of the scheduled
+// steps it names.
+var scheduledStates = map[string]string{
+	dimse.StepInProgress: store.StepStarted, dimse.StepCompleted: store.StepCompleted, dimse.StepDiscontinued: store.StepDiscontinued,
+}
+
+// advance moves the scheduled steps along that a performed step names.
+func advance(ctx context.Context, tx *store.Tx, d *dicom.Dataset, status string) error {
+	state, ok := scheduledStates[status]
+	if !ok {
+		return nil
+	}
+	for _, item := range d.Items(dicom.ScheduledStepAttributesSequence) {
+		if err := tx.SetScheduledState(ctx, item.UID(dicom.StudyInstanceUID), item.Text(dicom.ScheduledProcedureStepID), state); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -31,6 +31,7 @@ type Config struct {
 	Events     api.Events
 	Ledger     api.Ledger
 	Peers      api.Peers
+	Schedule   api.Schedule
 	Echoer     api.Echoer
 	Identity   api.Identity
 	Sessions   api.Sessions

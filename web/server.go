@@ -48,7 +48,7 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{echo: echo.New(), cfg: cfg, page: page, api: &api.API{
 		Studies: cfg.Studies, Files: cfg.Files, Pixels: cfg.Pixels, Reports: cfg.Reports, Findings: cfg.Findings,
 		Signing: cfg.Signing, Amending: cfg.Amending, Vocabulary: cfg.Vocabulary,
-		Deliveries: cfg.Deliveries, Events: cfg.Events, Ledger: cfg.Ledger, Peers: cfg.Peers, Echoer: cfg.Echoer,
+		Deliveries: cfg.Deliveries, Events: cfg.Events, Ledger: cfg.Ledger, Peers: cfg.Peers, Schedule: cfg.Schedule, Echoer: cfg.Echoer,
 		Identity: cfg.Identity, Sessions: cfg.Sessions, Users: cfg.Users, Tokens: cfg.Tokens, Models: cfg.Models,
 		Analyzer: cfg.Analyzer, Audit: cfg.Audit, Log: cfg.Log, Version: cfg.Version, AETitle: cfg.AETitle,
 		Notice: cfg.Notice, SecureCookies: cfg.SecureCookies, SharedWorkstation: cfg.SharedWorkstation, TempDir: cfg.TempDir,

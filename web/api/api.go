@@ -26,6 +26,7 @@ type API struct {
 	Events     Events
 	Ledger     Ledger
 	Peers      Peers
+	Schedule   Schedule
 	Echoer     Echoer
 	Identity   Identity
 	Sessions   Sessions

@@ -84,6 +84,13 @@ type Ledger interface {
 	Ledger(ctx context.Context) ([]radnode.LedgerRow, error)
 }
 
+// Schedule is what the modality worklist answers.
+type Schedule interface {
+	ScheduledSteps(ctx context.Context, most int) ([]radnode.ScheduledStep, error)
+	AddScheduledSteps(ctx context.Context, text []byte, source string) (int, error)
+	RemoveScheduledStep(ctx context.Context, study radnode.UID, step string) error
+}
+
 // Peers is the list of application entities.
 type Peers interface {
 	Peers(ctx context.Context) ([]radnode.Peer, error)

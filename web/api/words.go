@@ -60,6 +60,16 @@ type AddendumRequest struct {
 	Text string `json:"text"`
 }
 
+// ScheduledSteps answers GET /scheduled-steps.
+type ScheduledSteps struct {
+	Steps []radnode.ScheduledStep `json:"steps"`
+}
+
+// ScheduleAdded answers POST /scheduled-steps.
+type ScheduleAdded struct {
+	Steps int `json:"steps"`
+}
+
 // Vocabulary answers GET /vocabulary.
 type Vocabulary struct {
 	Terms []radnode.Term `json:"terms"`

@@ -93,7 +93,7 @@ func New(dir string) (*Story, error) {
 // Config returns a server configuration in which the story plays every part.
 func (s *Story) Config() web.Config {
 	return web.Config{
-		Studies: s, Files: s, Pixels: s, Reports: s, Findings: s, Signing: s, Amending: s, Deliveries: s, Events: s, Ledger: s, Peers: s, Echoer: s,
+		Studies: s, Files: s, Pixels: s, Reports: s, Findings: s, Signing: s, Amending: s, Deliveries: s, Events: s, Ledger: s, Peers: s, Schedule: s, Echoer: s,
 		Identity: s, Sessions: s, Users: s, Tokens: s, Models: s, Analyzer: s, Audit: Audited{s}, Inference: tensors{},
 		Vocabulary: []radnode.Term{
 			{Label: "pneumothorax", Code: &radnode.Concept{Value: "36118008", Scheme: "SCT", Meaning: "Pneumothorax"}, English: "pneumothorax", Chinese: "气胸"},
@@ -260,3 +260,16 @@ var (
 	_ api.Audit    = Audited{}
 	_ api.Identity = (*Story)(nil)
 )
+
+// ScheduledSteps implements api.Schedule: nothing is scheduled.
+func (s *Story) ScheduledSteps(context.Context, int) ([]radnode.ScheduledStep, error) {
+	return []radnode.ScheduledStep{}, nil
+}
+
+// AddScheduledSteps implements api.Schedule.
+func (s *Story) AddScheduledSteps(context.Context, []byte, string) (int, error) { return 0, nil }
+
+// RemoveScheduledStep implements api.Schedule.
+func (s *Story) RemoveScheduledStep(context.Context, radnode.UID, string) error {
+	return radnode.Errorf(radnode.NotFound, "remove scheduled procedure step", "no such entry")
+}
