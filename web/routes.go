@@ -95,7 +95,7 @@ func (s *Server) routes() []route {
 		{method: post, path: v1 + "/peers/:name/echo", handle: a.EchoPeer, roles: movers, summary: "Ask a peer whether it is there (C-ECHO)", out: api.EchoResult{}},
 		{method: get, path: v1 + "/scheduled-steps", handle: a.GetSchedule, roles: movers, summary: "The modality worklist: scheduled procedure steps, those that are over too", out: api.ScheduledSteps{}},
 		{method: post, path: v1 + "/scheduled-steps", handle: a.PostSchedule, roles: movers, summary: "Schedule procedure steps: items of the modality worklist in the DICOM JSON model", out: api.ScheduleAdded{}, bodyLimit: api.ScheduleLimit},
-		{method: del, path: v1 + "/scheduled-steps/:uid/:step", handle: a.DeleteScheduledStep, roles: movers, summary: "Take a procedure step off the modality worklist"},
+		{method: del, path: v1 + "/scheduled-steps/:uid/:name", handle: a.DeleteScheduledStep, roles: movers, summary: "Take a procedure step off the modality worklist"},
 		{method: get, path: v1 + "/users", handle: a.GetUsers, roles: admins, summary: "The users", out: api.UserList{}},
 		{method: post, path: v1 + "/users", handle: a.PostUser, roles: admins, summary: "Add a user", in: api.UserRequest{}, out: radnode.User{}},
 		{method: patch, path: v1 + "/users/:name", handle: a.PatchUser, roles: admins, summary: "Change a user's password or turn the user off", in: api.UserChange{}, out: radnode.User{}},

@@ -48,7 +48,7 @@ func (a *API) DeleteScheduledStep(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := a.Schedule.RemoveScheduledStep(c.Request().Context(), study, c.Param("step")); err != nil {
+	if err := a.Schedule.RemoveScheduledStep(c.Request().Context(), study, c.Param("name")); err != nil {
 		return err
 	}
 	if err := a.record(c, audit.Event{Action: audit.ScheduleChanged, StudyUID: study, Detail: "removed"}); err != nil {
