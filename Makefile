@@ -76,7 +76,13 @@ web/ui/dist/index.html: $(UI_SOURCES) web/ui/node_modules/.installed
 web/e2e/node_modules/.installed: web/e2e/package-lock.json
 	cd web/e2e && npm ci --ignore-scripts --no-audit --no-fund --silent && touch node_modules/.installed
 
+OHIF_VERSION := 3.13.2
+ohif: build/ohif/package/dist/index.html ## fetch the viewer OHIF (50 MB), with which web/e2e then tests DICOMweb
+
+build/ohif/package/dist/index.html:
+	mkdir -p build/ohif && cd build/ohif && npm pack --silent @ohif/app@$(OHIF_VERSION) && tar xzf ohif-app-$(OHIF_VERSION).tgz && rm ohif-app-$(OHIF_VERSION).tgz
+
 clean: ## remove what was built; data, if any, stays
 	rm -rf bin build web/ui/node_modules web/e2e/node_modules
 
-.PHONY: help film run build test lint bench fuzz train ui build-packages test-packages clean
+.PHONY: help film run build test lint bench fuzz train ui ohif build-packages test-packages clean

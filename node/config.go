@@ -28,6 +28,7 @@ type Config struct {
 	HTTP          string        `yaml:"http"`
 	HTTPTLS       bool          `yaml:"http_tls"`
 	Origins       string        `yaml:"web_origins"`
+	WebDelete     bool          `yaml:"web_delete"`
 	AllowLoopback bool          `yaml:"allow_loopback"`
 	Quiet         time.Duration `yaml:"quiet"`
 	Associations  int           `yaml:"associations"`
@@ -67,6 +68,7 @@ var options = []option{
 	{"http", "RADNODE_HTTP_ADDR", "address of viewer, API and DICOMweb", func(c *Config) any { return &c.HTTP }, false},
 	{"http_tls", "RADNODE_HTTP_TLS", "speak TLS (and HTTP/2) on the address of viewer, API and DICOMweb, with tls_certificate and tls_key", func(c *Config) any { return &c.HTTPTLS }, false},
 	{"web_origins", "RADNODE_WEB_ORIGINS", "origins of web viewers elsewhere that may use DICOMweb from a browser, such as https://viewer.example, with commas; empty: none", func(c *Config) any { return &c.Origins }, false},
+	{"web_delete", "RADNODE_WEB_DELETE", "let administrators delete studies over DICOMweb; one with a signed report stays", func(c *Config) any { return &c.WebDelete }, false},
 	{"allow_loopback", "RADNODE_ALLOW_LOOPBACK", "let any AE title call from this machine itself (a demonstration, a test)", func(c *Config) any { return &c.AllowLoopback }, false},
 	{"quiet", "RADNODE_QUIET", "a study is whole when nothing arrived for so long", func(c *Config) any { return &c.Quiet }, false},
 	{"associations", "RADNODE_ASSOCIATIONS", "most associations at once; further callers are asked to come later", func(c *Config) any { return &c.Associations }, false},

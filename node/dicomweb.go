@@ -27,6 +27,10 @@ func (n *node) dicomweb(pixels *frames.Cache, origins middleware.Origins) *dicom
 		webReceiver{n.desk.flow, n.evidence}, webTrail{n},
 	)
 	service.Workitems, service.Subscriptions = n.desk.flow, subscriptions{n.desk.flow}
+	service.Kept = webKept{n.desk.store}
+	if n.config.WebDelete {
+		service.Deleter = n.desk.flow
+	}
 	service.TempDir, service.Origins = out.dir, origins
 	return service
 }
@@ -71,7 +75,7 @@ func (x webIndex) Objects(ctx context.Context, study, series, instance radnode.U
 	}
 	list := make([]dicomweb.Object, len(stored))
 	for i, o := range stored {
-		list[i] = dicomweb.Object{SOPClassUID: o.SOPClassUID, SOPInstanceUID: o.SOPInstanceUID, TransferSyntaxUID: o.TransferSyntaxUID, Path: o.Path}
+		list[i] = dicomweb.Object{SOPClassUID: o.SOPClassUID, SOPInstanceUID: o.SOPInstanceUID, TransferSyntaxUID: o.TransferSyntaxUID, SeriesInstanceUID: o.SeriesInstanceUID, Path: o.Path}
 	}
 	return list, nil
 }
@@ -82,6 +86,20 @@ const mostObjects = 1 << 20
 // InstancePath implements dicomweb.Index.
 func (x webIndex) InstancePath(ctx context.Context, uid radnode.UID) (string, radnode.Instance, error) {
 	return x.flow.InstancePath(ctx, uid)
+}
+
+// webKept gives out the metadata that were made once a study was quiet.
+type webKept struct{ store *store.Store }
+
+var _ dicomweb.Kept = webKept{}
+
+// SeriesMetadata implements dicomweb.Kept.
+func (k webKept) SeriesMetadata(ctx context.Context, study radnode.UID, objects []dicomweb.Object) ([]byte, error) {
+	stored := make([]store.StoredObject, len(objects))
+	for i, o := range objects {
+		stored[i].Path = o.Path
+	}
+	return k.store.SeriesMetadata(ctx, study, objects[0].SeriesInstanceUID, store.MetadataStamp(stored))
 }
 
 // webFiles gives data sets out in another syntax.
@@ -102,10 +120,18 @@ type webPixels struct {
 
 var _ dicomweb.Pixels = webPixels{}
 
+// Transcode implements dicomweb.Pixels.
+func (p webPixels) Transcode(ctx context.Context, path string, inst radnode.Instance, frame int, syntax radnode.UID) (io.ReadSeekCloser, error) {
+	return p.Cache.Picture(ctx, inst, fmt.Sprintf("%d as %s", frame, syntax), func(out string) error {
+		_, err := p.pool.Transcode(ctx, worker.TranscodeRequest{Path: path, Frame: frame, Syntax: syntax, Out: out})
+		return err
+	})
+}
+
 // Picture implements dicomweb.Pixels.
 func (p webPixels) Picture(ctx context.Context, path string, inst radnode.Instance, frame int, want dicomweb.Picture) (io.ReadSeekCloser, error) {
-	request := worker.RenderRequest{Path: path, Frame: frame, MaxSize: want.Size, Format: want.Format, Quality: want.Quality}
-	how := fmt.Sprintf("%d %d %s %d", frame, want.Size, want.Format, want.Quality)
+	request := worker.RenderRequest{Path: path, Frame: frame, MaxSize: want.Size, Format: want.Format, Quality: want.Quality, State: want.State}
+	how := fmt.Sprintf("%d %d %s %d %s", frame, want.Size, want.Format, want.Quality, want.State)
 	if w := want.Window; w != nil {
 		request.Window = &worker.Window{Center: w.Center, Width: w.Width, Function: w.Function}
 		how += fmt.Sprintf(" %g %g %s", w.Center, w.Width, w.Function)

@@ -250,6 +250,9 @@ func (n *node) work(ctx, life context.Context) error {
 	if err != nil && ctx.Err() == nil {
 		return err
 	}
+	if err := n.desk.store.RemoveFiles(ctx); err != nil && ctx.Err() == nil {
+		n.log.Warn("files of deleted studies stay for now", "error", err)
+	}
 	if swept.Partial+swept.Quarantined+swept.Runs > 0 {
 		n.log.Warn("swept what a crash left behind", "cut off", swept.Partial, "without row", swept.Quarantined, "unfiled analyses", swept.Runs)
 	}

@@ -9,8 +9,8 @@ import (
 
 // StoredObject is an instance that can be sent.
 type StoredObject struct {
-	SOPClassUID, SOPInstanceUID, TransferSyntaxUID radnode.UID
-	Path                                           string
+	SOPClassUID, SOPInstanceUID, TransferSyntaxUID, SeriesInstanceUID radnode.UID
+	Path                                                              string
 }
 
 // uniqueColumns are the columns of the unique keys from the top, over the
@@ -38,10 +38,10 @@ func (s *Store) Objects(ctx context.Context, identifier *dicom.Dataset, o QueryO
 		where += " AND " + t.text
 		args = append(args, t.args...)
 	}
-	text := numbered(`SELECT i.class_uid, i.sop_uid, i.syntax_uid, i.file FROM instances i WHERE ` + where + ` ORDER BY i.study_uid, i.series_uid, i.number, i.sop_uid LIMIT ?`)
+	text := numbered(`SELECT i.class_uid, i.sop_uid, i.syntax_uid, i.series_uid, i.file FROM instances i WHERE ` + where + ` ORDER BY i.study_uid, i.series_uid, i.number, i.sop_uid LIMIT ?`)
 	return list(ctx, s.read, func(row scanner) (StoredObject, error) {
 		var v StoredObject
-		err := row.Scan(&v.SOPClassUID, &v.SOPInstanceUID, &v.TransferSyntaxUID, &v.Path)
+		err := row.Scan(&v.SOPClassUID, &v.SOPInstanceUID, &v.TransferSyntaxUID, &v.SeriesInstanceUID, &v.Path)
 		v.Path = s.Path(v.Path)
 		return v, err
 	}, text, append(args, most+1)...)

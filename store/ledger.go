@@ -189,5 +189,9 @@ func (s *Store) stray(ctx context.Context, rel string) (bool, error) {
 		return false, nil
 	}
 	indexed, err := s.indexed(ctx, rel)
-	return !indexed, err
+	if indexed || err != nil {
+		return false, err
+	}
+	leaving, err := list(ctx, s.read, scanText, `SELECT file FROM removals WHERE file = $1`, rel)
+	return len(leaving) == 0, err
 }

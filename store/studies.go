@@ -207,3 +207,14 @@ func scanText(row scanner) (string, error) {
 	err := row.Scan(&v)
 	return v, err
 }
+
+// StudyState is where a study stands, and how many instances came in for it,
+// as this transaction sees it.
+func (t *Tx) StudyState(ctx context.Context, study radnode.UID) (state radnode.StudyState, instances int, err error) {
+	const op = "find study"
+	err = t.QueryRowContext(ctx, `SELECT state, instance_count FROM studies WHERE study_uid = $1`, string(study)).Scan(&state, &instances)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", 0, radnode.Errorf(radnode.NotFound, op, "there is no such study")
+	}
+	return state, instances, databaseError(op, err)
+}

@@ -36,6 +36,8 @@ func (s *Server) dicomwebRoutes() []route {
 		{method: get, path: series + "/instances", handle: d.SearchInstances},
 		{method: post, path: studies, handle: d.Store, roles: storers, bodyLimit: dicomweb.StoreLimit, longTime: uploadTime},
 		{method: post, path: study, handle: d.Store, roles: storers, bodyLimit: dicomweb.StoreLimit, longTime: uploadTime},
+		{method: del, path: study, handle: d.Delete, roles: admins},
+		{method: get, path: root + "/wado", handle: d.RetrieveByURI, plain: true},
 		{method: get, path: frames, handle: d.Frames, plain: true},
 		{method: get, path: frames + "/rendered", handle: d.Rendered, plain: true},
 		{method: get, path: frames + "/thumbnail", handle: d.Thumbnail, plain: true},

@@ -66,6 +66,7 @@ type RenderRequest struct {
 	Frame   int     `json:"frame"` // counted from 1
 	Out     string  `json:"out"`
 	Window  *Window `json:"window,omitempty"`   // nil: the first of the header, else 1st to 99th percentile
+	State   string  `json:"state,omitempty"`    // file of a grey-scale softcopy presentation state whose stages replace those of the header
 	MaxSize int     `json:"max_size,omitempty"` // longest side in pixels; 0: as it is
 	Format  string  `json:"format"`             // "jpeg" or "png"
 	Quality int     `json:"quality,omitempty"`  // of JPEG, 1..100; 0: 90

@@ -62,7 +62,7 @@ func (p *Pool) Transcode(ctx context.Context, r TranscodeRequest) (TranscodeInfo
 
 // Render writes a picture of one frame to a file.
 func (p *Pool) Render(ctx context.Context, r RenderRequest) (RenderInfo, error) {
-	if err := absolute(&r.Path, &r.Out); err != nil {
+	if err := absolute(&r.Path, &r.Out, &r.State); err != nil {
 		return RenderInfo{}, err
 	}
 	return ask[RenderInfo](ctx, p, OpRender, r, p.cfg.Timeouts.Frame)

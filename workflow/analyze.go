@@ -97,10 +97,17 @@ func (w *Workflow) quietAt(pending []store.Record, job jobs.Job) time.Time {
 
 // settle files where a study stands that has nothing to be read.
 func (w *Workflow) settle(ctx context.Context, study radnode.UID) error {
-	return w.store.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+	err := w.store.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		tx.AfterCommit(func() { w.changed(study) })
+		if err := w.describeLater(ctx, tx, study); err != nil {
+			return err
+		}
 		return w.stand(ctx, tx, study)
 	})
+	if radnode.CodeOf(err) == radnode.NotFound {
+		return nil // it was deleted meanwhile
+	}
+	return err
 }
 
 // say shows what is going on.
@@ -289,6 +296,9 @@ func (w *Workflow) tryFile(ctx context.Context, study radnode.UID, reads []read,
 			}
 		}
 		if err := w.fileDraft(ctx, tx, d); err != nil {
+			return err
+		}
+		if err := w.describeLater(ctx, tx, study); err != nil {
 			return err
 		}
 		tx.AfterCommit(func() { w.changed(study) })

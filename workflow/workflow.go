@@ -101,6 +101,8 @@ const (
 	deliverJob = "deliver" // key: delivery
 	// workitemJob performs a workitem; key: its UID
 	workitemJob = "workitem"
+	// metadataJob keeps metadata; key: Study Instance UID
+	metadataJob = "metadata"
 )
 
 // Workflow moves studies along.
@@ -149,6 +151,7 @@ func New(o Options) *Workflow {
 	},
 		jobs.Kind{Name: analyzeJob, Handler: w.analyze, Workers: o.AnalysisWorkers, Timeout: o.AnalysisTimeout},
 		jobs.Kind{Name: deliverJob, Handler: w.deliver, Workers: o.DeliveryWorkers, Timeout: o.DeliveryTimeout},
+		jobs.Kind{Name: metadataJob, Handler: w.describe, Workers: 1, Timeout: 10 * time.Minute},
 		jobs.Kind{Name: workitemJob, Handler: w.perform, Workers: 1, Timeout: time.Minute},
 	)
 	return w

@@ -49,6 +49,10 @@ func (a *archive) Frame(context.Context, string, radnode.Instance, int) (io.Read
 	return nil, radnode.Errorf(radnode.Unsupported, "frame", "no")
 }
 
+func (a *archive) Transcode(context.Context, string, radnode.Instance, int, radnode.UID) (io.ReadSeekCloser, error) {
+	return nil, radnode.Errorf(radnode.Unsupported, "frame", "no")
+}
+
 type closing struct{ *bytes.Reader }
 
 func (closing) Close() error { return nil }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -33,10 +34,24 @@ var codedTypes = map[radnode.UID][]string{
 	"1.2.840.10008.1.2.5": {"image/dicom-rle", "image/x-dicom-rle"},
 }
 
+// transcodable are the transfer syntaxes that frames can be put into, by media
+// type: the first is what the type alone means (Table 8.7.3-5). JPEG Baseline
+// loses something and must be named.
+var transcodable = []struct {
+	kind     string
+	syntaxes []radnode.UID
+}{
+	{"image/jpeg", []radnode.UID{"1.2.840.10008.1.2.4.70", "1.2.840.10008.1.2.4.50"}},
+	{"image/jls", []radnode.UID{"1.2.840.10008.1.2.4.80"}},
+	{"image/jp2", []radnode.UID{"1.2.840.10008.1.2.4.90"}},
+	{"image/dicom-rle", []radnode.UID{"1.2.840.10008.1.2.5"}},
+}
+
 // frameForm is how frames are sent.
 type frameForm struct {
 	offer
-	coded bool // as stored
+	coded  bool        // as stored
+	syntax radnode.UID // that they are transcoded into; "": none
 }
 
 // Frames answers frames of an instance (PS3.18 10.4.1.1.6).
@@ -105,19 +120,43 @@ func frameFormFor(list []mediaType, l *layout, alone bool) (frameForm, bool) {
 			if m.takes(octets) {
 				switch {
 				case l.index != nil && (m.syntax == "*" || m.syntax == l.syntax || m.syntax == "" && !decodable):
-					return frameForm{octets, true}, true
+					return frameForm{offer: octets, coded: true}, true
 				case decodable && (m.syntax == "" || m.syntax == "*" || m.syntax == explicitVR || !l.encapsulated && m.syntax == l.syntax):
-					return frameForm{octets, false}, true
+					return frameForm{offer: octets}, true
 				}
 			}
-			if l.index == nil || m.syntax != "" && m.syntax != "*" && m.syntax != l.syntax {
-				continue
-			}
-			for _, kind := range codedTypes[l.syntax] {
-				if o := (offer{multipart, kind}); m.takes(o) {
-					return frameForm{o, true}, true
+			if l.index != nil && (m.syntax == "" || m.syntax == "*" || m.syntax == l.syntax) {
+				for _, kind := range codedTypes[l.syntax] {
+					if o := (offer{multipart, kind}); m.takes(o) {
+						return frameForm{offer: o, coded: true}, true
+					}
 				}
 			}
+			if form, ok := transcoding(m, multipart); ok && decodable {
+				return form, true
+			}
+		}
+	}
+	return frameForm{}, false
+}
+
+// transcoding is the form that a media type asks for by name, in which frames
+// are not stored.
+func transcoding(m mediaType, multipart bool) (frameForm, bool) {
+	for _, t := range transcodable {
+		o := offer{multipart, t.kind}
+		named := m.multipart == multipart && m.kind == t.kind
+		if octets := (offer{multipart, typeOctets}); !named && m.takes(octets) && slices.Contains(t.syntaxes, m.syntax) {
+			return frameForm{offer: octets, syntax: m.syntax}, true
+		}
+		if !named {
+			continue
+		}
+		if m.syntax == "" || m.syntax == "*" {
+			return frameForm{offer: o, syntax: t.syntaxes[0]}, true
+		}
+		if slices.Contains(t.syntaxes, m.syntax) {
+			return frameForm{offer: o, syntax: m.syntax}, true
 		}
 	}
 	return frameForm{}, false
@@ -128,12 +167,14 @@ func (s *Service) sendFrames(c echo.Context, list []mediaType, o Object, inst ra
 	if !ok {
 		return unacceptable(`frames are answered as multipart/related; type="application/octet-stream", or as they are stored (transfer-syntax=*)`)
 	}
-	if unchanged(c, tagOf([]Object{o}, form.kind, strconv.FormatBool(form.multipart), strconv.FormatBool(form.coded), c.Param("frames"))) {
+	if unchanged(c, tagOf([]Object{o}, form.kind, strconv.FormatBool(form.multipart), strconv.FormatBool(form.coded), string(form.syntax), c.Param("frames"))) {
 		return c.NoContent(http.StatusNotModified)
 	}
 	syntax := explicitVR
 	if form.coded {
 		syntax = l.syntax
+	} else if form.syntax != "" {
+		syntax = form.syntax
 	}
 	kind := form.kind + "; transfer-syntax=" + string(syntax)
 	out := newParts(c, form.kind)
@@ -149,7 +190,7 @@ func (s *Service) sendFrames(c echo.Context, list []mediaType, o Object, inst ra
 }
 
 func (s *Service) sendFrame(c echo.Context, out *parts, form frameForm, kind string, o Object, inst radnode.Instance, l *layout, n int) error {
-	body, size, err := s.frame(c.Request().Context(), form.coded, o, inst, l, n)
+	body, size, err := s.frame(c.Request().Context(), form, o, inst, l, n)
 	if err != nil {
 		return err
 	}
@@ -172,16 +213,21 @@ func (s *Service) sendFrame(c echo.Context, out *parts, form frameForm, kind str
 }
 
 // frame opens one frame and tells its size.
-func (s *Service) frame(ctx context.Context, coded bool, o Object, inst radnode.Instance, l *layout, n int) (io.ReadCloser, int64, error) {
+func (s *Service) frame(ctx context.Context, form frameForm, o Object, inst radnode.Instance, l *layout, n int) (io.ReadCloser, int64, error) {
+	var body io.ReadSeekCloser
+	var err error
 	switch {
-	case coded:
+	case form.coded:
 		return l.coded(o.Path, n)
+	case form.syntax != "":
+		body, err = s.Pixels.Transcode(ctx, o.Path, inst, n, form.syntax)
 	case l.direct:
 		return l.native(o.Path, n)
+	default:
+		body, err = s.Pixels.Frame(ctx, o.Path, inst, n)
 	}
-	body, err := s.Pixels.Frame(ctx, o.Path, inst, n)
 	if radnode.CodeOf(err) == radnode.Unsupported {
-		return nil, 0, unacceptable("the frame cannot be decoded here: " + radnode.MessageOf(err))
+		return nil, 0, unacceptable("the frame cannot be given in this form: " + radnode.MessageOf(err))
 	}
 	if err != nil {
 		return nil, 0, err

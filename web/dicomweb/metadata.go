@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -23,6 +24,8 @@ const (
 	metadataCache = 64 << 20 // bytes of metadata kept
 	headersAtOnce = 64       // headers of one answer in memory
 	readersAtOnce = 4
+
+	manyInstances = 8 // of a series whose metadata may be kept
 )
 
 // Metadata answers what the instances of a study, series or instance say of
@@ -49,31 +52,72 @@ func (s *Service) Metadata(c echo.Context) error {
 	if form.multipart {
 		return s.metadataXML(c, objects)
 	}
-	for from := 0; from < len(objects); from += headersAtOnce {
-		texts, err := s.describe(c.Request().Context(), base(c), objects[from:min(from+headersAtOnce, len(objects))])
-		if err != nil {
+	out := &array{c: c, kind: form.kind}
+	for from := 0; from < len(objects); {
+		n := 1
+		for from+n < len(objects) && objects[from+n].SeriesInstanceUID == objects[from].SeriesInstanceUID {
+			n++
+		}
+		if err := s.describeSeries(c, p.study, objects[from:from+n], out); err != nil {
 			return cut(c, err)
 		}
-		if from == 0 {
-			c.Response().Header().Set(echo.HeaderContentType, form.kind)
-			c.Response().WriteHeader(http.StatusOK)
+		from += n
+	}
+	return cut(c, out.end())
+}
+
+// describeSeries sends the metadata of instances of one series: those that are
+// kept, else those that their files tell.
+func (s *Service) describeSeries(c echo.Context, study radnode.UID, objects []Object, out *array) error {
+	ctx := c.Request().Context()
+	if len(objects) >= manyInstances && s.Kept != nil {
+		text, err := s.Kept.SeriesMetadata(ctx, study, objects)
+		if err != nil {
+			return err
 		}
-		alive(c, 0)
-		for i, text := range texts {
-			sep := ","
-			if from+i == 0 {
-				sep = "["
-			}
-			if _, err := io.WriteString(c.Response(), sep); err != nil {
-				return cut(c, err)
-			}
-			if _, err := c.Response().Write(text); err != nil {
-				return cut(c, err)
+		if text != nil {
+			return out.add(dicomjson.Rebase(text, base(c)))
+		}
+	}
+	for part := range slices.Chunk(objects, headersAtOnce) {
+		texts, err := s.describe(ctx, base(c), part)
+		if err != nil {
+			return err
+		}
+		for _, text := range texts {
+			if err := out.add(text); err != nil {
+				return err
 			}
 		}
 	}
-	_, err = io.WriteString(c.Response(), "]")
-	return cut(c, err)
+	return nil
+}
+
+// array sends objects of JSON as one array.
+type array struct {
+	c     echo.Context
+	kind  string
+	begun bool
+}
+
+func (a *array) add(text []byte) error {
+	sep := []byte{','}
+	if !a.begun {
+		a.begun, sep = true, []byte{'['}
+		a.c.Response().Header().Set(echo.HeaderContentType, a.kind)
+		a.c.Response().WriteHeader(http.StatusOK)
+	}
+	alive(a.c, int64(len(text)))
+	if _, err := a.c.Response().Write(sep); err != nil {
+		return err
+	}
+	_, err := a.c.Response().Write(text)
+	return err
+}
+
+func (a *array) end() error {
+	_, err := io.WriteString(a.c.Response(), "]")
+	return err
 }
 
 // describe makes the metadata of some instances, in their order.
@@ -90,10 +134,11 @@ func (s *Service) describe(ctx context.Context, base string, objects []Object) (
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			header, options, err := readHeader(base, o)
+			f, err := dicom.ReadFile(o.Path, dicom.Limits{})
 			if err != nil {
 				return err
 			}
+			header, options := dicomjson.Metadata(f, base)
 			texts[i] = bytes.Clone(dicomjson.Append(nil, header, options))
 			s.headers.put(key, texts[i])
 			return nil
@@ -102,32 +147,14 @@ func (s *Service) describe(ctx context.Context, base string, objects []Object) (
 	return texts, group.Wait()
 }
 
-// readHeader reads what the metadata of an instance are made of.
-func readHeader(base string, o Object) (*dicom.Dataset, dicomjson.Options, error) {
-	f, err := dicom.ReadFile(o.Path, dicom.Limits{})
-	if err != nil {
-		return nil, dicomjson.Options{}, err
-	}
-	d := f.Dataset
-	// Offsets into the stored form mean nothing to a client.
-	d.Remove(dicom.ExtendedOffsetTable)
-	d.Remove(dicom.ExtendedOffsetTableLengths)
-	d.SetUID(dicom.AvailableTransferSyntaxUID, o.TransferSyntaxUID)
-	at := base + place{d.UID(dicom.StudyInstanceUID), d.UID(dicom.SeriesInstanceUID), o.SOPInstanceUID}.path() + "/bulkdata/"
-	options := dicomjson.Options{Inline: inlineBytes, Bulk: func(path string) string { return at + path }}
-	if f.PixelData != nil {
-		options.Pixels, options.PixelsVR = f.PixelData.Tag, f.PixelData.VR
-	}
-	return d, options, nil
-}
-
 func (s *Service) metadataXML(c echo.Context, objects []Object) error {
 	out := newParts(c, typeXML)
 	for _, o := range objects {
-		d, options, err := readHeader(base(c), o)
+		f, err := dicom.ReadFile(o.Path, dicom.Limits{})
 		if err != nil {
 			return cut(c, err)
 		}
+		d, options := dicomjson.Metadata(f, base(c))
 		if err := writeXMLPart(out, d, options); err != nil {
 			return cut(c, err)
 		}

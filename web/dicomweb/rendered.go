@@ -29,6 +29,7 @@ type rendering struct {
 	viewport *viewport
 	quality  int
 	format   string // jpeg, png, gif
+	state    string // file of a presentation state; "": none
 }
 
 // viewport is the part of an image that is shown, and in how many pixels.
@@ -95,6 +96,9 @@ func (s *Service) render(c echo.Context, thumbnail bool) error {
 // renderOne sends the frame named, or one that stands for all.
 func (s *Service) renderOne(c echo.Context, form offer, r rendering, objects []Object) error {
 	ctx := c.Request().Context()
+	if len(objects) == 1 && presentationStates[objects[0].SOPClassUID] {
+		return s.renderState(c, form, r, objects[0])
+	}
 	o, inst, err := s.representative(ctx, objects)
 	if err != nil {
 		return err
@@ -112,7 +116,12 @@ func (s *Service) renderOne(c echo.Context, form offer, r rendering, objects []O
 	} else if len(objects) == 1 {
 		frame = 1
 	}
-	picture, size, err := s.picture(ctx, o, inst, frame, r)
+	return s.sendPicture(c, form, r, o, inst, frame)
+}
+
+// sendPicture sends one picture as the whole body.
+func (s *Service) sendPicture(c echo.Context, form offer, r rendering, o Object, inst radnode.Instance, frame int) error {
+	picture, size, err := s.picture(c.Request().Context(), o, inst, frame, r)
 	if err != nil {
 		return err
 	}
@@ -191,7 +200,7 @@ func (s *Service) renderPart(ctx context.Context, out *parts, form offer, o Obje
 // picture renders one frame. What the workers cannot do by themselves, crops,
 // flips, enlargement and GIF, is made from their picture without loss.
 func (s *Service) picture(ctx context.Context, o Object, inst radnode.Instance, frame int, r rendering) (io.ReadCloser, int64, error) {
-	p := Picture{Window: r.window, Format: r.format, Quality: r.quality}
+	p := Picture{Window: r.window, State: r.state, Format: r.format, Quality: r.quality}
 	v := r.viewport
 	redraw := r.format == "gif" || v != nil && (v.crops || v.flipped)
 	if v != nil && !redraw && inst.Rows > 0 && inst.Columns > 0 {

@@ -24,8 +24,21 @@ const Root = "/dicom-web"
 
 // Object is a stored instance.
 type Object struct {
-	SOPClassUID, SOPInstanceUID, TransferSyntaxUID radnode.UID
-	Path                                           string // of its file, which never changes
+	SOPClassUID, SOPInstanceUID, TransferSyntaxUID, SeriesInstanceUID radnode.UID
+	Path                                                              string // of its file, which never changes
+}
+
+// Kept are metadata that were made before anybody asked for them.
+type Kept interface {
+	// SeriesMetadata are those of exactly these instances, in their order: JSON
+	// objects with commas between them, dicomjson.AnyBase in place of the
+	// address of the service. nil: there are none.
+	SeriesMetadata(ctx context.Context, study radnode.UID, objects []Object) ([]byte, error)
+}
+
+// Deleter removes studies as far as the rules of the node allow.
+type Deleter interface {
+	DeleteStudy(ctx context.Context, study radnode.UID) error
 }
 
 // Index finds what is stored. Drafts of the node are not among it.
@@ -61,6 +74,7 @@ type Window struct {
 // Picture says how a frame is rendered.
 type Picture struct {
 	Window  *Window // nil: that of the object
+	State   string  // file of a presentation state that says how; "": none
 	Size    int     // longest side; 0: as it is
 	Format  string  // jpeg or png
 	Quality int     // of JPEG, 1 to 100
@@ -69,6 +83,7 @@ type Picture struct {
 // Pixels decodes and renders frames, counted from 1.
 type Pixels interface {
 	Frame(ctx context.Context, path string, inst radnode.Instance, frame int) (io.ReadSeekCloser, error)
+	Transcode(ctx context.Context, path string, inst radnode.Instance, frame int, syntax radnode.UID) (io.ReadSeekCloser, error)
 	Picture(ctx context.Context, path string, inst radnode.Instance, frame int, p Picture) (io.ReadSeekCloser, error)
 }
 
@@ -96,6 +111,8 @@ type Service struct {
 	Receiver Receiver
 	Trail    Trail
 
+	Kept          Kept          // nil: no metadata are kept
+	Deleter       Deleter       // nil: nothing is deleted
 	Workitems     Workitems     // nil: not offered
 	Subscriptions Subscriptions // to workitems; nil: not offered
 	Origins       middleware.Origins

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 
 	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/dicom"
 	"github.com/radnode/radnode/dicom/pixel"
 	"github.com/radnode/radnode/worker"
 )
@@ -61,18 +62,12 @@ func (s *server) render(ctx context.Context, r worker.RenderRequest) (worker.Ren
 	defer release()
 	defer s.frame.trim()
 	fr := &s.frame
-	if err := src.decode(ctx, r.Frame-1, fr, false); err != nil {
+	if err := src.show(ctx, r, fr); err != nil {
 		return worker.RenderInfo{}, err
 	}
 	ratio := 1.0
 	if src.image != nil {
 		ratio = src.image.AspectRatio(r.Frame - 1)
-		if w := r.Window; w != nil {
-			window := pixel.Window{Center: w.Center, Width: w.Width, Function: w.Function}
-			if err := src.image.Display8(&fr.stored, r.Frame-1, &window, fr.display); err != nil {
-				return worker.RenderInfo{}, err
-			}
-		}
 	}
 	rows, columns := fit(fr.rows, fr.columns, ratio, r.MaxSize)
 	img := toImage(shrink(fr.display, fr.rows, fr.columns, fr.samples, rows, columns), rows, columns, fr.samples)
@@ -84,6 +79,34 @@ func (s *server) render(ctx context.Context, r worker.RenderRequest) (worker.Ren
 		return err
 	})
 	return info, err
+}
+
+// show fills fr.display as a rendering wants it: by the header, a window or a
+// presentation state.
+func (s *source) show(ctx context.Context, r worker.RenderRequest, fr *frame) error {
+	if s.image == nil {
+		return s.fill(ctx, r.Frame-1, fr, false)
+	}
+	shown := s.image
+	if r.State != "" {
+		state, err := dicom.ReadFile(r.State, dicom.Limits{})
+		if err != nil {
+			return err
+		}
+		if shown, err = s.image.Present(state.Dataset); err != nil {
+			return err
+		}
+	}
+	if err := s.image.Decode(ctx, r.Frame-1, &fr.stored); err != nil {
+		return err
+	}
+	var window *pixel.Window
+	if w := r.Window; w != nil {
+		window = &pixel.Window{Center: w.Center, Width: w.Width, Function: w.Function}
+	}
+	fr.rows, fr.columns, fr.samples = shown.Rows, shown.Columns, shown.DisplaySamples()
+	fr.display = resize(fr.display, fr.rows*fr.columns*fr.samples)
+	return shown.Display8(&fr.stored, r.Frame-1, window, fr.display)
 }
 
 func encode(w io.Writer, img image.Image, r worker.RenderRequest) error {
