@@ -26,29 +26,29 @@ func (s *Server) dicomwebRoutes() []route {
 		frames   = instance + "/frames/:frames"
 	)
 	list := []route{
-		{method: http.MethodOptions, path: root, handle: d.Capabilities},
+		{method: http.MethodOptions, path: root, handle: d.Capabilities, summary: "What the DICOMweb service can do (WADL or JSON)"},
 		{method: http.MethodOptions, path: root + "/", handle: d.Capabilities},
-		{method: get, path: studies, handle: d.SearchStudies},
-		{method: get, path: root + "/series", handle: d.SearchSeries},
-		{method: get, path: root + "/instances", handle: d.SearchInstances},
-		{method: get, path: study + "/series", handle: d.SearchSeries},
-		{method: get, path: study + "/instances", handle: d.SearchInstances},
-		{method: get, path: series + "/instances", handle: d.SearchInstances},
-		{method: post, path: studies, handle: d.Store, roles: storers, bodyLimit: dicomweb.StoreLimit, longTime: uploadTime},
-		{method: post, path: study, handle: d.Store, roles: storers, bodyLimit: dicomweb.StoreLimit, longTime: uploadTime},
-		{method: del, path: study, handle: d.Delete, roles: admins},
-		{method: get, path: root + "/wado", handle: d.RetrieveByURI, plain: true},
-		{method: get, path: frames, handle: d.Frames, plain: true},
-		{method: get, path: frames + "/rendered", handle: d.Rendered, plain: true},
-		{method: get, path: frames + "/thumbnail", handle: d.Thumbnail, plain: true},
-		{method: get, path: instance + "/bulkdata/*", handle: d.BulkData, plain: true},
+		{method: get, path: studies, handle: d.SearchStudies, summary: "Search for studies (QIDO-RS)"},
+		{method: get, path: root + "/series", handle: d.SearchSeries, summary: "Search for series (QIDO-RS)"},
+		{method: get, path: root + "/instances", handle: d.SearchInstances, summary: "Search for instances (QIDO-RS)"},
+		{method: get, path: study + "/series", handle: d.SearchSeries, summary: "Search for series of a study (QIDO-RS)"},
+		{method: get, path: study + "/instances", handle: d.SearchInstances, summary: "Search for instances of a study (QIDO-RS)"},
+		{method: get, path: series + "/instances", handle: d.SearchInstances, summary: "Search for instances of a series (QIDO-RS)"},
+		{method: post, path: studies, handle: d.Store, roles: storers, summary: "Store instances (STOW-RS)", bodyLimit: dicomweb.StoreLimit, longTime: uploadTime},
+		{method: post, path: study, handle: d.Store, roles: storers, summary: "Store instances of a study (STOW-RS)", bodyLimit: dicomweb.StoreLimit, longTime: uploadTime},
+		{method: del, path: study, handle: d.Delete, roles: admins, summary: "Delete a study, where the node allows that"},
+		{method: get, path: root + "/wado", handle: d.RetrieveByURI, summary: "An instance or a picture of it (WADO-URI)", plain: true},
+		{method: get, path: frames, handle: d.Frames, summary: "Frames of an instance (WADO-RS)", plain: true},
+		{method: get, path: frames + "/rendered", handle: d.Rendered, summary: "Pictures of frames (WADO-RS)", plain: true},
+		{method: get, path: frames + "/thumbnail", handle: d.Thumbnail, summary: "A small picture of a frame (WADO-RS)", plain: true},
+		{method: get, path: instance + "/bulkdata/*", handle: d.BulkData, summary: "One value of an instance (WADO-RS)", plain: true},
 	}
 	for _, at := range []string{study, series, instance} {
 		list = append(list,
-			route{method: get, path: at, handle: d.Retrieve, plain: true},
-			route{method: get, path: at + "/metadata", handle: d.Metadata},
-			route{method: get, path: at + "/rendered", handle: d.Rendered, plain: true},
-			route{method: get, path: at + "/thumbnail", handle: d.Thumbnail, plain: true},
+			route{method: get, path: at, handle: d.Retrieve, summary: "The DICOM files (WADO-RS)", plain: true},
+			route{method: get, path: at + "/metadata", handle: d.Metadata, summary: "The attributes without bulk data (WADO-RS)"},
+			route{method: get, path: at + "/rendered", handle: d.Rendered, summary: "Pictures (WADO-RS)", plain: true},
+			route{method: get, path: at + "/thumbnail", handle: d.Thumbnail, summary: "A small picture (WADO-RS)", plain: true},
 		)
 	}
 	list = append(list, workitemRoutes(d)...)
@@ -71,16 +71,16 @@ func workitemRoutes(d *dicomweb.Service) []route {
 		subscriber = workitem + "/subscribers/:aet"
 	)
 	list := []route{
-		{method: get, path: workitems, handle: d.SearchWorkitems},
-		{method: post, path: workitems, handle: d.CreateWorkitem, roles: storers},
-		{method: get, path: workitem, handle: d.RetrieveWorkitem},
-		{method: post, path: workitem, handle: d.UpdateWorkitem, roles: storers},
-		{method: put, path: workitem + "/state", handle: d.ChangeWorkitemState, roles: storers},
-		{method: post, path: workitem + "/cancelrequest", handle: d.RequestWorkitemCancel, roles: storers},
-		{method: post, path: subscriber, handle: d.Subscribe},
-		{method: del, path: subscriber, handle: d.Unsubscribe},
-		{method: post, path: subscriber + "/suspend", handle: d.Suspend},
-		{method: get, path: dicomweb.Root + "/subscribers/:aet", handle: d.Listen, plain: true},
+		{method: get, path: workitems, handle: d.SearchWorkitems, summary: "Search for workitems (UPS-RS)"},
+		{method: post, path: workitems, handle: d.CreateWorkitem, roles: storers, summary: "Hand in a workitem (UPS-RS)"},
+		{method: get, path: workitem, handle: d.RetrieveWorkitem, summary: "A workitem (UPS-RS)"},
+		{method: post, path: workitem, handle: d.UpdateWorkitem, roles: storers, summary: "Change a workitem (UPS-RS)"},
+		{method: put, path: workitem + "/state", handle: d.ChangeWorkitemState, roles: storers, summary: "Claim or end a workitem (UPS-RS)"},
+		{method: post, path: workitem + "/cancelrequest", handle: d.RequestWorkitemCancel, roles: storers, summary: "Ask for the end of a workitem (UPS-RS)"},
+		{method: post, path: subscriber, handle: d.Subscribe, summary: "Subscribe to workitems (UPS-RS)"},
+		{method: del, path: subscriber, handle: d.Unsubscribe, summary: "End a subscription (UPS-RS)"},
+		{method: post, path: subscriber + "/suspend", handle: d.Suspend, summary: "Hear of no further workitems (UPS-RS)"},
+		{method: get, path: dicomweb.Root + "/subscribers/:aet", handle: d.Listen, summary: "The event channel of a subscriber, a WebSocket (UPS-RS)", plain: true},
 	}
 	for i := range list {
 		list[i].bodyLimit = dicomweb.WorkitemLimit

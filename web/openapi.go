@@ -24,7 +24,7 @@ func openapi(routes []route, version string) ([]byte, error) {
 		if r.summary == "" {
 			continue
 		}
-		path := pathParameter.ReplaceAllString(r.path, "{$1}")
+		path := strings.Replace(pathParameter.ReplaceAllString(r.path, "{$1}"), "*", "{path}", 1)
 		if paths[path] == nil {
 			paths[path] = object{}
 		}
@@ -69,6 +69,9 @@ func operation(r route, schemas object) object {
 	var parameters []object
 	for _, m := range pathParameter.FindAllStringSubmatch(r.path, -1) {
 		parameters = append(parameters, object{"name": m[1], "in": "path", "required": true, "schema": object{"type": "string"}})
+	}
+	if strings.HasSuffix(r.path, "*") {
+		parameters = append(parameters, object{"name": "path", "in": "path", "required": true, "schema": object{"type": "string"}})
 	}
 	if parameters != nil {
 		op["parameters"] = parameters

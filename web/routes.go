@@ -45,9 +45,9 @@ const (
 func (s *Server) routes() []route {
 	a, i := s.api, s.infer
 	return append(s.dicomwebRoutes(), []route{
-		{method: get, path: "/healthz", handle: s.health, public: true, plain: true},
-		{method: get, path: "/readyz", handle: s.ready, public: true, plain: true},
-		{method: get, path: "/metrics", handle: s.metrics(), plain: true},
+		{method: get, path: "/healthz", handle: s.health, public: true, plain: true, summary: "Whether the node runs"},
+		{method: get, path: "/readyz", handle: s.ready, public: true, plain: true, summary: "Whether the node can take an image in"},
+		{method: get, path: "/metrics", handle: s.metrics(), plain: true, summary: "Figures for Prometheus"},
 
 		{method: post, path: v1 + "/login", handle: a.Login, public: true, summary: "Sign a browser in", in: api.LoginRequest{}, out: api.SessionInfo{}},
 		{method: post, path: v1 + "/logout", handle: a.Logout, summary: "Sign a browser out"},

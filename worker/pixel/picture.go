@@ -14,6 +14,7 @@ import (
 	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/dicom"
 	"github.com/radnode/radnode/dicom/pixel"
+	greyjpeg "github.com/radnode/radnode/dicom/pixel/jpeg"
 	"github.com/radnode/radnode/worker"
 )
 
@@ -116,6 +117,13 @@ func encode(w io.Writer, img image.Image, r worker.RenderRequest) error {
 	quality := r.Quality
 	if quality == 0 {
 		quality = 90
+	}
+	if grey, ok := img.(*image.Gray); ok && grey.Stride == grey.Rect.Dx() {
+		b, err := greyjpeg.EncodeGrey(nil, grey.Pix[:grey.Stride*grey.Rect.Dy()], grey.Rect.Dy(), grey.Rect.Dx(), quality)
+		if err == nil {
+			_, err = w.Write(b)
+		}
+		return err
 	}
 	return jpeg.Encode(w, img, &jpeg.Options{Quality: quality})
 }

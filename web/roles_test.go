@@ -1,0 +1,206 @@
+package web_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/audit"
+	"github.com/radnode/radnode/dicom"
+	"github.com/radnode/radnode/web"
+	"github.com/radnode/radnode/web/dicomweb"
+)
+
+// pages are what a browser loads, no part of the API.
+var pages = map[string]bool{"/viewer": true, "/assets/:name": true, "/": true, "/study/:uid": true, "/models": true, "/node": true, "/dicom-web/": true}
+
+// nothing is an archive in which there is nothing.
+type nothing struct{}
+
+func none() error { return radnode.Errorf(radnode.NotFound, "find", "nothing") }
+
+func (nothing) Find(context.Context, *dicom.Dataset, dicomweb.Page, func(*dicom.Dataset) error) (int, []dicom.Tag, error) {
+	return 0, nil, nil
+}
+func (nothing) Objects(context.Context, radnode.UID, radnode.UID, radnode.UID) ([]dicomweb.Object, error) {
+	return nil, nil
+}
+func (nothing) InstancePath(context.Context, radnode.UID) (string, radnode.Instance, error) {
+	return "", radnode.Instance{}, none()
+}
+func (nothing) Recode(context.Context, string, radnode.UID) (io.ReadCloser, error) {
+	return nil, none()
+}
+func (nothing) Frame(context.Context, string, radnode.Instance, int) (io.ReadSeekCloser, error) {
+	return nil, none()
+}
+func (nothing) Transcode(context.Context, string, radnode.Instance, int, radnode.UID) (io.ReadSeekCloser, error) {
+	return nil, none()
+}
+func (nothing) Picture(context.Context, string, radnode.Instance, int, dicomweb.Picture) (io.ReadSeekCloser, error) {
+	return nil, none()
+}
+func (nothing) Receive(context.Context, dicomweb.Sender, radnode.UID, radnode.UID, radnode.UID, io.Reader) error {
+	return none()
+}
+func (nothing) Received(dicomweb.Sender)                       {}
+func (nothing) Record(context.Context, audit.Event) error      { return nil }
+func (nothing) DeleteStudy(context.Context, radnode.UID) error { return none() }
+func (nothing) CreateWorkitem(context.Context, string, radnode.UID, *dicom.Dataset) ([]string, error) {
+	return nil, none()
+}
+func (nothing) Workitem(context.Context, radnode.UID) (*dicom.Dataset, error) { return nil, none() }
+func (nothing) FindWorkitems(context.Context, *dicom.Dataset, bool, int, int, func(*dicom.Dataset) error) (bool, error) {
+	return false, nil
+}
+func (nothing) UpdateWorkitem(context.Context, radnode.UID, radnode.UID, *dicom.Dataset) error {
+	return none()
+}
+func (nothing) ChangeWorkitemState(context.Context, string, radnode.UID, radnode.UID, string) error {
+	return none()
+}
+func (nothing) RequestWorkitemCancel(context.Context, string, radnode.UID, *dicom.Dataset) error {
+	return none()
+}
+func (nothing) Subscribe(context.Context, dicomweb.Subscription) error   { return none() }
+func (nothing) Unsubscribe(context.Context, dicomweb.Subscription) error { return none() }
+func (nothing) Suspend(context.Context, dicomweb.Subscription) error     { return none() }
+func (nothing) Listen(context.Context, string, string) (<-chan dicomweb.WorkitemEvent, func(), error) {
+	return nil, nil, none()
+}
+
+func withDICOMweb(c *web.Config) {
+	var n nothing
+	c.DICOMweb = dicomweb.New(n, n, n, n, n)
+	c.DICOMweb.Workitems, c.DICOMweb.Subscriptions, c.DICOMweb.Deleter = n, n, n
+}
+
+// rights is who may do what, written down a second time by hand: a is an
+// administrator, r a radiologist, t a technologist, s a program. The longest
+// line that begins a route decides; a route that none begins is refused here.
+var rights = map[string]string{
+	"GET /metrics": "arts", "POST /api/v1/logout": "arts", "GET /api/v1/session": "arts", "GET /api/v1/openapi.json": "arts",
+	"GET /api/v1/studies": "arts", "GET /api/v1/series": "arts", "GET /api/v1/instances": "arts", "GET /api/v1/results": "arts",
+	"GET /api/v1/reports": "arts", "PUT /api/v1/reports": "ar", "POST /api/v1/reports": "ar", "PATCH /api/v1/reports": "ar", "DELETE /api/v1/reports": "ar",
+	"GET /api/v1/vocabulary": "arts", "GET /api/v1/events": "arts", "POST /api/v1/analyze": "arts", "GET /api/v1/analyze": "arts", "DELETE /api/v1/analyze": "arts",
+	"GET /api/v1/models": "arts", "POST /api/v1/models": "a", "GET /api/v1/ledger": "arts", "GET /api/v1/deliveries": "art", "POST /api/v1/deliveries": "art",
+	"GET /api/v1/peers": "art", "GET /api/v1/destinations": "art", "POST /api/v1/peers": "a", "POST /api/v1/peers/:name/echo": "art", "DELETE /api/v1/peers": "a",
+	"GET /api/v1/users": "a", "POST /api/v1/users": "a", "PATCH /api/v1/users": "a", "GET /api/v1/tokens": "a", "POST /api/v1/tokens": "a",
+	"DELETE /api/v1/tokens": "a", "GET /api/v1/audit": "a",
+	"GET /v2": "arts", "POST /v2": "arts", "GET /viewer": "arts",
+	"GET /dicom-web": "arts", "OPTIONS /dicom-web": "arts", "POST /dicom-web/studies": "ats", "DELETE /dicom-web/studies/:study": "a",
+	"POST /dicom-web/workitems": "ats", "PUT /dicom-web/workitems": "ats",
+	"POST /dicom-web/workitems/:workitem/subscribers": "arts", "DELETE /dicom-web/workitems/:workitem/subscribers": "arts",
+}
+
+func rightsOf(method, path string) (string, bool) {
+	longest, found := "", false
+	for line := range rights {
+		if strings.HasPrefix(method+" "+path, line) && len(line) >= len(longest) {
+			longest, found = line, true
+		}
+	}
+	return rights[longest], found
+}
+
+func TestNobodySeesOrDoesWhatTheRoleDoesNotAllow(t *testing.T) {
+	n := mustServe(t, withDICOMweb)
+	fill := strings.NewReplacer(":uid", "1.2.3", ":id", "x", ":fid", "x", ":name", "nobody", ":frames", "1", ":frame", "1", ":study", "1.2.3",
+		":series", "1.2.4", ":instance", "1.2.5", "*", "7FE00010", ":workitem", "1.2.6", ":aet", "RIS", ":model", "x", ":version", "1")
+	letters := map[radnode.Role]string{radnode.Admin: "a", radnode.Radiologist: "r", radnode.Technologist: "t", radnode.Service: "s"}
+	open := []string{"/healthz", "/readyz", "/api/v1/login", "/assets/:name", "/", "/study/:uid", "/models", "/node"}
+	for _, r := range web.RoutesOf(n.Config.Handler) {
+		if slices.Contains(open, r.Path) {
+			continue
+		}
+		allowed, known := rightsOf(r.Method, r.Path)
+		if !known {
+			t.Errorf("%s %s: the table of rights does not say who may", r.Method, r.Path)
+			continue
+		}
+		path := fill.Replace(r.Path)
+		if res, _ := n.call(t, r.Method, path, "", "Connection: Upgrade", "Upgrade: websocket"); res.StatusCode != http.StatusUnauthorized {
+			t.Errorf("%s %s without proof of identity: %d", r.Method, path, res.StatusCode)
+		}
+		if res, _ := n.call(t, r.Method, path, "", "Authorization: Bearer guessed"); res.StatusCode != http.StatusUnauthorized {
+			t.Errorf("%s %s with a token that is none: %d", r.Method, path, res.StatusCode)
+		}
+		if r.Path == "/api/v1/events" {
+			continue // a stream does not end by itself; its roles are those of the table
+		}
+		for role, letter := range letters {
+			res, body := n.call(t, r.Method, path, "", as(role))
+			if refused := res.StatusCode == http.StatusForbidden; refused == strings.Contains(allowed, letter) {
+				t.Errorf("%s %s as %s: %d %.200s", r.Method, path, role, res.StatusCode, body)
+			}
+			if res.StatusCode == http.StatusInternalServerError {
+				t.Errorf("%s %s as %s: %d %.200s", r.Method, path, role, res.StatusCode, body)
+			}
+		}
+	}
+}
+
+// TestASessionIsNewAfterSigningIn: what an attacker plants before the login is
+// worth nothing after it (session fixation).
+func TestASessionIsNewAfterSigningIn(t *testing.T) {
+	n := mustServe(t, nil)
+	const planted = "radnode_session=planted-by-somebody-else"
+	res, body := n.call(t, "POST", "/api/v1/login", `{"name":"kim","password":"correct horse"}`, "Cookie: "+planted)
+	if res.StatusCode != http.StatusOK || len(res.Cookies()) != 1 {
+		t.Fatalf("%d %s", res.StatusCode, body)
+	}
+	c := res.Cookies()[0]
+	if strings.Contains(planted, c.Value) {
+		t.Errorf("the session is %q", c.Value)
+	}
+	if res, _ := n.call(t, "GET", "/api/v1/session", "", "Cookie: "+planted); res.StatusCode != http.StatusUnauthorized {
+		t.Errorf("the planted session: %d", res.StatusCode)
+	}
+	again, _ := n.call(t, "POST", "/api/v1/login", `{"name":"kim","password":"correct horse"}`, "Cookie: "+c.Name+"="+c.Value)
+	if again.Cookies()[0].Value == c.Value {
+		t.Error("a second login keeps the session")
+	}
+	if res, _ := n.call(t, "GET", "/api/v1/session?radnode_session="+c.Value, ""); res.StatusCode != http.StatusUnauthorized {
+		t.Errorf("a session in the address: %d", res.StatusCode)
+	}
+}
+
+func TestPagesOfOtherOriginsMayUseDICOMwebWhereAllowed(t *testing.T) {
+	n := mustServe(t, func(c *web.Config) {
+		withDICOMweb(c)
+		c.Origins = []string{"https://viewer.example"}
+	})
+	ask := func(method, path string, headers ...string) *http.Response {
+		res, _ := n.call(t, method, path, "", headers...)
+		return res
+	}
+	const allow = "Access-Control-Allow-Origin"
+	preflight := ask("OPTIONS", "/dicom-web/studies/1.2/metadata", "Origin: https://viewer.example", "Access-Control-Request-Method: GET", "Access-Control-Request-Headers: authorization")
+	if preflight.StatusCode != http.StatusNoContent || preflight.Header.Get(allow) != "https://viewer.example" || !strings.Contains(preflight.Header.Get("Access-Control-Allow-Headers"), "Authorization") {
+		t.Errorf("preflight: %d %v", preflight.StatusCode, preflight.Header)
+	}
+	for name, c := range map[string]struct {
+		method, path string
+		headers      []string
+		status       int
+		allowed      string
+	}{
+		"a search":                      {"GET", "/dicom-web/studies", []string{"Origin: https://viewer.example", as(radnode.Service)}, 204, "https://viewer.example"},
+		"without proof of identity":     {"GET", "/dicom-web/studies", []string{"Origin: https://viewer.example"}, 401, "https://viewer.example"},
+		"from another origin":           {"GET", "/dicom-web/studies", []string{"Origin: https://evil.example", as(radnode.Service)}, 204, ""},
+		"a preflight of another origin": {"OPTIONS", "/dicom-web/studies", []string{"Origin: https://evil.example", "Access-Control-Request-Method: GET"}, 204, ""},
+		"the product's own API":         {"GET", "/api/v1/studies", []string{"Origin: https://viewer.example", as(radnode.Admin)}, 200, ""},
+		"a store":                       {"POST", "/dicom-web/studies", []string{"Origin: https://viewer.example", "Sec-Fetch-Site: cross-site", as(radnode.Service)}, 415, "https://viewer.example"},
+		"a store from another origin":   {"POST", "/dicom-web/studies", []string{"Origin: https://evil.example", "Sec-Fetch-Site: cross-site", as(radnode.Service)}, 403, ""},
+		"a write of the own API":        {"POST", "/api/v1/logout", []string{"Origin: https://viewer.example", "Sec-Fetch-Site: cross-site", as(radnode.Admin)}, 403, ""},
+	} {
+		res := ask(c.method, c.path, c.headers...)
+		if res.StatusCode != c.status || res.Header.Get(allow) != c.allowed || res.Header.Get("Access-Control-Allow-Credentials") != "" {
+			t.Errorf("%s: %d %q", name, res.StatusCode, res.Header.Get(allow))
+		}
+	}
+}
