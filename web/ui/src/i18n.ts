@@ -60,6 +60,7 @@ const strings = {
   print: ['Print', '打印'], priorReports: ['Earlier reports', '既往报告'], ownFinding: ['Own finding', '自行添加'], finding: ['Finding', '发现'], words: ['In your words', '描述'], reason: ['Reason', '原因'], withMark: ['with the mark on the image', '附带图上标记'], keep: ['Keep', '保存'], edit: ['Edit', '编辑'],
   modelSaid: ['The model said: {what}', '模型判断：{what}'], aboveThreshold: ['above threshold', '高于阈值'], belowThreshold: ['below threshold', '低于阈值'],
   veryUnlikely: ['very unlikely', '极不可能'], unlikely: ['unlikely', '不太可能'], possible: ['possible', '可能'], likely: ['likely', '很可能'], veryLikely: ['very likely', '极可能'],
+  views: ['Views', '视图'], usualView: ['Usual view', '默认视图'], columns: ['Columns', '列'], accession: ['Accession', '检查号'], station: ['From', '来源'], theme: ['Light or dark', '浅色或深色'],
 } satisfies Record<string, [string, string]>;
 
 export type Key = keyof typeof strings;

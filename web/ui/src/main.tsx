@@ -56,6 +56,9 @@ function App() {
   );
 }
 
+/** The frame of the pages, dark or light; the surround of an image is always black. */
+function setTheme(theme: string): void { document.documentElement.dataset.theme = theme; localStorage.setItem('theme', theme); }
+
 function Page({ session }: { session: Session }) {
   const path = location.pathname;
   const study = /^\/study\/([0-9.]+)$/.exec(path)?.[1];
@@ -82,6 +85,7 @@ function Bar({ session, onSignOut, onLanguage, onHelp }: { session: Session; onS
       {Math.abs(skewAtLogin) > 2 && <span class="warn">{t('clock', { n: Math.abs(skewAtLogin) })}</span>}
       <span class={live ? 'live on' : 'live'} role="status" title={live ? '' : t('offlineTitle')}><i aria-hidden="true" />{live ? t('live') : t('offline')}</span>
       <select aria-label={t('language')} value={currentLanguage()} onChange={(e) => onLanguage(e.currentTarget.value as Language)}><option value="en">EN</option><option value="zh">中文</option></select>
+      <button class="icon" onClick={() => setTheme(document.documentElement.dataset.theme === 'light' ? 'dark' : 'light')} title={t('theme')} aria-label={t('theme')}>◐</button>
       <button class="icon" onClick={onHelp} title={t('help')} aria-label={t('help')}>?</button>
       <span class="me" title={session.user.role}>{personName(session.user.full_name || session.user.name)}</span>
       <button onClick={onSignOut}>{t('signOut')}</button>
@@ -89,4 +93,5 @@ function Bar({ session, onSignOut, onLanguage, onHelp }: { session: Session; onS
   );
 }
 
+setTheme(localStorage.getItem('theme') ?? 'dark');
 render(<App />, document.getElementById('app') as HTMLElement);

@@ -98,7 +98,7 @@ function Text({ field, label, value, reporting }: { field: keyof Texts; label: K
   );
 }
 
-const deliveryWords = { queued: 'queued', sent: 'sentState', delivered: 'delivered', unprovable: 'unprovable', failed: 'failed' } as const;
+export const deliveryWords = { queued: 'queued', sent: 'sentState', delivered: 'delivered', unprovable: 'unprovable', failed: 'failed' } as const;
 const deliveryMarks = { queued: '…', sent: '✓', delivered: '✓✓', unprovable: '✓?', failed: '✕' } as const;
 
 function Deliveries({ list }: { list: Delivery[] }) {

@@ -1,6 +1,8 @@
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import type { ComponentChildren } from 'preact';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { APIError, get, stream } from './api';
-import { age, date, findingLine, personName, t, waiting, type Key } from './i18n';
+import { age, date, findingLine, personName, t, waiting } from './i18n';
+import { deliveryWords } from './report';
 import { go } from './route';
 import type { StudyState, StudySummary } from './types';
 
@@ -9,6 +11,14 @@ const states: StudyState[] = ['arriving', 'analysing', 'to_review', 'not_analyse
 
 interface Filter { q: string; days: string; modality: string; state: string; sort: string }
 const nothing: Filter = { q: '', days: '', modality: '', state: '', sort: 'urgency' };
+
+type Column = 'prio' | 'wait' | 'patient' | 'id' | 'study' | 'accession' | 'img' | 'aiResult' | 'state' | 'reader' | 'sent' | 'station';
+const columns: Column[] = ['prio', 'wait', 'patient', 'id', 'study', 'accession', 'img', 'aiResult', 'state', 'reader', 'sent', 'station'];
+
+/** A view is a filter with its columns, kept under a name on this computer. */
+interface View { filter: Filter; columns: Column[] }
+const usual: View = { filter: nothing, columns: columns.filter((c) => c !== 'accession' && c !== 'station') };
+function read<T>(key: string, otherwise: T): T { try { return JSON.parse(localStorage.getItem(key) ?? 'null') as T ?? otherwise; } catch { return otherwise; } }
 
 /** What the list looked like when a study was opened, for "next study". */
 export const opened = { order: [] as string[], filter: nothing, selected: 0 };
@@ -62,6 +72,10 @@ function usePages(f: Filter, first: number, last: number) {
 export function Worklist() {
   const [filter, setFilter] = useState<Filter>(opened.filter);
   const [text, setText] = useState(opened.filter.q);
+  const [shown, setShown] = useState<Column[]>(() => read('columns', usual.columns)), [views, setViews] = useState<Record<string, View>>(() => read('views', {}));
+  const keepColumns = (c: Column[]): void => { setShown(c); localStorage.setItem('columns', JSON.stringify(c)); };
+  const keepViews = (v: Record<string, View>): void => { setViews(v); localStorage.setItem('views', JSON.stringify(v)); };
+  const pickView = (name: string): void => { const v = views[name] ?? usual; setFilter({ ...nothing, ...v.filter }); setText(v.filter.q); keepColumns(columns.filter((c) => v.columns.includes(c))); setSelected(0); };
   const [scroll, setScroll] = useState(0), [height, setHeight] = useState(600);
   const [selected, setSelected] = useState(opened.selected);
   const [now, setNow] = useState(Date.now());
@@ -120,7 +134,7 @@ export function Worklist() {
     return () => document.removeEventListener('keydown', key);
   });
   const rows = [];
-  for (let i = first; i < end; i++) rows.push(<Row key={i} index={i} study={list.at(i)} selected={i === selected} now={now} onOpen={() => open(i)} onSelect={() => setSelected(i)} />);
+  for (let i = first; i < end; i++) rows.push(<Row key={i} index={i} study={list.at(i)} selected={i === selected} now={now} shown={shown} onOpen={() => open(i)} onSelect={() => setSelected(i)} />);
   const filtered = filter.q !== '' || filter.days !== '' || filter.modality !== '' || filter.state !== '';
   return (
     <main class="worklist">
@@ -131,12 +145,13 @@ export function Worklist() {
         <Choice label={t('allModalities')} value={filter.modality} onChange={(modality) => change({ modality })} options={[['', t('allModalities')], ...['CR', 'DX', 'CT', 'MR', 'US', 'XA', 'MG', 'NM', 'PT', 'SC', 'OT'].map((m): [string, string] => [m, m])]} />
         <Choice label={t('allStates')} value={filter.state} onChange={(state) => change({ state })} options={[['', t('allStates')], ...states.map((s): [string, string] => [s, t(s)])]} />
         <Choice label={t('order')} value={filter.sort} onChange={(sort) => change({ sort })} options={[['urgency', t('byUrgency')], ['received', t('byReceived')], ['name', t('byName')], ['-date', t('byDate')]]} />
+        <Menu views={views} shown={shown} onPick={pickView} onShown={keepColumns} onViews={keepViews} now={{ filter, columns: shown }} />
         <span class="count" aria-live="polite">{list.total >= 0 ? t('studies', { n: list.total }) : ''}</span>
       </div>
       {list.error && <p role="alert" class="banner bad">{list.error}</p>}
       <div class="rows" ref={box} onScroll={(e) => setScroll(e.currentTarget.scrollTop)} tabIndex={0} role="region" aria-label={t('worklist')}>
         <table role="grid" aria-rowcount={list.total}>
-          <thead><tr>{(['prio', 'wait', 'patient', 'id', 'study', 'img', 'aiResult', 'state', 'reader'] as Key[]).map((k) => <th key={k} scope="col" class={`c-${k}`}>{t(k)}</th>)}</tr></thead>
+          <thead><tr>{shown.map((k) => <th key={k} scope="col" class={`c-${k}`}>{t(k)}</th>)}</tr></thead>
           <tbody>
             {first > 0 && <Spacer height={first * rowHeight} />}
             {rows}
@@ -150,8 +165,23 @@ export function Worklist() {
   );
 }
 
+/** Menu holds the saved views and the choice of columns. */
+function Menu({ views, shown, now, onPick, onShown, onViews }: { views: Record<string, View>; shown: Column[]; now: View; onPick: (name: string) => void; onShown: (c: Column[]) => void; onViews: (v: Record<string, View>) => void }) {
+  return (
+    <details class="menu" onKeyDown={(e) => { if (e.key === 'Escape') e.currentTarget.open = false; }}>
+      <summary>{t('views')}</summary>
+      <div class="box">
+        <ul><li><button onClick={() => onPick('')}>{t('usualView')}</button></li>
+          {Object.keys(views).map((name) => <li key={name}><button onClick={() => onPick(name)}>{name}</button><button class="icon" title={t('remove')} aria-label={`${t('remove')}: ${name}`} onClick={() => { const { [name]: _, ...rest } = views; onViews(rest); }}>✕</button></li>)}</ul>
+        <form class="inline" onSubmit={(e) => { e.preventDefault(); const f = e.currentTarget, name = String(new FormData(f).get('view')).trim(); if (name) { onViews({ ...views, [name]: now }); f.reset(); } }}><input name="view" maxLength={40} placeholder={t('title')} aria-label={t('title')} required /><button>{t('keep')}</button></form>
+        <fieldset><legend>{t('columns')}</legend>{columns.map((c) => <label key={c} class="switch"><input type="checkbox" checked={shown.includes(c)} disabled={c === 'patient'} onChange={() => onShown(columns.filter((x) => (x === c) !== shown.includes(x)))} />{t(c)}</label>)}</fieldset>
+      </div>
+    </details>
+  );
+}
+
 function Spacer({ height }: { height: number }) {
-  return <tr aria-hidden="true"><td colSpan={9} class="spacer" style={{ height: `${height}px` }} /></tr>;
+  return <tr aria-hidden="true"><td colSpan={12} class="spacer" style={{ height: `${height}px` }} /></tr>;
 }
 
 function Choice({ label, value, options, onChange }: { label: string; value: string; options: [string, string][]; onChange: (v: string) => void }) {
@@ -179,23 +209,29 @@ export function aiWords(s: StudySummary): { text: string; strong: boolean } {
   return { text: t('noneAbove'), strong: false };
 }
 
-interface RowProps { index: number; study: StudySummary | undefined; selected: boolean; now: number; onOpen: () => void; onSelect: () => void }
+interface RowProps { index: number; study: StudySummary | undefined; selected: boolean; now: number; shown: Column[]; onOpen: () => void; onSelect: () => void }
 
-function Row({ index, study: s, selected, now, onOpen, onSelect }: RowProps) {
-  const ai = useMemo(() => (s ? aiWords(s) : null), [s]);
-  if (!s || !ai) return <tr class="row loading" aria-rowindex={index + 1}><td colSpan={9}><span class="bone" /></td></tr>;
-  const open = s.state === 'to_review' || s.state === 'arriving' || s.state === 'analysing' || s.state === 'not_analysed';
+const unread: StudyState[] = ['to_review', 'arriving', 'analysing', 'not_analysed'];
+const cells: Record<Column, (s: StudySummary, now: number, open: () => void) => ComponentChildren> = {
+  prio: (s) => <Priority urgency={s.urgency} />,
+  wait: (s, now) => (unread.includes(s.state) ? waiting(s.last_received_at, now) : ''),
+  patient: (s, _, open) => <><a href={`/study/${s.study_uid}`} onClick={(e) => { e.preventDefault(); e.stopPropagation(); open(); }}>{personName(s.patient_name)}</a><span class="muted"> {s.patient_sex} {age(s.patient_age, s.patient_birth_date, s.study_date)}</span></>,
+  id: (s) => s.patient_id,
+  study: (s) => <><span class="mod">{(s.modalities ?? []).join(' ')}</span> {s.description || '—'} <span class="muted">{date(s.study_date)}</span></>,
+  accession: (s) => s.accession_number,
+  img: (s) => s.instance_count,
+  aiResult: (s) => { const ai = aiWords(s); return ai.strong ? <strong class="found">{ai.text}</strong> : <span class="muted" title={ai.text}>{ai.text}</span>; },
+  state: (s) => <State state={s.state} title={s.state_reason} />,
+  reader: (s) => (s.reader ? personName(s.reader) : ''),
+  sent: (s) => (s.delivery_state ? <span class={`state d-${s.delivery_state}`}>{t(deliveryWords[s.delivery_state as keyof typeof deliveryWords] ?? 'queued')}</span> : ''),
+  station: (s) => s.source,
+};
+
+function Row({ index, study: s, selected, now, shown, onOpen, onSelect }: RowProps) {
+  if (!s) return <tr class="row loading" aria-rowindex={index + 1}><td colSpan={12}><span class="bone" /></td></tr>;
   return (
     <tr class={`row s-${s.state}${selected ? ' selected' : ''}`} aria-rowindex={index + 1} aria-selected={selected} onClick={onOpen} onMouseDown={onSelect} data-uid={s.study_uid}>
-      <td class="c-prio"><Priority urgency={s.urgency} /></td>
-      <td class="c-wait num">{open ? waiting(s.last_received_at, now) : ''}</td>
-      <td class="c-patient"><a href={`/study/${s.study_uid}`} onClick={(e) => { e.preventDefault(); e.stopPropagation(); onOpen(); }}>{personName(s.patient_name)}</a><span class="muted"> {s.patient_sex} {age(s.patient_age, s.patient_birth_date, s.study_date)}</span></td>
-      <td class="c-id num">{s.patient_id}</td>
-      <td class="c-study"><span class="mod">{(s.modalities ?? []).join(' ')}</span> {s.description || '—'} <span class="muted">{date(s.study_date)}</span></td>
-      <td class="c-img num">{s.instance_count}</td>
-      <td class="c-aiResult">{ai.strong ? <strong class="found">{ai.text}</strong> : <span class="muted" title={ai.text}>{ai.text}</span>}</td>
-      <td class="c-state"><State state={s.state} title={s.state_reason} /></td>
-      <td class="c-reader">{s.reader ? personName(s.reader) : ''}</td>
+      {shown.map((c) => <td key={c} class={`c-${c}`}>{cells[c](s, now, onOpen)}</td>)}
     </tr>
   );
 }
