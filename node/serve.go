@@ -207,7 +207,8 @@ func (n *node) openWeb() error {
 		Vocabulary: report.Vocabulary, Deliveries: flow, Events: flow,
 		Ledger: flow, Peers: peerBook{flow}, Schedule: webSchedule{d}, Echoer: n, Identity: d.accounts, Sessions: d.accounts, Users: d.accounts,
 		Tokens: d.accounts, Models: n.models, Analyzer: asker{n.pool}, Audit: d.trail, Inference: n.tensors,
-		DICOMweb: service, Origins: origins,
+		Operations: n,
+		DICOMweb:   service, Origins: origins,
 		Log: n.log, Registry: n.metrics(), Ready: n.ready, Version: Version, AETitle: n.config.AETitle, SecureCookies: n.config.HTTPTLS,
 	})
 	if err != nil {

@@ -40,6 +40,7 @@ type Config struct {
 	Models     api.Models
 	Analyzer   api.Analyzer
 	Audit      api.Audit
+	Operations api.Operations
 	Inference  infer.Models
 
 	DICOMweb   *dicomweb.Service  // nil: not offered

@@ -86,6 +86,9 @@ func (s *Server) routes() []route {
 		{method: get, path: v1 + "/events", handle: a.GetEvents, roles: readers, plain: true, summary: "What changed, as server-sent events"},
 		{method: post, path: v1 + "/analyze", handle: a.PostAnalyze, roles: readers, summary: "Read one DICOM, PNG or JPEG file at once: ?model=ID", out: api.AnalysisList{}, bodyLimit: s.cfg.MaxUpload, longTime: uploadTime},
 		{method: get, path: v1 + "/models", handle: a.GetModels, roles: everyone, summary: "The models", out: api.ModelList{}},
+		{method: post, path: v1 + "/models/verify", handle: a.VerifyModels, roles: movers, summary: "Run the reference cases of the models again", out: api.SelfTestList{}, longTime: uploadTime},
+		{method: get, path: v1 + "/activity", handle: a.GetActivity, roles: movers, summary: "What was done in the last day by the hour, and what waits", out: radnode.Activity{}},
+		{method: get, path: v1 + "/settings", handle: a.GetSettings, roles: admins, summary: "The options in force, without secrets", out: api.SettingList{}},
 		{method: get, path: v1 + "/ledger", handle: a.GetLedger, roles: everyone, summary: "The balance of everything accepted", out: api.LedgerList{}},
 
 		{method: get, path: v1 + "/peers", handle: a.GetPeers, roles: movers, summary: "The application entities", out: api.PeerList{}},

@@ -35,6 +35,7 @@ type API struct {
 	Models     Models
 	Analyzer   Analyzer
 	Audit      Audit
+	Operations Operations
 	Log        *slog.Logger
 
 	Vocabulary        []radnode.Term

@@ -35,8 +35,8 @@ var mediaTypes = map[string]string{
 type Files struct{ byName map[string]file }
 
 type file struct {
-	plain, packed []byte
-	kind, tag     string
+	plain, packed, brotli []byte
+	kind, tag             string
 }
 
 // Load reads the build.
@@ -47,7 +47,7 @@ func Load() (*Files, error) {
 			return err
 		}
 		body, err := dist.ReadFile(name)
-		if err != nil {
+		if err != nil || path.Ext(name) == brotliSuffix {
 			return err
 		}
 		loaded, err := load(name, body)
@@ -79,8 +79,27 @@ func load(name string, body []byte) (file, error) {
 	if err := w.Close(); err != nil {
 		return file{}, err
 	}
+	brotli, err := dist.ReadFile(name + brotliSuffix)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return file{}, err
+	}
 	sum := sha256.Sum256(body)
-	return file{plain: body, packed: packed.Bytes(), kind: kind, tag: fmt.Sprintf(`"%x"`, sum[:12])}, nil
+	return file{plain: body, packed: packed.Bytes(), brotli: brotli, kind: kind, tag: fmt.Sprintf(`"%x"`, sum[:12])}, nil
+}
+
+// brotliSuffix marks the packed form of a file that the build made.
+const brotliSuffix = ".br"
+
+// takes reports whether a list of content codings holds the named one
+// (RFC 9110 12.5.3).
+func takes(accepted, coding string) bool {
+	for _, c := range strings.Split(accepted, ",") {
+		name, weight, _ := strings.Cut(strings.TrimSpace(c), ";")
+		if strings.EqualFold(strings.TrimSpace(name), coding) {
+			return !strings.Contains(strings.ReplaceAll(weight, " ", ""), "q=0") || strings.Contains(weight, "q=0.")
+		}
+	}
+	return false
 }
 
 // Serve sends the named file, compressed where the browser takes that.
@@ -93,10 +112,17 @@ func (f *Files) Serve(w http.ResponseWriter, r *http.Request, name string) error
 	h.Set("Content-Type", found.kind)
 	h.Set("ETag", found.tag)
 	h.Add("Vary", "Accept-Encoding")
-	if len(found.packed) < len(found.plain) && strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
-		h.Set("Content-Encoding", "gzip")
-		h.Set("ETag", "W/"+found.tag)
-		body = found.packed
+	accepted := r.Header.Get("Accept-Encoding")
+	for _, c := range []struct {
+		name string
+		body []byte
+	}{{"br", found.brotli}, {"gzip", found.packed}} {
+		if len(c.body) > 0 && len(c.body) < len(found.plain) && takes(accepted, c.name) {
+			h.Set("Content-Encoding", c.name)
+			h.Set("ETag", "W/"+found.tag)
+			body = c.body
+			break
+		}
 	}
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(body))
 	return nil

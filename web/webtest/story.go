@@ -95,6 +95,7 @@ func (s *Story) Config() web.Config {
 	return web.Config{
 		Studies: s, Files: s, Pixels: s, Reports: s, Findings: s, Signing: s, Amending: s, Deliveries: s, Events: s, Ledger: s, Peers: s, Schedule: s, Echoer: s,
 		Identity: s, Sessions: s, Users: s, Tokens: s, Models: s, Analyzer: s, Audit: Audited{s}, Inference: tensors{},
+		Operations: s,
 		Vocabulary: []radnode.Term{
 			{Label: "pneumothorax", Code: &radnode.Concept{Value: "36118008", Scheme: "SCT", Meaning: "Pneumothorax"}, English: "pneumothorax", Chinese: "气胸"},
 			{Label: "pleural_effusion", Code: &radnode.Concept{Value: "60046008", Scheme: "SCT", Meaning: "Pleural effusion"}, English: "pleural effusion", Chinese: "胸腔积液"},

@@ -160,7 +160,7 @@ function Meter({ f }: { f: Finding }) {
   );
 }
 
-function Bar({ f }: { f: Finding }) {
+export function Bar({ f }: { f: Finding }) {
   return <div class="barline"><span>{findingName(f)}</span><Meter f={f} /><span class="num">{Math.round(f.probability * 100)}</span></div>;
 }
 

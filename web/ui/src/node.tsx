@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { APIError, get, seg, stream, write } from './api';
 import { moment, t } from './i18n';
-import type { AuditEvent, LedgerRow, Peer, Role, Session, Token, User } from './types';
+import type { AuditEvent, Delivery, LedgerRow, Peer, Role, Session, Token, User } from './types';
 
 /** useList fetches a list and again when anything of that kind changes. */
 function useList<T>(path: string, kinds: string[]): { data: T | null; error: string; reload: () => void } {
@@ -16,12 +16,67 @@ export function Node({ session }: { session: Session }) {
   return (
     <main class="page">
       <h1>{t('node')} <small class="muted">{session.node.ae_title} · {t('version2')} {session.node.version}</small></h1>
+      {session.user.role !== 'service' && <Activity />}
+      {session.user.role !== 'service' && <Failures />}
       <Ledger />
       <Peers admin={admin} />
       {admin && <Users me={session.user.name} />}
       {admin && <Tokens />}
+      {admin && <Settings />}
       {admin && <Audit />}
     </main>
+  );
+}
+
+interface Hour { begin: string; studies: number; images: number; drafted: number; signed: number; delivered: number }
+interface Queue { kind: string; due: number; later: number; running: number; error?: string }
+
+function Activity() {
+  const { data, error, reload } = useList<{ hours: Hour[]; queues: Queue[] }>('/activity', []);
+  useEffect(() => { const id = setInterval(reload, 5000); return () => clearInterval(id); }, []);
+  const hours = data?.hours ?? [], sum = (k: keyof Omit<Hour, 'begin'>): number => hours.reduce((n, h) => n + h[k], 0);
+  return (
+    <article class="box"><h2>{t('activity')}</h2>
+      {error && <p role="alert" class="bad">{error}</p>}
+      {data && <div class="charts">{(['images', 'drafted', 'signed', 'delivered'] as const).map((k) => <Chart key={k} name={`${t(k === 'images' ? 'imagesIn' : k)}: ${sum(k)}`} values={hours.map((h) => h[k])} labels={hours.map((h) => moment(h.begin))} />)}</div>}
+      {data && <table><thead><tr><th scope="col">{t('queue')}</th><th scope="col" class="right">{t('due')}</th><th scope="col" class="right">{t('runningNow')}</th><th scope="col" class="right">{t('later')}</th><th scope="col">{t('lastError')}</th></tr></thead>
+        <tbody>{data.queues.map((q) => <tr key={q.kind}><td><b>{q.kind}</b></td><td class="num right">{q.due}</td><td class="num right">{q.running}</td><td class="num right">{q.later}</td><td class="small bad">{q.error}</td></tr>)}</tbody></table>}
+    </article>
+  );
+}
+
+/** A day in bars; the words say what the bars say. */
+function Chart({ name, values, labels }: { name: string; values: number[]; labels: string[] }) {
+  const most = Math.max(1, ...values), w = 240 / values.length;
+  return (
+    <figure><figcaption>{name} <span class="muted small">{t('most', { n: Math.max(...values) })}</span></figcaption>
+      <svg viewBox="0 0 240 60" role="img" aria-label={name}>{values.map((v, i) => <rect key={i} x={i * w + 1} width={w - 2} y={59 - 58 * v / most} height={58 * v / most + 1}><title>{`${labels[i]}: ${v}`}</title></rect>)}</svg></figure>
+  );
+}
+
+function Failures() {
+  const { data, error, reload } = useList<{ deliveries: Delivery[]; total: number }>('/deliveries?state=failed&limit=100', ['delivery', 'report']);
+  const [failed, setFailed] = useState('');
+  const retry = (body: { ids: string[] } | { all: true }): void => { setFailed(''); write('POST', '/deliveries/retry', body).then(reload, (e: unknown) => setFailed((e as Error).message)); };
+  return (
+    <article class="box"><header><h2>{t('failures')}</h2>{(data?.total ?? 0) > 0 && <button onClick={() => retry({ all: true })}>{t('retryAll')}</button>}</header>
+      {(error || failed) && <p role="alert" class="bad">{error || failed}</p>}
+      {data && data.total === 0 && <p class="good">✓ {t('noFailures')}</p>}
+      {data && data.total > 0 && <table><thead><tr><th scope="col">{t('deliverTo')}</th><th scope="col">{t('what')}</th><th scope="col">{t('error')}</th><th scope="col">{t('when')}</th><th scope="col" /></tr></thead>
+        <tbody>{data.deliveries.map((d) => <tr key={d.id}><td><b>{d.peer}</b></td><td>{d.kind.toUpperCase()} · {t('attempts', { n: d.attempts })}</td><td class="bad">{d.error}</td><td class="num">{moment(d.updated_at)}</td>
+          <td class="acts"><a href={`/study/${d.study_uid}`}>{t('study')}</a><button onClick={() => retry({ ids: [d.id] })}>{t('retry')}</button></td></tr>)}</tbody></table>}
+    </article>
+  );
+}
+
+function Settings() {
+  const { data, error } = useList<{ settings: { name: string; environment: string; doc: string; value: string; secret?: boolean; changed?: boolean }[] }>('/settings', []);
+  return (
+    <article class="box"><details class="fold"><summary><h2>{t('settings')}</h2></summary>
+      {error && <p role="alert" class="bad">{error}</p>}
+      <p class="muted small">{t('settingsHint')}</p>
+      <table class="small"><tbody>{(data?.settings ?? []).map((s) => <tr key={s.name}><td><b>{s.name}</b><br /><span class="muted">{s.environment}</span></td><td class="num break">{s.secret ? '•••' : s.value}{s.changed && <span class="warn"> · {t('changed')}</span>}</td><td class="muted">{s.doc}</td></tr>)}</tbody></table>
+    </details></article>
   );
 }
 

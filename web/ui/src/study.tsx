@@ -166,7 +166,7 @@ function Reading({ study, session, stale }: { study: Study; session: Session; st
         <div class="panes" style={{ gridTemplate: `repeat(${hanging.rows}, minmax(0, 1fr)) / repeat(${hanging.columns}, minmax(0, 1fr))` }}>
           {hanging.panes.map((p, i) => (
             <Pane key={i} hung={p} study={studyOf(p?.study)} prior={p !== undefined && p.study !== study.study_uid} active={i === active} many={hanging.panes.length > 1} text={textOn} firstUID={current?.sop_instance_uid} unverified={notVerified} shown={shown}
-              onViewport={(v) => { vps.current[i] = v; if (i === active) setLead(v); }} onActivate={() => setActive(i)} onMaximise={() => maximise(i)} onProblem={setProblem} />
+              onViewport={(v) => { vps.current[i] = v; if (i === active) { setLead(v); window.radnodeViewport = v; } }} onActivate={() => setActive(i)} onMaximise={() => maximise(i)} onProblem={setProblem} />
           ))}
         </div>
         <Toolbar v={lead} hanging={hanging} linked={linked} modality={modality} stagesOn={stagesOn} textOn={textOn} hasStages={!!staged} onStages={flipStages} onText={() => setText(!textOn)} onLink={() => setLinked(!linked)}

@@ -49,7 +49,7 @@ export interface Region { graphic: 'POINT' | 'POLYLINE' | 'CIRCLE' | 'ELLIPSE'; 
 export interface Measurement { name: string; value: number; unit: string }
 export interface Term { label: string; code: Concept | null; en: string; zh: string }
 export interface Delivery {
-  id: string; report_id: string; peer: string; kind: string; state: 'queued' | 'sent' | 'delivered' | 'unprovable' | 'failed'; proof: string;
+  id: string; report_id: string; study_uid: UID; peer: string; kind: string; state: 'queued' | 'sent' | 'delivered' | 'unprovable' | 'failed'; proof: string;
   attempts: number; error: string; next_attempt: string | null; updated_at: string;
 }
 export interface Report {
