@@ -47,7 +47,7 @@ func SecondaryCapture(in Input, p Picture) (*dicom.Dataset, error) {
 	ds.SetText(dicom.ConversionType, "WSD") // PS3.3 C.8.6.1: workstation
 	ds.SetText(dicom.BurnedInAnnotation, "YES")
 	ds.SetText(dicom.PatientOrientation)
-	bodyPart(ds, source)
+	bodySide(ds, source)
 	ds.SetText(dicom.DerivationDescription, "Outlines and legend of "+b.mark("AI findings"))
 	ds.SetItems(dicom.SourceImageSequence, sourceImage(b.reference(p.SOPInstanceUID, p.Frame)))
 	lossy(ds, source)

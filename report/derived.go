@@ -68,12 +68,17 @@ func lossy(ds, source *dicom.Dataset) {
 	ds.Copy(source, dicom.LossyImageCompression, dicom.LossyImageCompressionRatio, dicom.LossyImageCompressionMethod)
 }
 
-// bodyPart copies the body part and its side; a side that is not known is
-// empty (type 2C, PS3.3 C.7.3.1).
+// bodyPart copies the body part.
 func bodyPart(ds, source *dicom.Dataset) {
 	if part := source.Text(dicom.BodyPartExamined); part != "" && dicom.ValueProblem(dicom.CS, part) == "" {
 		ds.SetText(dicom.BodyPartExamined, part)
 	}
+}
+
+// bodySide copies the body part and its side; a side that is not known is empty
+// (type 2C, PS3.3 C.7.3.1). Objects with functional groups tell the side there.
+func bodySide(ds, source *dicom.Dataset) {
+	bodyPart(ds, source)
 	side := source.Text(dicom.Laterality)
 	if side != "L" && side != "R" {
 		side = ""

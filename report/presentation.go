@@ -27,8 +27,10 @@ func Presentation(in Input, image radnode.UID, frame int) (*dicom.Dataset, error
 	if n, ok := source.Int(dicom.SamplesPerPixel); ok && n != 1 {
 		return nil, radnode.Errorf(radnode.Unsupported, op, "a grayscale presentation state cannot be for a colour image; send a secondary capture")
 	}
-	rows, _ := source.Int(dicom.Rows)
-	columns, _ := source.Int(dicom.Columns)
+	rows, columns := size(source)
+	if rows <= 0 || columns <= 0 {
+		return nil, nil // nobody knows its pixels
+	}
 	ref := b.reference(image, frame)
 	var annotations []*dicom.Dataset
 	for _, f := range b.findings {
@@ -125,7 +127,7 @@ func (b *builder) presentation(ds, source *dicom.Dataset, ref sr.Reference, rows
 	l.SetInts(dicom.GraphicLayerOrder, 1)
 	l.SetText(dicom.GraphicLayerDescription, b.mark("AI findings"))
 	ds.SetItems(dicom.GraphicLayerSequence, l)
-	bodyPart(ds, source)
+	bodySide(ds, source)
 	shape := "IDENTITY"
 	if source.Text(dicom.PhotometricInterpretation) == "MONOCHROME1" {
 		shape = "INVERSE" // PS3.3 C.11.6: the state overrides the image

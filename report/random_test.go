@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"image"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -124,43 +125,119 @@ func randomAnalysis(r *rand.Rand, image radnode.UID) radnode.Analysis {
 	return a
 }
 
-// reports is how many random reports are made; the validators take 60 ms each.
+// reports is how many random reports are made; the validators take 60 ms for
+// each of their objects.
 func reports() int {
 	if os.Getenv("RADNODE_TEST_ALL") != "" {
 		return 200
 	}
-	return 30
+	return 25
+}
+
+// small are pictures of all images of a report, at a small scale.
+func small(in report.Input) []report.Picture {
+	var out []report.Picture
+	for _, s := range in.Source {
+		for frame := range 4 {
+			out = append(out, report.Picture{Image: image.NewGray(image.Rect(0, 0, 160, 200)), SOPInstanceUID: s.UID(dicom.SOPInstanceUID), Frame: frame})
+		}
+	}
+	return out
 }
 
 func TestRandomReportsPassTheValidatorsAndReadBack(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	want := map[string]string{}
 	dir := t.TempDir()
-	for n := range reports() {
-		in := randomInput(r, n)
-		ds, err := report.SR(in)
-		if err != nil {
-			t.Fatalf("report %d: %v", n, err)
+	made := map[string]int{}
+	t.Run("objects", func(t *testing.T) {
+		for n := range reports() {
+			in := randomInput(r, n)
+			list := documents(t, in, report.Options{Pictures: small(in)})
+			for i, o := range list {
+				made[o.Kind]++
+				path := filepath.Join(dir, fmt.Sprintf("%d-%d.dcm", n, i))
+				if err := os.WriteFile(path, content(t, o), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				want[path] = readable(t, o)
+				t.Run(fmt.Sprintf("%d %s", n, o.Kind), func(t *testing.T) {
+					t.Parallel()
+					sameWhenRead(t, path, o)
+				})
+			}
 		}
-		path := filepath.Join(dir, fmt.Sprintf("%d.dcm", n))
-		var b bytes.Buffer
-		if err := dicom.WriteFile(&b, ds, dicom.ExplicitVRLittleEndian); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, b.Bytes(), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		again, err := dicom.ReadFile(path, dicom.Limits{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if d := cmp.Diff(tree(t, ds), tree(t, again.Dataset)); d != "" {
-			t.Errorf("report %d (-written +read)\n%s", n, d)
-		}
-		want[path] = ds.Text(dicom.PatientName) + "|" + texts(t, ds)
-		validate(t, path)
-	}
+	})
+	t.Logf("%d reports: %v", reports(), made)
 	readByPydicom(t, dir, want)
+}
+
+// sameWhenRead validates a file and compares it with the object that was
+// written.
+func sameWhenRead(t *testing.T, path string, o report.Object) {
+	again, err := dicom.ReadFile(path, dicom.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := report.Check(again.Dataset); err != nil {
+		t.Error(err)
+	}
+	if o.Kind != "sr" && o.Kind != "ko" {
+		validateObject(t, path)
+		return
+	}
+	validate(t, path)
+	if d := cmp.Diff(tree(t, o.Dataset), tree(t, again.Dataset)); d != "" {
+		t.Errorf("(-written +read)\n%s", d)
+	}
+	doc, err := sr.Parse(again.Dataset)
+	if err != nil || doc.Root.Template != "1500" {
+		return
+	}
+	m, err := sr.ParseMeasurementReport(doc.Root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := m.Content()
+	if err != nil {
+		t.Fatalf("what was read cannot be written: %v", err)
+	}
+	if d := cmp.Diff(doc.Root.Tree(), root.Tree()); d != "" {
+		t.Errorf("the templates lose something (-read +written again)\n%s", d)
+	}
+}
+
+// readable is what pydicom must read from an object: the patient, and all text,
+// or the number of pixels that are not 0, or the length of the document.
+func readable(t *testing.T, o report.Object) string {
+	t.Helper()
+	out := o.Dataset.Text(dicom.PatientName) + "|"
+	switch o.Kind {
+	case "sr", "ko":
+		return out + texts(t, o.Dataset)
+	case "pr":
+		for _, a := range o.Dataset.Items(dicom.GraphicAnnotationSequence) {
+			out += a.Item(dicom.TextObjectSequence).Text(dicom.UnformattedTextValue) + "|"
+		}
+		return out
+	case "pdf":
+		n, _ := o.Dataset.Int(dicom.EncapsulatedDocumentLength)
+		return out + fmt.Sprint(n)
+	}
+	e, _ := o.Dataset.Get(dicom.PixelDataTag)
+	bits, _ := o.Dataset.Int(dicom.BitsAllocated)
+	n := 0
+	for _, b := range e.Value {
+		switch {
+		case bits == 1:
+			for ; b != 0; b &= b - 1 {
+				n++
+			}
+		case b != 0:
+			n++
+		}
+	}
+	return out + fmt.Sprint(n)
 }
 
 func tree(t *testing.T, ds *dicom.Dataset) string {
@@ -199,7 +276,13 @@ def walk(ds, out):
 r = {}
 for f in glob.glob(sys.argv[1] + "/*.dcm"):
     ds = pydicom.dcmread(f); out = [str(ds.PatientName)]
-    walk(ds, out); r[f] = "|".join(out)
+    if ds.Modality in ("SR", "KO"):
+        walk(ds, out)
+        if len(out) == 1: out.append("")
+    elif ds.Modality == "PR": out += [a.TextObjectSequence[0].UnformattedTextValue for a in ds.GraphicAnnotationSequence] + [""]
+    elif ds.Modality == "DOC": out.append(str(ds.EncapsulatedDocumentLength))
+    else: out.append(str(int((ds.pixel_array != 0).sum())))
+    r[f] = "|".join(out)
 json.dump(r, sys.stdout)
 `
 
@@ -208,7 +291,9 @@ func readByPydicom(t *testing.T, dir string, want map[string]string) {
 	if exec.Command("/usr/bin/python3", "-c", "import pydicom").Run() != nil {
 		t.Skip("pydicom is not installed (Debian: python3-pydicom)")
 	}
-	out, err := exec.Command("/usr/bin/python3", "-c", readTexts, dir).Output()
+	cmd := exec.Command("/usr/bin/python3", "-c", readTexts, dir)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -70,6 +70,9 @@ func mapped(in Input, image radnode.UID, frame int, heat bool) (b *builder, sour
 		}
 	}
 	rows, columns := size(source)
+	if rows <= 0 || columns <= 0 {
+		return b, source, nil, nil // nobody knows its pixels
+	}
 	if rows > math.MaxUint16 || columns > math.MaxUint16 || 2*rows*columns*len(findings) > maxSegmentationBytes {
 		return nil, nil, nil, radnode.Errorf(radnode.TooLarge, op, "%d maps of %d x %d pixels are too large", len(findings), columns, rows)
 	}

@@ -16,13 +16,13 @@ type class struct {
 var classes = map[radnode.UID]class{
 	dicom.SegmentationStorage: { // PS3.3 A.51
 		modalities: []string{"SEG"},
-		modules: [][]Attribute{enhancedEquipment, laterality, generalImage, contentTime, imagePixel, lossy, contentIdentification, segmentation,
+		modules: [][]Attribute{enhancedEquipment, noLaterality, generalImage, contentTime, imagePixel, lossy, contentIdentification, segmentation,
 			functionalGroups(nil, segmentFrame), dimensions, instanceReference},
 		rules: []func(*Checker, *dicom.Dataset){pixels, frames, segments},
 	},
 	dicom.ParametricMapStorage: { // PS3.3 A.75
 		modalities: []string{"OT", "CT", "MR", "PT", "NM"},
-		modules: [][]Attribute{enhancedEquipment, frameOfReference, laterality, generalImage, contentTime, imagePixel, lossy, contentIdentification, parametricMap,
+		modules: [][]Attribute{enhancedEquipment, frameOfReference, noLaterality, generalImage, contentTime, imagePixel, lossy, contentIdentification, parametricMap,
 			functionalGroups(mapShared, mapFrame), dimensions, instanceReference},
 		rules: []func(*Checker, *dicom.Dataset){pixels, frames, realWorldValues},
 	},

@@ -48,6 +48,10 @@ var laterality = []Attribute{
 	{Tag: dicom.Laterality, Type: 2, Module: "C.7.3.1", When: func(d *dicom.Dataset) bool { return d.Text(dicom.BodyPartExamined) == "" }, May: true, Values: []string{"L", "R"}},
 }
 
+// noLaterality is the same for objects with functional groups: the side stands
+// in Frame Anatomy.
+var noLaterality = []Attribute{{Tag: dicom.Laterality, Type: 2, Module: "C.7.3.1", When: func(*dicom.Dataset) bool { return false }}}
+
 var generalEquipment = []Attribute{{Tag: dicom.Manufacturer, Type: 2, Module: "C.7.5.1"}}
 
 var enhancedEquipment = []Attribute{
@@ -77,7 +81,6 @@ var imagePixel = []Attribute{
 	{Tag: dicom.BitsAllocated, Type: 1, Module: "C.7.6.3"}, {Tag: dicom.BitsStored, Type: 1, Module: "C.7.6.3"}, {Tag: dicom.HighBit, Type: 1, Module: "C.7.6.3"},
 	{Tag: dicom.PixelRepresentation, Type: 1, Module: "C.7.6.3", Values: []string{"0", "1"}},
 	{Tag: dicom.PlanarConfiguration, Type: 1, Module: "C.7.6.3", When: atLeast(dicom.SamplesPerPixel, 2), Values: []string{"0", "1"}},
-	{Tag: dicom.PixelDataTag, Type: 1, Module: "C.7.6.3"},
 }
 
 var lossy = []Attribute{

@@ -37,8 +37,11 @@ func pixels(c *Checker, d *dicom.Dataset) {
 		return
 	}
 	e, ok := d.Get(dicom.PixelDataTag)
+	if !ok && !d.HasPixelData() || ok && len(e.Value)+len(e.Fragments) == 0 {
+		c.Bad("PS3.3 C.7.6.3", "PixelData", "type 1 attribute is missing")
+	}
 	if !ok || len(e.Fragments) > 0 {
-		return
+		return // the pixels of a file that was read stay in the file
 	}
 	want := (rows*columns*n*count*allocated + 7) / 8
 	if got := len(e.Value); got != want && got != want+want%2 {
