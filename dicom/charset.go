@@ -166,14 +166,31 @@ func (c *charset) decode(b []byte, vr VR) (s, note string) {
 	case c.whole != nil:
 		return decodeWhole(c.whole, b, c.name)
 	}
-	high := c.g1 == nil && len(c.known) == 0 && !hasEscape(b)
-	if high && utf8.Valid(b) {
-		return string(b), "text beyond ASCII without a declared character set; read as UTF-8"
+	if hasEscape(b) || !c.onlyLatin() {
+		return c.decodeExtended(b, vr)
 	}
-	if high {
-		return latin1(b), "text beyond ASCII without a declared character set; read as ISO 8859-1"
+	declared := "without a declared character set"
+	if c.name != "" && c.name != defaultCharset.name {
+		declared = "declared as " + c.name
+	}
+	switch {
+	case utf8.Valid(b): // by chance no text in ISO 8859-1 is
+		return string(b), "text beyond ASCII " + declared + "; read as UTF-8"
+	case c.g1 == nil:
+		return latin1(b), "text beyond ASCII " + declared + "; read as ISO 8859-1"
 	}
 	return c.decodeExtended(b, vr)
+}
+
+// onlyLatin reports whether nothing but ASCII and ISO 8859-1 is declared: the
+// sets that devices name while they write UTF-8.
+func (c *charset) onlyLatin() bool {
+	for e := range c.known {
+		if e.number != "6" && e.number != "100" {
+			return false
+		}
+	}
+	return true
 }
 
 func hasEscape(b []byte) bool { return strings.IndexByte(string(b), esc) >= 0 }

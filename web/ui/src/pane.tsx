@@ -4,6 +4,7 @@ import { loaderOf } from './frames';
 import type { Hung } from './hanging';
 import { date, personName, t } from './i18n';
 import { Marks, type Box } from './marks';
+import { Objects } from './objects';
 import { Reformat, stackOf } from './reformat';
 import { useTools } from './tools';
 import type { Heatmap, Manifest, Result, Stage, Study, UID } from './types';
@@ -57,7 +58,7 @@ export function Pane({ hung, study, prior, active, many, text, firstUID, unverif
     repaint(1);
     return () => { v.dispose(); vp.current = null; onViewport(null); };
   }, []);
-  const status = useStatus(vp.current), instances = study?.series?.find((s) => s.series_uid === hung?.series)?.instances.length ?? 0;
+  const status = useStatus(vp.current), objects = study?.series?.find((s) => s.series_uid === hung?.series), instances = objects?.instances.length ?? 0;
   useEffect(() => {
     if (!hung || !instances) { setManifest(null); return; }
     let gone = false;
@@ -85,7 +86,7 @@ export function Pane({ hung, study, prior, active, many, text, firstUID, unverif
   return (
     <div class={`pane${active && many ? ' active' : ''}`} ref={host} tabIndex={0} role="group" aria-label={t('image')} onPointerDown={onActivate} onFocus={onActivate} onDblClick={(e) => { if (!(e.target as Element).closest('input')) onMaximise(); }}>
       {v && <Marks vp={v} draft={draft} boxes={here ? shown.boxes(here.uid, here.frame) : []} />}
-      {(empty || !hung) && <p class="blank muted">{t(hung ? 'noImages' : 'chooseSeries')}</p>}
+      {empty && objects ? <Objects series={objects} /> : (empty || !hung) && <p class="blank muted">{t(hung ? 'noImages' : 'chooseSeries')}</p>}
       {refused && <p class="blank" role="alert">{refused}</p>}
       {failed && <div class="blank" role="alert"><p>{t('cannotShow', { why: status.error })}</p><button onClick={() => v?.retry()}>{t('retry')}</button></div>}
       {status?.quality === 'none' && hung && !empty && !refused && <p class="blank muted">{t('loading')}</p>}
