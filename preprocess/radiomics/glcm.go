@@ -23,48 +23,6 @@ type pairCounts []uint32
 
 func (l *Levels) newPairs() pairCounts { return make(pairCounts, (l.Count+1)*(l.Count+1)) }
 
-// countPairs adds the pairs of one slice in each direction.
-func (l *Levels) countPairs(z int, dirs []direction, into []pairCounts) {
-	side := l.Count + 1
-	if len(dirs) == 4 {
-		l.countPairs4(z, [4]int{l.offset(dirs[0]), l.offset(dirs[1]), l.offset(dirs[2]), l.offset(dirs[3])}, [4]pairCounts(into))
-		return
-	}
-	offsets := make([]int, len(dirs))
-	for i, d := range dirs {
-		offsets[i] = l.offset(d)
-	}
-	for y := range l.Rows {
-		at := (z+1)*l.plane + (y+1)*l.stride + 1
-		for i := at; i < at+l.Columns; i++ {
-			if v := int(l.voxels[i]); v != 0 {
-				for k, off := range offsets {
-					into[k][v*side+int(l.voxels[i+off])]++
-				}
-			}
-		}
-	}
-}
-
-// countPairs4 is countPairs for the four directions of a slice in one pass.
-func (l *Levels) countPairs4(z int, off [4]int, into [4]pairCounts) {
-	side := l.Count + 1
-	m0, m1, m2, m3 := into[0], into[1], into[2], into[3]
-	for y := range l.Rows {
-		at := (z+1)*l.plane + (y+1)*l.stride + 1
-		row := l.voxels[at : at+l.Columns]
-		r0, r1 := l.voxels[at+off[0]:][:len(row)], l.voxels[at+off[1]:][:len(row)]
-		r2, r3 := l.voxels[at+off[2]:][:len(row)], l.voxels[at+off[3]:][:len(row)]
-		for i, v := range row {
-			k := int(v) * side
-			m0[k+int(r0[i])]++
-			m1[k+int(r1[i])]++
-			m2[k+int(r2[i])]++
-			m3[k+int(r3[i])]++
-		}
-	}
-}
-
 func (m pairCounts) add(o pairCounts) {
 	for i, v := range o {
 		m[i] += v

@@ -4,51 +4,22 @@ package radiomics
 // the border of the region.
 func GLRLM(l *Levels, by Aggregation) []Feature {
 	var perSlice [][]*sizeMatrix
-	length := l.notes()
 	if by.volume() {
 		var ms []*sizeMatrix
 		for _, d := range directions3D {
-			ms = append(ms, l.runs(0, l.Slices, d, length))
+			ms = append(ms, l.runs(0, l.Slices, d))
 		}
 		perSlice = append(perSlice, ms)
 	} else {
 		for z := range l.Slices {
 			var ms []*sizeMatrix
 			for _, d := range directions2D {
-				ms = append(ms, l.runs(z, z+1, d, length))
+				ms = append(ms, l.runs(z, z+1, d))
 			}
 			perSlice = append(perSlice, ms)
 		}
 	}
 	return averageOf(matricesBy(by, perSlice), runFeatures)
-}
-
-// runs counts the runs of slices from to end in one direction. length holds
-// for each voxel how long its run is up to there; a run is counted at its end.
-func (l *Levels) runs(from, end int, d direction, length []int32) *sizeMatrix {
-	m := newSizeMatrix(l.Count)
-	off := l.offset(d)
-	for z := from; z < end; z++ {
-		for y := range l.Rows {
-			at := (z+1)*l.plane + (y+1)*l.stride + 1
-			for i := at; i < at+l.Columns; i++ {
-				v := l.voxels[i]
-				if v == 0 {
-					continue
-				}
-				m.voxels++
-				n := int32(1)
-				if l.voxels[i-off] == v {
-					n += length[i-off]
-				}
-				length[i] = n
-				if l.voxels[i+off] != v {
-					m.count(v, int(n))
-				}
-			}
-		}
-	}
-	return m
 }
 
 func runFeatures(s sizeSums) []Feature {

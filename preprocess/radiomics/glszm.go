@@ -13,13 +13,12 @@ const (
 // GLSZM computes the grey level size zone features (IBSI 3.8): zones are
 // connected by 8 neighbours in a slice, 26 in a volume.
 func GLSZM(l *Levels, by ZoneAggregation) []Feature {
-	parent := l.notes()
 	var ms []*sizeMatrix
 	if by == Zones3D {
-		ms = append(ms, l.zones(0, l.Slices, directions3D, parent))
+		ms = append(ms, l.zones3D())
 	} else {
 		for z := range l.Slices {
-			ms = append(ms, l.zones(z, z+1, directions2D, parent))
+			ms = append(ms, l.zones2D(z))
 		}
 	}
 	if by == Zones25D {
@@ -31,32 +30,33 @@ func GLSZM(l *Levels, by ZoneAggregation) []Feature {
 	return averageOf(ms, zoneFeatures)
 }
 
-// zones finds the zones of slices from to end by union of each voxel with the
+// zones3D finds the zones of the volume by union of each voxel with the
 // neighbours behind it. parent holds for each voxel the index of an earlier
 // one of its zone, or for the first one minus the size.
-func (l *Levels) zones(from, end int, dirs []direction, parent []int32) *sizeMatrix {
+func (l *Levels) zones3D() *sizeMatrix {
 	m := newSizeMatrix(l.Count)
-	offsets := make([]int, len(dirs))
-	for i, d := range dirs {
+	m.voxels = l.region(0, l.Slices)
+	parent := grown(&l.scratch.parents, len(l.voxels))
+	offsets := make([]int, len(directions3D))
+	for i, d := range directions3D {
 		offsets[i] = l.offset(d)
 	}
-	l.eachRow(from, end, func(at int) {
+	l.eachRow(0, l.Slices, func(at, _, _ int) {
 		for i := at; i < at+l.Columns; i++ {
 			v := l.voxels[i]
 			if v == 0 {
 				continue
 			}
-			m.voxels++
 			parent[i] = -1
 			root := int32(i)
 			for _, off := range offsets {
-				if j := i - off; l.voxels[j] == v && j >= from*l.plane {
+				if j := i - off; l.voxels[j] == v {
 					root = join(parent, root, find(parent, int32(j)))
 				}
 			}
 		}
 	})
-	l.eachRow(from, end, func(at int) {
+	l.eachRow(0, l.Slices, func(at, _, _ int) {
 		for i := at; i < at+l.Columns; i++ {
 			if l.voxels[i] != 0 && parent[i] < 0 {
 				m.count(l.voxels[i], int(-parent[i]))
@@ -64,14 +64,6 @@ func (l *Levels) zones(from, end int, dirs []direction, parent []int32) *sizeMat
 		}
 	})
 	return m
-}
-
-func (l *Levels) eachRow(from, end int, f func(at int)) {
-	for z := from; z < end; z++ {
-		for y := range l.Rows {
-			f((z+1)*l.plane + (y+1)*l.stride + 1)
-		}
-	}
 }
 
 // find returns the root of i and halves the way for the next time.

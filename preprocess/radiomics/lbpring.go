@@ -1,6 +1,6 @@
 package radiomics
 
-// #cgo CFLAGS: -O3
+// #cgo CFLAGS: -O3 -std=c11
 // #include <stddef.h>
 // #include <stdint.h>
 // void radnode_lbp_ring(const uint8_t *up, const uint8_t *mid, const uint8_t *down, size_t n,

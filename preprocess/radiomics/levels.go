@@ -8,6 +8,9 @@ import (
 // MaxLevels bounds the grey levels of a texture matrix.
 const MaxLevels = 1024
 
+// maxSide bounds each side of a volume: lengths are kept in 16 bits.
+const maxSide = 1<<16 - 1
+
 // Levels is a discretised volume. Voxels of the region hold 1..Count, all
 // others 0. It is stored with a frame of zeros around every slice, and one
 // empty slice at each end, so that a neighbour always exists. It keeps scratch
@@ -17,7 +20,7 @@ type Levels struct {
 	Count                 int // Ng: number of grey levels
 	voxels                []uint16
 	stride, plane         int
-	scratch               []int32 // one for each voxel, for runs and zones
+	scratch               scratch
 }
 
 // NewLevels makes a volume of zeros.
@@ -28,8 +31,8 @@ func NewLevels(columns, rows, slices, count int) (*Levels, error) {
 
 // Reset makes l an empty volume of another size, in the memory it has.
 func (l *Levels) Reset(columns, rows, slices, count int) error {
-	if columns < 1 || rows < 1 || slices < 1 || count < 1 || count > MaxLevels {
-		return fmt.Errorf("volume of %d x %d x %d with %d grey levels; sizes start at 1 and levels end at %d", columns, rows, slices, count, MaxLevels)
+	if min(columns, rows, slices, count) < 1 || max(columns, rows, slices) > maxSide || count > MaxLevels {
+		return fmt.Errorf("volume of %d x %d x %d with %d grey levels; sizes run from 1 to %d, levels to %d", columns, rows, slices, count, maxSide, MaxLevels)
 	}
 	l.Columns, l.Rows, l.Slices, l.Count = columns, rows, slices, count
 	l.stride = columns + 2
@@ -45,28 +48,30 @@ func (l *Levels) Reset(columns, rows, slices, count int) error {
 
 // Row gives the voxels of one row, to read or fill.
 func (l *Levels) Row(y, z int) []uint16 {
-	at := (z+1)*l.plane + (y+1)*l.stride + 1
+	at := l.place(y, z)
 	return l.voxels[at : at+l.Columns]
 }
 
-func (l *Levels) counts() []int {
-	counts := make([]int, l.Count+1)
-	for z := range l.Slices {
-		for y := range l.Rows {
-			for _, v := range l.Row(y, z) {
-				counts[v]++
+// region counts the voxels of the region in slices from to end.
+func (l *Levels) region(from, end int) int {
+	n := 0
+	l.eachRow(from, end, func(at, _, _ int) {
+		for _, v := range l.voxels[at : at+l.Columns] {
+			if v != 0 {
+				n++
 			}
 		}
-	}
-	return counts
+	})
+	return n
 }
 
-// notes lends a number for each voxel; they are arbitrary at first.
-func (l *Levels) notes() []int32 {
-	if cap(l.scratch) < len(l.voxels) {
-		l.scratch = make([]int32, len(l.voxels))
+// eachRow calls f with the place of each row of slices from to end.
+func (l *Levels) eachRow(from, end int, f func(at, y, z int)) {
+	for z := from; z < end; z++ {
+		for y := range l.Rows {
+			f(l.place(y, z), y, z)
+		}
 	}
-	return l.scratch[:len(l.voxels)]
 }
 
 // Discretise says how values become levels (IBSI 2.7): a fixed number of bins

@@ -43,49 +43,27 @@ func (l *Levels) neighbourhoods(by ZoneAggregation) []*tones {
 	if by == Zones3D {
 		dirs = directions3D
 	}
-	offsets := make([]int, 0, 2*len(dirs))
-	for _, d := range dirs {
-		offsets = append(offsets, l.offset(d), -l.offset(d))
-	}
 	var out []*tones
 	for z := range l.Slices {
 		if z == 0 || by == Zones2D {
 			out = append(out, &tones{make([]float64, l.Count), make([]float64, l.Count), newSizeMatrix(l.Count)})
 		}
-		l.countTones(z, offsets, out[len(out)-1])
+		l.countTones(z, dirs, out[len(out)-1])
 	}
 	return out
 }
 
-func (l *Levels) countTones(z int, offsets []int, t *tones) {
+func (l *Levels) countTones(z int, dirs []direction, t *tones) {
 	// Sums of fractions with few denominators: gathered per number of
 	// neighbours as integers, so that the result is exact in any order.
-	most := len(offsets)
-	sums := make([]int64, l.Count*(most+1))
-	l.eachRow(z, z+1, func(at int) {
-		for i := at; i < at+l.Columns; i++ {
-			v := l.voxels[i]
-			if v == 0 {
-				continue
-			}
-			n, sum, same := 0, 0, 1
-			for _, off := range offsets {
-				w := l.voxels[i+off]
-				if w != 0 {
-					n++
-					sum += int(w)
-				}
-				if w == v {
-					same++
-				}
-			}
-			t.dependence.voxels++
-			t.dependence.count(v, same)
-			if n > 0 {
-				t.n[v-1]++
-				d := int(v)*n - sum
-				sums[(int(v)-1)*(most+1)+n] += int64(max(d, -d))
-			}
+	most := 2 * len(dirs)
+	sums := make([]int, l.Count*(most+1))
+	l.tableOfTones(z, dirs, func(level, neighbours, same, n, sum int) {
+		t.dependence.voxels += n
+		t.dependence.small[(level-1)*smallSizes+same] += uint32(n) // the voxel depends on itself too
+		if neighbours > 0 {
+			t.n[level-1] += float64(n)
+			sums[(level-1)*(most+1)+neighbours] += sum
 		}
 	})
 	for i := range t.s {

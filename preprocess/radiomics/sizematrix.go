@@ -16,7 +16,7 @@ type sizeMatrix struct {
 	voxels int // Nv
 }
 
-const smallSizes = 64
+const smallSizes = 64 // SMALL_SIZES of kernels.h
 
 func newSizeMatrix(levels int) *sizeMatrix {
 	return &sizeMatrix{small: make([]uint32, levels*smallSizes), large: map[[2]int]uint32{}, levels: levels}
