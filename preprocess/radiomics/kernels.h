@@ -28,6 +28,11 @@ size_t radnode_runs_across(const uint16_t *v, const uint16_t *before, const uint
 size_t radnode_row_runs(const uint16_t *v, size_t n, uint8_t *ends, radnode_run *runs);
 int32_t radnode_join_runs(const radnode_run *above, size_t n_above, radnode_run *runs, size_t n, int32_t *parent,
                           uint16_t *level, int32_t zones);
-void radnode_tones(const uint16_t *v, size_t n, const ptrdiff_t *offsets, size_t neighbours, uint16_t *work, uint64_t *table);
+void radnode_tones(const uint16_t *v, size_t n, const ptrdiff_t *offsets, size_t neighbours, size_t stride,
+                   uint16_t *work, uint64_t *table);
+size_t radnode_region(const uint16_t *v, size_t n);
 void radnode_pairs(const uint16_t *v, const uint16_t *neighbour, size_t n, size_t side, uint32_t *even, uint32_t *odd);
 void radnode_count_levels(const uint16_t *v, size_t n, size_t side, uint32_t *counts);
+void radnode_lbp_ring(const uint8_t *up, const uint8_t *mid, const uint8_t *down, size_t n, uint8_t *pattern, uint8_t *tie);
+size_t radnode_lbp_settle(const uint8_t *up, const uint8_t *mid, const uint8_t *down, size_t first, size_t n,
+                          const uint8_t *class, const uint8_t *known, const uint8_t *tie, uint8_t *pattern);

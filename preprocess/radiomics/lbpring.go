@@ -1,12 +1,7 @@
 package radiomics
 
 // #cgo CFLAGS: -O3 -std=c11
-// #include <stddef.h>
-// #include <stdint.h>
-// void radnode_lbp_ring(const uint8_t *up, const uint8_t *mid, const uint8_t *down, size_t n,
-//                       uint8_t *pattern, uint8_t *tie);
-// size_t radnode_lbp_settle(const uint8_t *up, const uint8_t *mid, const uint8_t *down, size_t first, size_t n,
-//                           const uint8_t *class, const uint8_t *known, const uint8_t *tie, uint8_t *pattern);
+// #include "kernels.h"
 import "C"
 
 import (
@@ -51,20 +46,15 @@ func (f *fractions) fill(n int) {
 }
 
 // rulings is what the reference decides about ties in one class of rows: for
-// each class of columns, diagonal, centre and difference of the neighbour
-// above or below from -8 to 7.
+// each class of columns, centre and difference of the neighbour above or below
+// from -8 to 7, bit k says that the verdict on diagonal k is known and bit 4+k
+// that it is darker than the centre.
 type rulings []uint8
 
-const (
-	unknown = iota
-	reaches
-	darker
+const differences, centres, diagonals = 16, 256, 4
 
-	differences, centres, diagonals = 16, 256, 4
-)
-
-func (r rulings) place(class uint8, k int, centre byte, d int) int {
-	return ((int(class)*diagonals+k)*centres+int(centre))*differences + d
+func (r rulings) place(class uint8, centre byte, d int) int {
+	return (int(class)*centres+int(centre))*differences + d
 }
 
 // ringPatterns computes the bit patterns of an image of at least 3 x 3. Whether
@@ -117,11 +107,15 @@ func (l *LBP) decide(row []byte, marked byte, known rulings, pix []byte, columns
 		if k >= 2 {
 			side = pix[at+columns]
 		}
-		verdict := l.settle(k, float64(pix[at]), float64(side), y, x)
+		darker := l.darker(k, float64(pix[at]), float64(side), y, x)
 		if d := int(side) - int(pix[at]) + differences/2; d >= 0 && d < differences {
-			known[known.place(l.column.class[x], k, pix[at], d)] = verdict
+			entry := &known[known.place(l.column.class[x], pix[at], d)]
+			*entry |= 1 << k
+			if darker {
+				*entry |= 1 << (diagonals + k)
+			}
 		}
-		if verdict == darker {
+		if darker {
 			row[x] &^= 2 << (2 * k)
 		}
 	}
@@ -132,18 +126,18 @@ func (l *LBP) rulings(class uint8) rulings {
 	if l.known == nil {
 		l.known = map[uint8]rulings{}
 	}
-	n := l.column.classes * diagonals * centres * differences
+	n := l.column.classes * centres * differences
 	if len(l.known[class]) < n {
 		l.known[class] = make(rulings, n)
 	}
 	return l.known[class]
 }
 
-// settle decides one diagonal point that equals the centre in exact
-// arithmetic by the floating point of the reference. The diagonal neighbour
+// darker says whether the floating point of the reference takes one diagonal
+// point for darker than the centre, which it equals in exact arithmetic. The diagonal neighbour
 // equals the centre; the pixel above or below is side and the one beside
 // makes up for its difference.
-func (l *LBP) settle(k int, centre, side float64, y, x int) uint8 {
+func (l *LBP) darker(k int, centre, side float64, y, x int) bool {
 	beside := 2*centre - side
 	// Upper left, upper right, lower left, lower right of the four pixels.
 	px := [4][4]float64{
@@ -157,8 +151,5 @@ func (l *LBP) settle(k int, centre, side float64, y, x int) uint8 {
 	if k == 0 || k == 3 {
 		dc = l.column.after[x]
 	}
-	if lerp(dr, lerp(dc, px[0], px[1]), lerp(dc, px[2], px[3]))-centre < 0 {
-		return darker
-	}
-	return reaches
+	return lerp(dr, lerp(dc, px[0], px[1]), lerp(dc, px[2], px[3]))-centre < 0
 }

@@ -52,19 +52,6 @@ func (l *Levels) Row(y, z int) []uint16 {
 	return l.voxels[at : at+l.Columns]
 }
 
-// region counts the voxels of the region in slices from to end.
-func (l *Levels) region(from, end int) int {
-	n := 0
-	l.eachRow(from, end, func(at, _, _ int) {
-		for _, v := range l.voxels[at : at+l.Columns] {
-			if v != 0 {
-				n++
-			}
-		}
-	})
-	return n
-}
-
 // eachRow calls f with the place of each row of slices from to end.
 func (l *Levels) eachRow(from, end int, f func(at, y, z int)) {
 	for z := from; z < end; z++ {

@@ -60,7 +60,10 @@ size_t radnode_runs_along(const uint16_t *v, size_t n, uint8_t *ends, uint32_t *
 
 FASTEST static void lengthen(const uint16_t *restrict v, const uint16_t *restrict before, size_t n,
                              const uint16_t *restrict behind, uint16_t *restrict length) {
-    for (size_t x = 0; x < n; x++) length[x] = (uint16_t)((v[x] == before[x] ? behind[x] : 0) + 1);
+    for (size_t x = 0; x < n; x++) {
+        uint16_t same = (uint16_t)-(v[x] == before[x]);
+        length[x] = (uint16_t)((behind[x] & same) + 1);
+    }
 }
 
 // radnode_runs_across carries the runs of a direction that leads from row to
@@ -121,35 +124,59 @@ int32_t radnode_join_runs(const radnode_run *above, size_t n_above, radnode_run 
     return zones;
 }
 
-FASTEST static void look(const uint16_t *restrict v, size_t n, const ptrdiff_t *offsets, size_t neighbours,
-                         uint16_t *restrict index, uint16_t *restrict distance) {
-    enum { BLOCK = 64 };
-    for (size_t at = 0; at < n; at += BLOCK) {
-        size_t end = n - at < BLOCK ? n - at : BLOCK;
-        uint16_t present[BLOCK] = {0}, same[BLOCK] = {0}, sum[BLOCK] = {0};
-        for (size_t k = 0; k < neighbours; k++) {
-            const uint16_t *w = v + at + offsets[k];
-            for (size_t x = 0; x < end; x++) {
-                present[x] += w[x] != 0;
-                same[x] += w[x] == v[at + x];
-                sum[x] += w[x];
-            }
-        }
-        for (size_t x = 0; x < end; x++) {
-            uint16_t level = v[at + x], all = (uint16_t)(level * present[x]);
-            distance[at + x] = all > sum[x] ? all - sum[x] : sum[x] - all;
-            index[at + x] = (uint16_t)(present[x] * (neighbours + 1) + same[x]);
-        }
+// LOOK takes one neighbour of a voxel into account.
+#define LOOK(w)                       \
+    do {                              \
+        present -= (uint16_t)((w) != 0) ? (uint16_t)0xffff : 0; \
+        same -= (uint16_t)((w) == level) ? (uint16_t)0xffff : 0; \
+        sum += (w);                   \
+    } while (0)
+
+// SEEN is what look says of a voxel.
+#define SEEN(x, neighbours)                                           \
+    do {                                                              \
+        uint16_t all = (uint16_t)(level * present);                   \
+        distance[x] = (uint16_t)(all > sum ? all - sum : sum - all);  \
+        index[x] = (uint16_t)(present * ((neighbours) + 1) + same);   \
+    } while (0)
+
+// look8 is look for the eight neighbours in a slice.
+FASTEST static void look8(const uint16_t *restrict up, const uint16_t *restrict v, const uint16_t *restrict down, size_t n,
+                          uint16_t *restrict index, uint16_t *restrict distance) {
+    for (size_t x = 0; x < n; x++) {
+        uint16_t level = v[x], present = 0, same = 0, sum = 0;
+        LOOK(up[(ptrdiff_t)x - 1]);
+        LOOK(up[x]);
+        LOOK(up[x + 1]);
+        LOOK(v[(ptrdiff_t)x - 1]);
+        LOOK(v[x + 1]);
+        LOOK(down[(ptrdiff_t)x - 1]);
+        LOOK(down[x]);
+        LOOK(down[x + 1]);
+        SEEN(x, 8);
+    }
+}
+
+static void look(const uint16_t *v, size_t n, const ptrdiff_t *offsets, size_t neighbours, uint16_t *index, uint16_t *distance) {
+    for (size_t x = 0; x < n; x++) {
+        uint16_t level = v[x], present = 0, same = 0, sum = 0;
+        for (size_t k = 0; k < neighbours; k++) LOOK(v[(ptrdiff_t)x + offsets[k]]);
+        SEEN(x, neighbours);
     }
 }
 
 // radnode_tones counts each voxel by its level, the number of neighbours in
 // the region and the number of them with the same level, in the upper half of
 // the table's entry, and adds |level * neighbours - their sum| in the lower.
-// work holds 2 n numbers.
-void radnode_tones(const uint16_t *v, size_t n, const ptrdiff_t *offsets, size_t neighbours, uint16_t *work, uint64_t *table) {
+// work holds 2 n numbers. Eight neighbours are those in the slice, in rows of
+// stride voxels.
+void radnode_tones(const uint16_t *v, size_t n, const ptrdiff_t *offsets, size_t neighbours, size_t stride,
+                   uint16_t *work, uint64_t *table) {
     size_t side = (neighbours + 1) * (neighbours + 1);
-    look(v, n, offsets, neighbours, work, work + n);
+    if (neighbours == 8)
+        look8(v - stride, v, v + stride, n, work, work + n);
+    else
+        look(v, n, offsets, neighbours, work, work + n);
     for (size_t x = 0; x < n; x++) table[v[x] * side + work[x]] += (uint64_t)1 << 32 | work[n + x];
 }
 
@@ -175,4 +202,11 @@ void radnode_count_levels(const uint16_t *v, size_t n, size_t side, uint32_t *co
         counts[3 * side + v[x + 3]]++;
     }
     for (; x < n; x++) counts[v[x]]++;
+}
+
+// radnode_region counts the voxels of the region.
+FASTEST size_t radnode_region(const uint16_t *v, size_t n) {
+    size_t inside = 0;
+    for (size_t x = 0; x < n; x++) inside += v[x] != 0;
+    return inside;
 }

@@ -139,7 +139,7 @@ func (l *Levels) tableOfTones(z int, dirs []direction, add func(level, neighbour
 			flush()
 			seen = l.Columns
 		}
-		C.radnode_tones(l.voxel(at), C.size_t(l.Columns), unsafe.SliceData(offsets), C.size_t(len(offsets)), u16(work), (*C.uint64_t)(unsafe.SliceData(table)))
+		C.radnode_tones(l.voxel(at), C.size_t(l.Columns), unsafe.SliceData(offsets), C.size_t(len(offsets)), C.size_t(l.stride), u16(work), (*C.uint64_t)(unsafe.SliceData(table)))
 	})
 	flush()
 }
@@ -172,4 +172,11 @@ func (l *Levels) counts() []int {
 		counts[i%side] += int(v)
 	}
 	return counts
+}
+
+// region counts the voxels of the region in slices from to end.
+func (l *Levels) region(from, end int) int {
+	n := 0
+	l.eachRow(from, end, func(at, _, _ int) { n += int(C.radnode_region(l.voxel(at), C.size_t(l.Columns))) })
+	return n
 }
