@@ -24,93 +24,47 @@ func (g *region) shape() ([]radiomics.Feature, error) {
 	return radiomics.Shape2D(g.inside, g.rows, g.columns, row, column)
 }
 
-func (g *region) floats() []float32 {
-	if g.pix != nil {
-		return g.pix
-	}
-	out := g.r.w.floatSlice("feature", len(g.pix8))
-	for i, v := range g.pix8 {
-		out[i] = float32(v)
-	}
-	return out
+func (g *region) samples() radiomics.Samples {
+	return radiomics.Samples{Rows: g.rows, Columns: g.columns, Bytes: g.pix8, Floats: g.pix}
 }
 
 func (g *region) hog() ([]radiomics.Feature, error) {
-	return radiomics.HOG(g.floats(), g.rows, g.columns, g.a.int("hog_cells"))
+	return radiomics.HOG(g.samples(), g.a.int("hog_cells"))
 }
 
 func (g *region) wavelet() ([]radiomics.Feature, error) {
-	return radiomics.Wavelet(g.floats(), g.rows, g.columns, g.a.text("wavelet"), 3, g.r.w.floatSlice)
-}
-
-// A Gabor filter of wavelength 4 fits in 9 pixels; longer waves are found by
-// shrinking the image.
-const (
-	gaborSide       = 9
-	gaborWavelength = 4.
-	gaborDeviation  = 1.5
-	gaborAngles     = 4
-)
-
-// gaborKernel is the even filter at an angle, without mean and of length 1.
-func gaborKernel(angle float64) [gaborSide * gaborSide]float32 {
-	var k [gaborSide * gaborSide]float64
-	sin, cos := math.Sincos(angle)
-	sum := 0.
-	weight := [gaborSide * gaborSide]float64{}
-	total := 0.
-	for i := range k {
-		x, y := float64(i%gaborSide-gaborSide/2), float64(i/gaborSide-gaborSide/2)
-		weight[i] = math.Exp(-(x*x + y*y) / (2 * gaborDeviation * gaborDeviation))
-		k[i] = weight[i] * math.Cos(2*math.Pi*(x*cos+y*sin)/gaborWavelength)
-		sum += k[i]
-		total += weight[i]
-	}
-	length := 0.
-	for i := range k {
-		k[i] -= sum * weight[i] / total
-		length += k[i] * k[i]
-	}
-	var out [gaborSide * gaborSide]float32
-	for i := range k {
-		out[i] = float32(k[i] / math.Sqrt(length))
-	}
-	return out
+	return radiomics.Wavelet(g.samples(), g.a.text("wavelet"), 3, g.r.w.floatSlice)
 }
 
 // gabor measures the mean square response at each wavelength and angle. A
-// wavelength for which the image becomes smaller than the filter has no
-// feature.
+// wavelength beyond that of the filter is found by shrinking the image; one for
+// which the image becomes smaller than the filter has no feature.
 func (g *region) gabor() ([]radiomics.Feature, error) {
 	b, err := g.r.grey8()
 	if err != nil {
 		return nil, err
 	}
-	kernel := gocv.NewMatWithSize(gaborSide, gaborSide, gocv.MatTypeCV32F)
-	defer kernel.Close()
-	taps, err := kernel.DataPtrFloat32()
-	if err != nil {
-		return nil, err
-	}
 	var out []radiomics.Feature
 	for _, wavelength := range g.a.floats("gabor_wavelengths") {
-		factor := wavelength / gaborWavelength
+		factor := wavelength / radiomics.GaborWavelength
 		rows, columns := int(math.Round(float64(b.rows)/factor)), int(math.Round(float64(b.columns)/factor))
-		if min(rows, columns) < gaborSide {
+		if min(rows, columns) < radiomics.GaborSide {
 			continue
 		}
 		small, inside, err := g.shrunk(b, rows, columns)
 		if err != nil {
 			return nil, err
 		}
-		for k := range gaborAngles {
-			values := gaborKernel(float64(k) * math.Pi / gaborAngles)
-			copy(taps, values[:])
-			energy, err := g.response(small, kernel, inside)
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, radiomics.Feature{Name: fmt.Sprintf("gabor.wavelength_%g_angle_%d", wavelength, k*180/gaborAngles), Value: energy})
+		pix, err := small.bytes8()
+		if err != nil {
+			return nil, err
+		}
+		energy, err := radiomics.Gabor(radiomics.Samples{Rows: rows, Columns: columns, Bytes: pix}, inside)
+		if err != nil {
+			return nil, err
+		}
+		for k, e := range energy {
+			out = append(out, radiomics.Feature{Name: fmt.Sprintf("gabor.wavelength_%g_angle_%d", wavelength, k*180/radiomics.GaborAngles), Value: e})
 		}
 		g.r.w.release(small)
 	}
@@ -133,31 +87,6 @@ func (g *region) shrunk(b *buffer, rows, columns int) (*buffer, []byte, error) {
 		inside[i] = g.inside[y*b.columns+x]
 	}
 	return small, inside, nil
-}
-
-// response is the mean square of a filter's response where inside is not zero.
-func (g *region) response(b *buffer, kernel gocv.Mat, inside []byte) (float64, error) {
-	out, err := g.r.like(b, gocv.MatTypeCV32F)
-	if err != nil {
-		return 0, err
-	}
-	defer g.r.w.release(out)
-	gocv.Filter2D(b.mat, &out.mat, gocv.MatTypeCV32F, kernel, image.Pt(-1, -1), 0, gocv.BorderDefault)
-	pix, err := out.floats32()
-	if err != nil {
-		return 0, err
-	}
-	sum, n := 0., 0
-	for i, v := range pix {
-		if inside == nil || inside[i] != 0 {
-			sum += float64(v) * float64(v)
-			n++
-		}
-	}
-	if n == 0 {
-		return 0, nil
-	}
-	return sum / float64(n), nil
 }
 
 // edges measures the share of Canny's edge pixels (automatic thresholds) and

@@ -8,14 +8,6 @@ import (
 	"github.com/radnode/radnode/preprocess/radiomics"
 )
 
-func floats(pix []byte) []float32 {
-	out := make([]float32, len(pix))
-	for i, v := range pix {
-		out[i] = float32(v)
-	}
-	return out
-}
-
 func TestWaveletEnergiesAgreeWithPyWavelets(t *testing.T) {
 	t.Parallel()
 	const rows, columns = 96, 128
@@ -25,7 +17,7 @@ func TestWaveletEnergiesAgreeWithPyWavelets(t *testing.T) {
 import pywt
 c = pywt.wavedec2(data.reshape(%d, %d).astype(float), %q, mode="periodization", level=3)
 sys.stdout.buffer.write(np.array([(b**2).mean() for level in c[:0:-1] for b in level]).tobytes())`, rows, columns, name), pix)
-		got, err := radiomics.Wavelet(floats(pix), rows, columns, name, 3, func(_ string, n int) []float32 { return make([]float32, n) })
+		got, err := radiomics.Wavelet(radiomics.Samples{Rows: rows, Columns: columns, Bytes: pix}, name, 3, func(_ string, n int) []float32 { return make([]float32, n) })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -48,7 +40,7 @@ func TestHOGAgreesWithScikitImage(t *testing.T) {
 from skimage.feature import hog
 h = hog(data.reshape(%d, %d).astype(float), 9, (%d, %d), (1, 1), "L2", feature_vector=True)
 sys.stdout.buffer.write(h.tobytes())`, rows, columns, rows/cells, columns/cells), pix)
-	got, err := radiomics.HOG(floats(pix), rows, columns, cells)
+	got, err := radiomics.HOG(radiomics.Samples{Rows: rows, Columns: columns, Bytes: pix}, cells)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,3 +36,13 @@ void radnode_count_levels(const uint16_t *v, size_t n, size_t side, uint32_t *co
 void radnode_lbp_ring(const uint8_t *up, const uint8_t *mid, const uint8_t *down, size_t n, uint8_t *pattern, uint8_t *tie);
 size_t radnode_lbp_settle(const uint8_t *up, const uint8_t *mid, const uint8_t *down, size_t first, size_t n,
                           const uint8_t *class, const uint8_t *known, const uint8_t *tie, uint8_t *pattern);
+
+void radnode_floats(const uint8_t *in, size_t n, float *out);
+void radnode_gradients(const float *up, const float *mid, const float *down, size_t n, float *square, int32_t *sector);
+void radnode_orient(const float *square, const int32_t *sector, size_t n, double *sums);
+void radnode_halve(const float *in, size_t n, const float *low, const float *high, size_t taps, float *out_low, float *out_high);
+void radnode_combine(const float *base, const ptrdiff_t *rows, size_t n, const float *low,
+                     const float *high, size_t taps, float *out, double *energy);
+void radnode_gabor_row(const float *in, size_t n, const float *g, const float *c, const float *d, const float *s, float *out);
+void radnode_gabor_column(const float *base, const ptrdiff_t *rows, size_t n, const float *g, const float *c, const float *d, const float *s,
+                          const float *mean, const float *scale, const uint8_t *inside, double *energy);
