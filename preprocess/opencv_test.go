@@ -209,3 +209,37 @@ func TestOutputDoesNotDependOnThreadsOrRuns(t *testing.T) {
 		}
 	}
 }
+
+// CLAHE is this package's own, so every way in which tiles and image can fit
+// together is compared.
+func TestCLAHEEqualsOpenCVForEverySizeAndTiling(t *testing.T) {
+	t.Parallel()
+	cases := [][4]int{{1, 1, 8, 2}, {1, 9, 8, 2}, {7, 5, 8, 2}, {8, 8, 8, 2}, {16, 24, 8, 1}, {16, 25, 8, 1}, {17, 24, 8, 3}, {64, 64, 64, 2}, {65, 130, 64, 40}, {33, 200, 3, 1}, {90, 70, 1, 2}, {100, 101, 5, 100}}
+	script, pix := "", []byte(nil)
+	for i, c := range cases {
+		img := blobsOf(c[0], c[1], i)
+		script += fmt.Sprintf("g = np.frombuffer(sys.stdin.buffer.read(%d), np.uint8).reshape(%d, %d)\nsys.stdout.buffer.write(cv2.createCLAHE(%d, (%d, %d)).apply(g).tobytes())\n", c[0]*c[1], c[0], c[1], c[3], c[2], c[2])
+		pix = append(pix, img.Pix8...)
+	}
+	want := runPython(t, script, pix)
+	for i, c := range cases {
+		n := c[0] * c[1]
+		got := make([]float32, n)
+		mustRun(t, mustCompile(t, steps{{"step": "clahe", "clip": c[3], "tiles": c[2]}}), blobsOf(c[0], c[1], i), got, preprocess.RunOptions{})
+		for k, v := range got {
+			if byte(v) != want[k] {
+				t.Fatalf("%v: pixel %d is %g, OpenCV has %d", c, k, v, want[k])
+			}
+		}
+		want = want[n:]
+	}
+}
+
+// blobsOf is noise on a slope.
+func blobsOf(rows, columns, seed int) preprocess.Image {
+	img := noise(rows, columns, 1)
+	for k := range img.Pix8 {
+		img.Pix8[k] = byte(k*200/len(img.Pix8)) + img.Pix8[(k*7+seed)%len(img.Pix8)]>>3
+	}
+	return img
+}

@@ -182,3 +182,28 @@ func BenchmarkEachStepOfTheChestPipeline(b *testing.B) {
 		b.ReportMetric(ms, fmt.Sprintf("%s-ms", step))
 	}
 }
+
+// BenchmarkEachFamilyOfFeatures times the families on a 10 MB radiograph, each
+// with the discretisation it needs.
+func BenchmarkEachFamilyOfFeatures(b *testing.B) {
+	singleThread(b)
+	img, _ := crImage(b, "")
+	shown := make([]float32, crRows*crColumns)
+	mustRun(b, mustCompile(b, steps{{"step": "window"}}), img, shown, preprocess.RunOptions{})
+	grey := preprocess.Image{Rows: crRows, Columns: crColumns, Channels: 1, Pix8: make([]byte, len(shown))}
+	for i, v := range shown {
+		grey.Pix8[i] = byte(v)
+	}
+	for _, f := range []string{"firstorder", "histogram", "glcm", "glrlm", "glszm", "ngtdm", "lbp", "gabor", "hog", "wavelet", "edges"} {
+		b.Run(f, func(b *testing.B) {
+			p := mustCompile(b, steps{{"step": "features", "families": []any{f}}})
+			run := func() { mustRun(b, p, grey, nil, preprocess.RunOptions{}) }
+			best := bestOf(b, 7, run)
+			b.ReportAllocs()
+			for b.Loop() {
+				run()
+			}
+			b.ReportMetric(best, "ms")
+		})
+	}
+}

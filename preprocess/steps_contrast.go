@@ -3,7 +3,6 @@ package preprocess
 import (
 	"errors"
 	"fmt"
-	"image"
 	"math"
 
 	"gocv.io/x/gocv"
@@ -322,9 +321,17 @@ func buildCLAHE(a args) (action, error) {
 		if err != nil {
 			return err
 		}
-		c := gocv.NewCLAHEWithParams(clip, image.Pt(tiles, tiles))
-		defer c.Close()
-		c.Apply(b.mat, &out.mat)
+		in, err := b.bytes8()
+		if err != nil {
+			return err
+		}
+		pix, err := out.bytes8()
+		if err != nil {
+			return err
+		}
+		if err := claheInto(pix, in, b.rows, b.columns, clip, tiles); err != nil {
+			return err
+		}
 		r.replace(out, byte8)
 		return nil
 	}, nil

@@ -7,8 +7,8 @@
 // does not define. The codes beside the names are those of IBSI, which PS3.16
 // takes over.
 //
-// It is plain Go without images or files: voxels in, numbers out, always the
-// same numbers.
+// It knows no images or files: voxels in, numbers out, always the same numbers.
+// The inner loops are C that compilers turn into vector code.
 //
 // # What is defined where a formula is not
 //
