@@ -23,18 +23,18 @@ import (
 // reference is a model of the repository with its reference input and what it
 // must give.
 type reference struct {
-	model, shape string
-	first        float64
-	tolerance    float64
+	model, version, shape string
+	first                 float64
+	tolerance             float64
 }
 
 var references = []reference{
-	{"paediatric-pneumonia", "1,1,160,160", 0.5957152, 1e-4},
-	{"chest-film-quality", "1,1,128,128", 0.1883444, 1e-4},
+	{"paediatric-pneumonia", "1.1.0", "1,1,160,160", 0.5957152, 1e-4},
+	{"chest-film-quality", "1.0.0", "1,1,128,128", 0.1883444, 1e-4},
 }
 
 func (r reference) tensor() string {
-	return filepath.Join(root(), "models", r.model, "1.0.0", "golden.f32")
+	return filepath.Join(root(), "models", r.model, r.version, "golden.f32")
 }
 
 // probabilities reads the answer of an example client.
@@ -145,8 +145,9 @@ func (n *startedNode) state(model, version string) string {
 // secondVersion is a copy of a bundled model under another version.
 func secondVersion(t *testing.T, model, version string) string {
 	t.Helper()
+	bundled := references[slices.IndexFunc(references, func(r reference) bool { return r.model == model })].version
 	folder := t.TempDir()
-	if err := os.CopyFS(folder, os.DirFS(filepath.Join(root(), "models", model, "1.0.0"))); err != nil {
+	if err := os.CopyFS(folder, os.DirFS(filepath.Join(root(), "models", model, bundled))); err != nil {
 		t.Fatal(err)
 	}
 	manifest := filepath.Join(folder, "manifest.yaml")
@@ -154,8 +155,29 @@ func secondVersion(t *testing.T, model, version string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(manifest, bytes.Replace(text, []byte("version: 1.0.0"), []byte("version: "+version), 1), 0o600); err != nil {
+	if err := os.WriteFile(manifest, bytes.Replace(text, []byte("version: "+bundled), []byte("version: "+version), 1), 0o600); err != nil {
 		t.Fatal(err)
+	}
+	return folder
+}
+
+// copiesOfTheFilm is a folder with the film under n identities.
+func copiesOfTheFilm(t *testing.T, n int) string {
+	t.Helper()
+	folder := t.TempDir()
+	data, err := os.ReadFile(film())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var files []string
+	for i := range n {
+		files = append(files, filepath.Join(folder, fmt.Sprintf("%d.dcm", i)))
+		if err := os.WriteFile(files[i], data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if status, out := command(t, tool(t, "dcmodify"), append([]string{"-nb", "-gst", "-gse", "-gin"}, files...)...); status != 0 {
+		t.Fatal(out)
 	}
 	return folder
 }
@@ -191,12 +213,13 @@ func TestModelsComeAndGoUnder64CallersAndNoneOfThemNotices(t *testing.T) {
 		t.Fatal(out)
 	}
 	eventually(t, "the second version is served", time.Minute, func() bool { return n.state(want.model, "1.0.1") == "READY" })
-	if status, out := n.storescu(film()); status != 0 {
+	if status, out := n.storescu(append([]string{"+sd"}, copiesOfTheFilm(t, 20))...); status != 0 {
 		t.Error(out)
 	}
-	study := n.settled(1)[0]
-	if study.State != radnode.ToReview {
-		t.Errorf("a study that came meanwhile is %s (%s)", study.State, study.StateReason)
+	for _, study := range n.settled(20) {
+		if study.State != radnode.ToReview {
+			t.Errorf("a study that came meanwhile is %s (%s)", study.State, study.StateReason)
+		}
 	}
 	if status, out := n.run("model", "remove", want.model+"@1.0.1"); status != 0 {
 		t.Fatal(out)
@@ -228,7 +251,7 @@ func TestABrokenPackageIsRefusedWithASentence(t *testing.T) {
 	if status, out := n.run("model", "add", text); status != 1 || !strings.Contains(out, "letter.zip") {
 		t.Errorf("exit %d: %s", status, out)
 	}
-	for _, name := range []string{"../../etc@passwd", "paediatric-pneumonia@1.0.0", "paediatric-pneumonia"} {
+	for _, name := range []string{"../../etc@passwd", "paediatric-pneumonia@1.1.0", "paediatric-pneumonia"} {
 		if status, out := n.run("model", "remove", name); status != 1 {
 			t.Errorf("remove %s: exit %d: %s", name, status, out)
 		}
@@ -258,7 +281,7 @@ func TestTheModelsProveThemselvesAndAModelThatDoesNotIsNamed(t *testing.T) {
 		t.Errorf("exit %d:\n%s", status, out)
 	}
 	eventually(t, "the running node does not use it and says so", time.Minute, func() bool {
-		return n.state("paediatric-pneumonia", "1.0.3") == "UNAVAILABLE" && n.state("paediatric-pneumonia", "1.0.0") == "READY"
+		return n.state("paediatric-pneumonia", "1.0.3") == "UNAVAILABLE" && n.state("paediatric-pneumonia", "1.1.0") == "READY"
 	})
 	if status, out := n.run("model", "bench", "chest-film-quality", "--seconds", "0.2", "--json"); status != 0 || strings.Count(out, `"images_per_second"`) != 3 {
 		t.Errorf("exit %d:\n%s", status, out)
