@@ -2,7 +2,8 @@ package radnode
 
 import "time"
 
-// Peer is another application entity: a modality, archive or destination.
+// Peer is another application entity: a modality, archive or destination; or a
+// destination of reports of another kind.
 type Peer struct {
 	Name    string   `json:"name"`
 	AETitle string   `json:"ae_title"`
@@ -13,6 +14,11 @@ type Peer struct {
 	TLS     bool     `json:"tls"`     // it is called, and must call, with TLS
 	Source  string   `json:"source"`  // "configuration" or who added it
 	PeerTerms
+
+	// Kind says how reports are delivered to it: "" by DIMSE, stow, fhir or hl7.
+	Kind  string `json:"kind,omitempty"`
+	URL   string `json:"url,omitempty"`   // of stow and fhir
+	Token string `json:"token,omitempty"` // bearer token for URL; it is taken and never shown
 
 	// Passcode is a new passcode for the user identity that the peer offers
 	// with its AE title as the name. It is taken and never shown.

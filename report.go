@@ -150,8 +150,9 @@ type Delivery struct {
 	Kind             string        `json:"kind"` // sr, seg, sc, pdf, pr, pm, ko; fhir, hl7
 	SOPInstanceUID   UID           `json:"sop_instance_uid"`
 	State            DeliveryState `json:"state"`
-	Proof            string        `json:"proof"` // "storage commitment", "query" or why there is none
-	Note             string        `json:"note"`  // what else is to be known, such as the class it was sent in
+	Proof            string        `json:"proof"`              // "storage commitment", "query" or why there is none
+	Optional         bool          `json:"optional,omitempty"` // its refusal does not make the report undelivered
+	Note             string        `json:"note"`               // what else is to be known, such as the class it was sent in
 	Attempts         int           `json:"attempts"`
 	Error            string        `json:"error"`
 	NextAttempt      *time.Time    `json:"next_attempt"`

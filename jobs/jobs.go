@@ -58,6 +58,7 @@ type Job struct {
 	Kind       string
 	Key        string
 	Attempts   int       // failed attempts before this one
+	Crashes    int       // how often the node ended during an attempt, since one came to its end
 	Error      string    // of the last attempt
 	CreatedAt  time.Time // when it was first asked for
 	generation int64
@@ -84,6 +85,11 @@ func Cancel(ctx context.Context, tx Tx, kind, key string) error {
 	return err
 }
 
+// MaxCrashes is how often the node may end during a job's attempts before the
+// job is taken for the cause. Its handler then files why it is given up; it is
+// called once more for that.
+const MaxCrashes = 10
+
 // Handler does a job. nil: done. Snooze: not yet. Any other error: failed,
 // again after the kind's back-off, without end: a handler that gives up files
 // that outcome itself and returns nil. The end of ctx puts the job back.
@@ -108,18 +114,17 @@ func Snooze(until time.Time) error { return &snooze{until: until} }
 func Again(at time.Time, reason error) error { return &snooze{until: at, reason: reason} }
 
 // finish writes what became of an attempt.
-func finish(ctx context.Context, tx Tx, job Job, outcome error, backoff func(int) time.Duration) error {
-	now := time.Now()
+func finish(ctx context.Context, tx Tx, job Job, outcome error, backoff func(int) time.Duration, now time.Time) error {
 	var s *snooze
 	switch {
 	case outcome == nil:
 		return done(ctx, tx, job, now)
 	case errors.As(outcome, &s) && s.reason == nil:
-		return putBack(ctx, tx, job, s.until, job.Attempts, job.Error)
+		return putBack(ctx, tx, job, s.until, job.Attempts, job.Error, now)
 	case errors.As(outcome, &s):
-		return putBack(ctx, tx, job, s.until, job.Attempts+1, radnode.MessageOf(s.reason))
+		return putBack(ctx, tx, job, s.until, job.Attempts+1, radnode.MessageOf(s.reason), now)
 	}
-	return putBack(ctx, tx, job, now.Add(backoff(job.Attempts+1)), job.Attempts+1, radnode.MessageOf(outcome))
+	return putBack(ctx, tx, job, now.Add(backoff(job.Attempts+1)), job.Attempts+1, radnode.MessageOf(outcome), now)
 }
 
 // done removes the job, or lets it run again if it was asked for meanwhile.
@@ -131,17 +136,17 @@ func done(ctx context.Context, tx Tx, job Job, now time.Time) error {
 	if n, err := res.RowsAffected(); err != nil || n > 0 {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `UPDATE jobs SET state = 'queued', owner = '', error = '', created_at = $1, updated_at = $2 WHERE kind = $3 AND job_key = $4`,
+	_, err = tx.ExecContext(ctx, `UPDATE jobs SET state = 'queued', owner = '', error = '', crashes = 0, created_at = $1, updated_at = $2 WHERE kind = $3 AND job_key = $4`,
 		now.UnixMicro(), now.UnixMicro(), job.Kind, job.Key)
 	return err
 }
 
 // putBack queues the job again. If it was asked for meanwhile, that time and
 // fresh count of attempts stand.
-func putBack(ctx context.Context, tx Tx, job Job, at time.Time, attempts int, text string) error {
-	_, err := tx.ExecContext(ctx, `UPDATE jobs SET state = 'queued', owner = '', error = $1, updated_at = $2,
+func putBack(ctx context.Context, tx Tx, job Job, at time.Time, attempts int, text string, now time.Time) error {
+	_, err := tx.ExecContext(ctx, `UPDATE jobs SET state = 'queued', owner = '', crashes = 0, error = $1, updated_at = $2,
   run_at = CASE WHEN generation = $3 THEN $4 ELSE run_at END, attempts = CASE WHEN generation = $5 THEN $6 ELSE attempts END
-  WHERE kind = $7 AND job_key = $8`, text, time.Now().UnixMicro(), job.generation, at.UnixMicro(), job.generation, attempts, job.Kind, job.Key)
+  WHERE kind = $7 AND job_key = $8`, text, now.UnixMicro(), job.generation, at.UnixMicro(), job.generation, attempts, job.Kind, job.Key)
 	return err
 }
 

@@ -300,3 +300,39 @@ func TestBackoffGrowsAndIsBounded(t *testing.T) {
 		}
 	}
 }
+
+func TestAJobThatIsAtWorkWheneverTheNodeEndsIsKnownForIt(t *testing.T) {
+	d := mustOpen(t)
+	d.enqueue(t, nil, "mine", time.Now())
+	for n := 1; n <= jobs.MaxCrashes; n++ {
+		if _, err := d.Exec(`UPDATE jobs SET state = 'running', owner = 'me'`); err != nil {
+			t.Fatal(err)
+		}
+		// A node that ends before it comes to the job.
+		q := d.start(t, func(context.Context, jobs.Job) error { return nil }, func(k *jobs.Kind) { k.Name = "another" })
+		q.Stop()
+		var crashes int
+		var runAt int64
+		if err := d.QueryRow(`SELECT crashes, run_at FROM jobs`).Scan(&crashes, &runAt); err != nil || crashes != n {
+			t.Fatalf("%d crashes counted, want %d (%v)", crashes, n, err)
+		}
+		if wait := time.Until(time.UnixMicro(runAt)); n <= 5 && wait > 0 || n > 5 && wait < time.Second {
+			t.Errorf("after %d ends it waits %s", n, wait)
+		}
+	}
+	if _, err := d.Exec(`UPDATE jobs SET run_at = 0`); err != nil {
+		t.Fatal(err)
+	}
+	seen := make(chan int, 10)
+	var calls atomic.Int32
+	d.start(t, func(_ context.Context, j jobs.Job) error {
+		seen <- j.Crashes
+		if calls.Add(1) == 1 {
+			return jobs.Snooze(time.Now())
+		}
+		return nil
+	})
+	if got := []int{<-seen, <-seen}; got[0] != jobs.MaxCrashes || got[1] != 0 {
+		t.Errorf("the handler was told of %v ends, want %d, and 0 after an attempt that came to its end", got, jobs.MaxCrashes)
+	}
+}

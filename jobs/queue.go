@@ -25,6 +25,8 @@ type Options struct {
 	Log   *slog.Logger
 	// Trace is told the name of each durable step; tests end the process there.
 	Trace func(step string)
+	// Now is the clock; nil: time.Now. One that is set forward needs a Wake.
+	Now func() time.Time
 }
 
 // Kind says how jobs of one kind are worked.
@@ -65,6 +67,9 @@ func New(opts Options, kinds ...Kind) *Queue {
 	if q.opts.Trace == nil {
 		q.opts.Trace = func(string) {}
 	}
+	if q.opts.Now == nil {
+		q.opts.Now = time.Now
+	}
 	for _, k := range kinds {
 		if k.Backoff == nil {
 			k.Backoff = Backoff
@@ -93,12 +98,16 @@ func Jitter(d time.Duration) time.Duration {
 
 // Start puts back what this node ran when it ended, and begins to work.
 func (q *Queue) Start(ctx context.Context) error {
+	now := q.opts.Now()
 	err := q.opts.Write(ctx, func(ctx context.Context, tx Tx) error {
-		// The attempt does not count: what may be dangerous to the process
-		// (pixels, models) runs in processes of its own, so that the end of
-		// the node was hardly this job's doing.
+		// The attempt does not count as failed: what may be dangerous to the
+		// process (pixels, models) runs in processes of its own, so that the end
+		// of the node was hardly this job's doing. One that is at work again
+		// and again when the node ends waits ever longer, by two seconds each
+		// time, and is given up by its handler.
 		_, err := tx.ExecContext(ctx, `UPDATE jobs SET state = 'queued', owner = '', error = 'the node ended during the attempt',
-  updated_at = $1 WHERE state = 'running' AND owner = $2`, time.Now().UnixMicro(), q.opts.Owner)
+  crashes = crashes + 1, run_at = CASE WHEN crashes < 5 THEN run_at ELSE $1 + (crashes - 4) * 2000000 END, updated_at = $2
+  WHERE state = 'running' AND owner = $3`, now.UnixMicro(), now.UnixMicro(), q.opts.Owner)
 		return err
 	})
 	if err != nil {
@@ -142,7 +151,7 @@ func (q *Queue) dispatch(ctx context.Context) {
 		q.target.Store(int64(^uint64(0) >> 1))
 		next := q.round(ctx)
 		q.target.Store(next.UnixMicro())
-		timer.Reset(time.Until(next))
+		timer.Reset(next.Sub(q.opts.Now()))
 		select {
 		case <-ctx.Done():
 			return
@@ -154,7 +163,7 @@ func (q *Queue) dispatch(ctx context.Context) {
 
 // round starts what is due and returns when to look again.
 func (q *Queue) round(ctx context.Context) time.Time {
-	next := time.Now().Add(lookAgain)
+	next := q.opts.Now().Add(lookAgain)
 	for _, l := range q.kinds {
 		free := l.free.Load()
 		if free <= 0 {
@@ -178,7 +187,7 @@ func (q *Queue) start(ctx context.Context, l *lane, free int) (next time.Time, e
 	if err != nil {
 		return next, err
 	}
-	now := time.Now()
+	now := q.opts.Now()
 	var due []Job
 	for _, j := range waiting {
 		switch at := time.UnixMicro(j.runAt); {
@@ -203,7 +212,7 @@ func (q *Queue) start(ctx context.Context, l *lane, free int) (next time.Time, e
 }
 
 func (q *Queue) waiting(ctx context.Context, kind string, limit int) ([]Job, error) {
-	rows, err := q.opts.Read.QueryContext(ctx, `SELECT job_key, run_at, generation, attempts, error, created_at FROM jobs
+	rows, err := q.opts.Read.QueryContext(ctx, `SELECT job_key, run_at, generation, attempts, crashes, error, created_at FROM jobs
   WHERE kind = $1 AND state = 'queued' ORDER BY run_at LIMIT $2`, kind, limit)
 	if err != nil {
 		return nil, err
@@ -213,7 +222,7 @@ func (q *Queue) waiting(ctx context.Context, kind string, limit int) ([]Job, err
 	for rows.Next() {
 		j := Job{Kind: kind}
 		var created int64
-		if err := rows.Scan(&j.Key, &j.runAt, &j.generation, &j.Attempts, &j.Error, &created); err != nil {
+		if err := rows.Scan(&j.Key, &j.runAt, &j.generation, &j.Attempts, &j.Crashes, &j.Error, &created); err != nil {
 			return nil, err
 		}
 		j.CreatedAt = time.UnixMicro(created)
@@ -226,11 +235,12 @@ func (q *Queue) waiting(ctx context.Context, kind string, limit int) ([]Job, err
 // the next round.
 func (q *Queue) claim(ctx context.Context, due []Job) ([]Job, error) {
 	var claimed []Job
+	now := q.opts.Now()
 	err := q.opts.Write(ctx, func(ctx context.Context, tx Tx) error {
 		claimed = claimed[:0]
 		for _, j := range due {
 			res, err := tx.ExecContext(ctx, `UPDATE jobs SET state = 'running', owner = $1, updated_at = $2
-  WHERE kind = $3 AND job_key = $4 AND state = 'queued' AND generation = $5`, q.opts.Owner, time.Now().UnixMicro(), j.Kind, j.Key, j.generation)
+  WHERE kind = $3 AND job_key = $4 AND state = 'queued' AND generation = $5`, q.opts.Owner, now.UnixMicro(), j.Kind, j.Key, j.generation)
 			if err != nil {
 				return err
 			}
@@ -258,7 +268,7 @@ func (q *Queue) work(ctx context.Context, l *lane, job Job) {
 	}()
 	outcome := q.attempt(ctx, l, job)
 	if outcome != nil && ctx.Err() != nil {
-		outcome = Snooze(time.Now()) // the node stops: nobody's failure
+		outcome = Snooze(q.opts.Now()) // the node stops: nobody's failure
 	}
 	var s *snooze
 	if outcome != nil && !errors.As(outcome, &s) {
@@ -288,7 +298,7 @@ func (q *Queue) file(ctx context.Context, l *lane, job Job, outcome error) {
 	for n := 1; ; n++ {
 		// The outcome is filed even when the node stops.
 		err := q.opts.Write(context.WithoutCancel(ctx), func(ctx context.Context, tx Tx) error {
-			return finish(ctx, tx, job, outcome, l.Backoff)
+			return finish(ctx, tx, job, outcome, l.Backoff, q.opts.Now())
 		})
 		if err == nil {
 			return

@@ -17,6 +17,7 @@ import (
 
 	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/web/middleware"
+	"github.com/radnode/radnode/workflow"
 )
 
 // Config is the whole configuration of a node. Options come, each over the
@@ -278,7 +279,7 @@ func ValidAETitle(s string) bool {
 var Services = []string{"store", "query", "retrieve", "commit"}
 
 // Deliverables are the kinds of object a peer may be sent.
-var Deliverables = []string{"sr", "seg", "sc", "pdf"}
+var Deliverables = []string{"sr", "seg", "pm", "pr", "ko", "sc", "pdf", "fhir", "hl7"}
 
 // ParsePeer reads NAME and AE@HOST:PORT.
 func ParsePeer(name, address string) (radnode.Peer, error) {
@@ -293,6 +294,29 @@ func ParsePeer(name, address string) (radnode.Peer, error) {
 		return radnode.Peer{}, radnode.Errorf(radnode.Invalid, op, "%q is no name for a peer", name)
 	}
 	return radnode.Peer{Name: name, AETitle: ae, Host: strings.Trim(host, "[]"), Port: port, Allow: slices.Clone(Services), Source: "configuration"}, nil
+}
+
+// ParseDestination reads NAME and the address of a destination of a kind: a URL
+// (stow, fhir), HOST:PORT (hl7), else AE@HOST:PORT.
+func ParseDestination(name, kind, address string) (radnode.Peer, error) {
+	const op = "destination"
+	p := radnode.Peer{Name: name, Kind: kind, Allow: []string{}, Deliver: []string{}}
+	switch kind {
+	case "":
+		return ParsePeer(name, address)
+	case workflow.KindSTOW, workflow.KindFHIR:
+		p.URL = address
+	case workflow.KindHL7:
+		host, port, ok := cutLast(address, ":")
+		n, err := strconv.Atoi(port)
+		if !ok || err != nil {
+			return p, radnode.Errorf(radnode.Invalid, op, "%q is not of the form HOST:PORT", address)
+		}
+		p.Host, p.Port = strings.Trim(host, "[]"), n
+	default:
+		return p, radnode.Errorf(radnode.Invalid, op, "%q is no kind of destination: use stow, fhir or hl7", kind)
+	}
+	return p, nil
 }
 
 func cutLast(s, sep string) (before, after string, found bool) {

@@ -9,6 +9,52 @@ import (
 	"github.com/radnode/radnode/workflow"
 )
 
+// senders brings reports to each kind of destination.
+type senders map[string]workflow.Sender
+
+var _ workflow.Sender = senders{}
+
+func (n *node) senders() senders {
+	web := webClient(n.config)
+	return senders{
+		"": sender{n.calling(), n.proofs}, workflow.KindSTOW: stowSender{web}, workflow.KindFHIR: fhirSender{web}, workflow.KindHL7: hl7Sender{n.config},
+	}
+}
+
+func (s senders) of(peer radnode.Peer) (workflow.Sender, error) {
+	if one, known := s[peer.Kind]; known {
+		return one, nil
+	}
+	return nil, radnode.Errorf(radnode.Invalid, "deliver", "this version of the node knows no destinations of kind %.20q", peer.Kind)
+}
+
+// Store implements workflow.Sender.
+func (s senders) Store(ctx context.Context, peer radnode.Peer, object workflow.Object) error {
+	one, err := s.of(peer)
+	if err != nil {
+		return err
+	}
+	return one.Store(ctx, peer, object)
+}
+
+// Prove implements workflow.Sender.
+func (s senders) Prove(ctx context.Context, peer radnode.Peer, objects []workflow.Object) (string, error) {
+	one, err := s.of(peer)
+	if err != nil {
+		return "", err
+	}
+	return one.Prove(ctx, peer, objects)
+}
+
+// Takes implements workflow.Sender.
+func (s senders) Takes(ctx context.Context, peer radnode.Peer, classes []radnode.UID) (map[radnode.UID]bool, error) {
+	one, err := s.of(peer)
+	if err != nil {
+		return nil, err
+	}
+	return one.Takes(ctx, peer, classes)
+}
+
 // sender brings documents to peers over DIMSE.
 type sender struct {
 	calling calling
@@ -65,8 +111,34 @@ func storeError(err error) error {
 	}
 	for _, row := range storeCodes {
 		if status.Status >= row.first && status.Status <= row.last {
-			return radnode.Errorf(row.code, "deliver", "the peer answered %w", err)
+			err := error(radnode.Errorf(row.code, "deliver", "the peer answered %w", err))
+			if row.code == radnode.Unavailable {
+				err = workflow.Answered(err) // it could not process this one
+			}
+			return err
 		}
 	}
 	return err
+}
+
+// Takes implements workflow.Sender: the answers to presentation contexts say
+// what the peer takes (PS3.8 7.1.1.13).
+func (s sender) Takes(ctx context.Context, peer radnode.Peer, classes []radnode.UID) (map[radnode.UID]bool, error) {
+	var pairs []dimse.StoreOptions
+	for _, class := range classes {
+		for _, syntax := range native {
+			pairs = append(pairs, dimse.StoreOptions{SOPClassUID: class, TransferSyntaxUID: syntax})
+		}
+	}
+	client, err := s.calling.to(peer).dial(ctx, dimse.StorageContexts(pairs...))
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close()
+	takes := map[radnode.UID]bool{}
+	for _, outcome := range client.Outcomes() {
+		takes[outcome.SOPClassUID] = takes[outcome.SOPClassUID] || outcome.TransferSyntaxUID != ""
+	}
+	_ = client.Release(ctx) // the answers are there, whatever the peer does now
+	return takes, nil
 }

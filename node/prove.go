@@ -73,7 +73,7 @@ func (s sender) Prove(ctx context.Context, peer radnode.Peer, objects []workflow
 			return proof, err
 		}
 		if !offers[dimse.StudyRootFind] {
-			return "", radnode.Errorf(radnode.Unavailable, "prove delivery", "the peer has not reported on the storage commitment request yet")
+			return "", workflow.ErrPending
 		}
 		// The peer may still report late on the first association: a fresh one
 		// keeps the two conversations apart.
@@ -151,13 +151,13 @@ func judge(report *dimse.CommitReport, objects []workflow.Object) error {
 		}
 		at := slices.IndexFunc(report.Failed, func(r dimse.FailedReference) bool { return r.SOPInstanceUID == o.SOPInstanceUID })
 		if at < 0 {
-			return radnode.Errorf(radnode.Unavailable, op, "the storage commitment report does not name the object")
+			return workflow.Answered(radnode.Errorf(radnode.Unavailable, op, "the storage commitment report does not name the object"))
 		}
 		code, known := failureCodes[report.Failed[at].Reason]
 		if !known {
 			code = radnode.Unavailable
 		}
-		return radnode.Errorf(code, op, "the peer did not commit to the object: failure reason %04X", uint16(report.Failed[at].Reason))
+		return workflow.Answered(radnode.Errorf(code, op, "the peer did not commit to the object: failure reason %04X", uint16(report.Failed[at].Reason)))
 	}
 	return nil
 }
@@ -184,7 +184,7 @@ func (s sender) proveByQuery(ctx context.Context, client *dimse.Client, object w
 	}
 	switch {
 	case err != nil && radnode.CodeOf(err) == radnode.Internal:
-		return radnode.Errorf(radnode.Unavailable, op, "the query failed: %w", err)
+		return workflow.Answered(radnode.Errorf(radnode.Unavailable, op, "the query failed: %w", err))
 	case err != nil:
 		return err
 	case !found:

@@ -134,7 +134,7 @@ func open(ctx context.Context, c Config, log *slog.Logger) (*node, error) {
 	n.evidence = newEvidence(log)
 	n.learned = &abilities{beside: n.beside.Go, log: log}
 	flow := workflow.Options{
-		Analyzer: reader{n.pool}, Author: author{c.AETitle, c.Organisation}, Sender: sender{n.calling(), n.proofs},
+		Analyzer: reader{n.pool}, Author: author{c.AETitle, c.Organisation, n.pool, filepath.Join(c.Data, "egress")}, Sender: n.senders(),
 		Completeness: n.evidence, AE: c.AETitle, Urgency: n.models.Urgency, SecondReader: c.SecondReader, Quiet: c.Quiet, AnalysisWorkers: c.Workers,
 	}
 	if n.desk, err = openDesk(ctx, c, flow, true, log); err != nil {

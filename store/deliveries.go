@@ -20,10 +20,17 @@ type DeliveryRow struct {
 // delivery, whoever asks for it again.
 func (t *Tx) AddDelivery(ctx context.Context, d *DeliveryRow) error {
 	_, err := t.ExecContext(ctx, `INSERT INTO deliveries (id, report_id, study_uid, peer, kind, sop_uid, state, proof, attempts, error,
-  next_attempt, started_at, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+  next_attempt, started_at, created_at, updated_at, note, optional) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)`,
 		d.ID, d.ReportID, string(d.StudyInstanceUID), d.Peer, d.Kind, string(d.SOPInstanceUID), string(d.State), d.Proof, d.Attempts, d.Error,
-		nextAttempt(d), micros(d.StartedAt), micros(d.OrderedAt), micros(d.UpdatedAt))
+		nextAttempt(d), micros(d.StartedAt), micros(d.OrderedAt), micros(d.UpdatedAt), clip(d.Note), optional(d))
 	return databaseError("file delivery", err)
+}
+
+func optional(d *DeliveryRow) int {
+	if d.Optional {
+		return 1
+	}
+	return 0
 }
 
 func nextAttempt(d *DeliveryRow) int64 {
@@ -36,18 +43,21 @@ func nextAttempt(d *DeliveryRow) int64 {
 // SetDelivery writes the standing of a delivery.
 func (t *Tx) SetDelivery(ctx context.Context, d *DeliveryRow) error {
 	return t.one(ctx, "set delivery", `UPDATE deliveries SET state = $1, proof = $2, attempts = $3, error = $4, next_attempt = $5,
-  started_at = $6, updated_at = $7, note = $8 WHERE id = $9`, string(d.State), clip(d.Proof), d.Attempts, clip(d.Error), nextAttempt(d),
-		micros(d.StartedAt), micros(d.UpdatedAt), clip(d.Note), d.ID)
+  started_at = $6, updated_at = $7, note = $8,
+  sop_uid = $9 WHERE id = $10`, string(d.State), clip(d.Proof), d.Attempts, clip(d.Error), nextAttempt(d),
+		micros(d.StartedAt), micros(d.UpdatedAt), clip(d.Note), string(d.SOPInstanceUID), d.ID)
 }
 
-const deliveryColumns = `id, report_id, study_uid, peer, kind, sop_uid, state, proof, attempts, error, next_attempt, started_at, created_at, updated_at, note`
+const deliveryColumns = `id, report_id, study_uid, peer, kind, sop_uid, state, proof, attempts, error, next_attempt, started_at, created_at, updated_at, note, optional`
 
 func scanDelivery(row scanner) (DeliveryRow, error) {
 	var d DeliveryRow
 	var next, started, created, updated int64
+	var optional int
 	err := row.Scan(&d.ID, &d.ReportID, &d.StudyInstanceUID, &d.Peer, &d.Kind, &d.SOPInstanceUID, &d.State, &d.Proof, &d.Attempts, &d.Error,
-		&next, &started, &created, &updated, &d.Note)
+		&next, &started, &created, &updated, &d.Note, &optional)
 	d.NextAttempt, d.StartedAt, d.OrderedAt, d.UpdatedAt = timePointer(next), timeOf(started), timeOf(created), timeOf(updated)
+	d.Optional = optional != 0
 	return d, err
 }
 

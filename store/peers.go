@@ -9,13 +9,14 @@ import (
 	"github.com/radnode/radnode"
 )
 
-const peerColumns = `name, ae_title, host, port, allow, deliver, tls, source, terms, passcode`
+const peerColumns = `name, ae_title, host, port, allow, deliver, tls, source, terms, passcode, kind, url, token`
 
 func scanPeer(row scanner) (radnode.Peer, error) {
 	var p radnode.Peer
 	var allow, deliver, terms string
 	var secured int
-	if err := row.Scan(&p.Name, &p.AETitle, &p.Host, &p.Port, &allow, &deliver, &secured, &p.Source, &terms, &p.PasscodeHash); err != nil {
+	err := row.Scan(&p.Name, &p.AETitle, &p.Host, &p.Port, &allow, &deliver, &secured, &p.Source, &terms, &p.PasscodeHash, &p.Kind, &p.URL, &p.Token)
+	if err != nil {
 		return p, err
 	}
 	p.TLS = secured != 0
@@ -60,11 +61,12 @@ func (t *Tx) SavePeer(ctx context.Context, p radnode.Peer) error {
   AND (ae_title <> $3 OR host <> $4 OR port <> $5))`, p.Name, p.Name, p.AETitle, p.Host, p.Port); err != nil {
 		return databaseError(op, err)
 	}
-	_, err := t.ExecContext(ctx, `INSERT INTO peers (`+peerColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+	_, err := t.ExecContext(ctx, `INSERT INTO peers (`+peerColumns+`) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
   ON CONFLICT (name) DO UPDATE SET ae_title = excluded.ae_title, host = excluded.host, port = excluded.port, allow = excluded.allow,
   deliver = excluded.deliver, tls = excluded.tls, source = excluded.source, terms = excluded.terms,
+  kind = excluded.kind, url = excluded.url, token = excluded.token,
   passcode = CASE WHEN excluded.passcode = '' THEN peers.passcode ELSE excluded.passcode END`,
-		p.Name, p.AETitle, p.Host, p.Port, string(allow), string(deliver), secured, p.Source, string(terms), p.PasscodeHash)
+		p.Name, p.AETitle, p.Host, p.Port, string(allow), string(deliver), secured, p.Source, string(terms), p.PasscodeHash, p.Kind, p.URL, p.Token)
 	return databaseError(op, err)
 }
 
@@ -72,6 +74,9 @@ func (t *Tx) SavePeer(ctx context.Context, p radnode.Peer) error {
 func (t *Tx) RemovePeer(ctx context.Context, name string) error {
 	if _, err := t.ExecContext(ctx, `DELETE FROM peer_abilities WHERE peer = $1`, name); err != nil {
 		return databaseError("remove peer", err)
+	}
+	if err := errors.Join(t.ForgetPeerClasses(ctx, name), t.SetBreaker(ctx, Breaker{Peer: name})); err != nil {
+		return err
 	}
 	return t.one(ctx, "remove peer", `DELETE FROM peers WHERE name = $1`, name)
 }

@@ -108,7 +108,7 @@ func (w *Workflow) follow(ctx context.Context, tx *store.Tx, user radnode.User, 
 	r := &store.ReportRow{Report: radnode.Report{
 		ID: id, StudyInstanceUID: old.StudyInstanceUID, State: radnode.Draft, Version: 1, SOPInstanceUID: radnode.NewUID(),
 		Predecessor: old.ID, Findings: slices.Clone(old.Findings), NotAnalysed: old.NotAnalysed, FindingsText: old.FindingsText,
-		Impression: old.Impression, Language: old.Language, Addenda: slices.Clone(old.Addenda), CreatedAt: now(),
+		Impression: old.Impression, Language: old.Language, Addenda: slices.Clone(old.Addenda), CreatedAt: w.now(),
 	}, SeriesUID: old.SeriesUID}
 	for i := range r.Findings {
 		r.Findings[i].ID = store.NewID()

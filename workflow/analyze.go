@@ -130,9 +130,9 @@ func (w *Workflow) later(ctx context.Context, study radnode.UID, cause error) er
 	switch radnode.CodeOf(cause) {
 	case radnode.Unavailable, radnode.NoResources:
 		w.Log.Warn("analysis put off", "study", study, "error", cause)
-		return jobs.Snooze(time.Now().Add(jobs.Jitter(waitForWorker)))
+		return jobs.Snooze(w.Now().Add(jobs.Jitter(waitForWorker)))
 	case radnode.Conflict:
-		return jobs.Snooze(time.Now()) // a reader was faster; look again
+		return jobs.Snooze(w.Now()) // a reader was faster; look again
 	}
 	return cause
 }
@@ -144,6 +144,8 @@ func (w *Workflow) readAll(ctx context.Context, job jobs.Job, pending []store.Re
 		r := read{Record: rec}
 		if job.Attempts >= maxAttempts {
 			r.reason = fmt.Sprintf("not analysed: given up after %d attempts (%s)", job.Attempts, job.Error)
+		} else if job.Crashes >= jobs.MaxCrashes {
+			r.reason = fmt.Sprintf("not analysed: given up, because the node ended %d times in a row while it read this study", job.Crashes)
 		} else if err := w.readOne(ctx, job, &r, dir); err != nil {
 			return nil, err
 		}
@@ -258,7 +260,7 @@ func refusal(a radnode.Analysis) string {
 // document in one transaction. A reader may decide meanwhile; then nothing is
 // written and Conflict tells the caller to look again.
 func (w *Workflow) fileAnalysis(ctx context.Context, study radnode.UID, run string, reads []read) error {
-	at := now()
+	at := w.now()
 	var rows []store.ResultRow
 	for i := range reads {
 		rows = append(rows, reads[i].results(run, at)...)

@@ -21,7 +21,7 @@ type Completeness interface {
 // Hasten has a study read now if there is evidence that it is whole, rather
 // than after its quiet time.
 func (w *Workflow) Hasten(ctx context.Context, study radnode.UID) error {
-	at := time.Now()
+	at := w.Now()
 	err := w.store.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		return jobs.Enqueue(ctx, tx, analyzeJob, string(study), at)
 	})
@@ -35,7 +35,7 @@ func (w *Workflow) Hasten(ctx context.Context, study radnode.UID) error {
 // counts as whole.
 func (w *Workflow) wait(ctx context.Context, pending []store.Record, job jobs.Job) (until time.Time, reason string, err error) {
 	quiet := w.quietAt(pending, job)
-	if !time.Now().Before(quiet) {
+	if !w.Now().Before(quiet) {
 		return time.Time{}, "nothing arrived for a while", nil
 	}
 	if w.Completeness == nil {

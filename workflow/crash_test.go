@@ -21,6 +21,7 @@ import (
 
 	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/audit"
+	"github.com/radnode/radnode/report"
 	"github.com/radnode/radnode/store"
 	"github.com/radnode/radnode/workflow"
 )
@@ -121,7 +122,7 @@ func crashNode(dir string) error {
 	if err := w.Start(ctx); err != nil {
 		return err
 	}
-	if err := w.AddPeer(ctx, archive); err != nil {
+	if err := w.AddPeer(ctx, everything); err != nil {
 		return err
 	}
 	for _, i := range crashImages() {
@@ -191,10 +192,14 @@ func decideAndSign(ctx context.Context, w *workflow.Workflow, r radnode.Report) 
 	return err
 }
 
-// notingPACS takes everything and writes down what it took.
+// notingPACS takes everything but Comprehensive 3D SR and writes down what it
+// took.
 type notingPACS struct{ dir string }
 
 func (p notingPACS) Store(_ context.Context, _ radnode.Peer, o workflow.Object) error {
+	if o.SOPClassUID == srStorage {
+		return radnode.Errorf(radnode.Unsupported, "send", "no Comprehensive 3D SR")
+	}
 	return note(p.dir, "pacs", string(o.SOPInstanceUID))
 }
 
@@ -203,6 +208,10 @@ func (p notingPACS) Prove(_ context.Context, _ radnode.Peer, objects []workflow.
 		return "", radnode.Errorf(radnode.NotFound, "prove", "no such object")
 	}
 	return "query", nil
+}
+
+func (p notingPACS) Takes(context.Context, radnode.Peer, []radnode.UID) (map[radnode.UID]bool, error) {
+	return nil, nil
 }
 
 // runNode starts the node and reports whether it was killed.
@@ -227,8 +236,9 @@ func TestAKilledNodeGoesOnWhereItWas(t *testing.T) {
 		"file.created:1", "file.written:1", "file.synced:1", "file.durable:1", "file.durable:2", "file.durable:4",
 		"ingest.done:1", "ingest.done:3", "job.claimed:1", "analyze.read:1", "analyze.filed:1", "job.handled:1", "job.handled:2",
 		"job.finished:1", "sign.written:1", "sign.done:1", "deliver.sent:1", "deliver.filed:1", "deliver.proved:1", "deliver.filed:2",
+		"sign.written:2", "deliver.stepped:1", "deliver.sent:4", "deliver.filed:8", "file.durable:9", "file.durable:10",
 	}
-	for n := 1; n <= 16; n += 5 {
+	for n := 1; n <= 36; n += 5 {
 		steps = append(steps, fmt.Sprintf("store.commit:%d", n), fmt.Sprintf("store.committed:%d", n+1))
 	}
 	if testing.Short() {
@@ -316,10 +326,15 @@ func checkSurvivingStudy(t *testing.T, s *radnode.Study) (documents []string) {
 		if n > 0 {
 			want = radnode.Superseded // images that came after a signature
 		}
-		if r.State != want || len(r.Deliveries) != 1 || r.Deliveries[0].State != radnode.DeliveryProven {
+		if r.State != want || len(r.Deliveries) != 4 {
 			t.Errorf("report %d is %s, deliveries %+v", n, r.State, r.Deliveries)
 		}
-		documents = append(documents, string(r.SOPInstanceUID))
+		for _, d := range r.Deliveries {
+			if d.State != radnode.DeliveryProven || d.Kind == "sr" && d.SOPInstanceUID != report.InstanceUID(r.SOPInstanceUID, report.Ladder[1]) {
+				t.Errorf("delivery %+v", d)
+			}
+			documents = append(documents, string(d.SOPInstanceUID))
+		}
 	}
 	return documents
 }

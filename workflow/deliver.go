@@ -9,6 +9,7 @@ import (
 	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/audit"
 	"github.com/radnode/radnode/jobs"
+	"github.com/radnode/radnode/report"
 	"github.com/radnode/radnode/store"
 )
 
@@ -16,9 +17,10 @@ import (
 type verdict int
 
 const (
-	tryAgain verdict = iota
-	refused          // for good
-	arrived          // the peer has it
+	tryAgain     verdict = iota
+	refused              // for good
+	arrived              // the peer has it
+	classRefused         // for good, but perhaps not the same content in another class
 )
 
 // storeVerdicts is the table of workflow.md section 4 by error code: what
@@ -32,7 +34,7 @@ var storeVerdicts = map[radnode.Code]verdict{
 	radnode.Internal:     tryAgain,
 	radnode.Forbidden:    refused,
 	radnode.Unauthorized: refused,
-	radnode.Unsupported:  refused,
+	radnode.Unsupported:  classRefused,
 	radnode.Invalid:      refused,
 	radnode.TooLarge:     refused,
 	radnode.NotFound:     refused,
@@ -62,25 +64,50 @@ func (w *Workflow) deliver(ctx context.Context, job jobs.Job) error {
 	if radnode.CodeOf(err) == radnode.NotFound {
 		return nil // nothing to deliver is left
 	}
-	if err != nil {
+	if err != nil || finished(d) {
 		return err
 	}
-	if finished(d) {
-		return nil
+	if job.Crashes >= jobs.MaxCrashes {
+		return w.failed(ctx, &d, fmt.Sprintf("given up: the node ended %d times in a row while it delivered this", job.Crashes))
 	}
-	peer, object, err := w.destination(ctx, d)
+	peer, err := w.store.Peer(ctx, d.Peer)
 	if radnode.CodeOf(err) == radnode.NotFound {
 		return w.failed(ctx, &d, radnode.MessageOf(err))
 	}
 	if err != nil {
 		return err
 	}
+	if ahead, err := w.store.Ahead(ctx, d); err != nil {
+		return err
+	} else if d.State == radnode.DeliveryQueued && len(ahead) > 0 {
+		return jobs.Snooze(w.after(ahead)) // brought forward when that one has gone
+	}
+	if until, why, err := w.blocked(ctx, peer.Name); err != nil {
+		return err
+	} else if !until.IsZero() {
+		return w.hold(ctx, &d, until, why)
+	}
+	return w.attempt(ctx, &d, peer)
+}
+
+// attempt sends an object and asks for proof, as far as that is still to be
+// done.
+func (w *Workflow) attempt(ctx context.Context, d *store.DeliveryRow, peer radnode.Peer) error {
 	if d.State == radnode.DeliveryQueued {
-		if again, err := w.sendObject(ctx, &d, peer, object); again || err != nil {
+		if stepped, err := w.stepAhead(ctx, d, peer); stepped || err != nil {
 			return err
 		}
 	}
-	return w.prove(ctx, &d, peer, object)
+	object, err := w.object(ctx, d, peer)
+	if err != nil {
+		return w.putOff(ctx, d, err)
+	}
+	if d.State == radnode.DeliveryQueued {
+		if over, err := w.sendObject(ctx, d, peer, object); over || err != nil {
+			return err
+		}
+	}
+	return w.prove(ctx, d, peer, object)
 }
 
 // finished reports whether nothing is left to do for a delivery.
@@ -88,30 +115,42 @@ func finished(d store.DeliveryRow) bool {
 	return d.State == radnode.DeliveryProven || d.State == radnode.DeliveryFailed || d.State == radnode.DeliveryUnprovable
 }
 
-// destination finds the peer and the object of a delivery.
-func (w *Workflow) destination(ctx context.Context, d store.DeliveryRow) (radnode.Peer, Object, error) {
-	peer, err := w.store.Peer(ctx, d.Peer)
-	if err != nil {
-		return peer, Object{}, err
+// object finds what a delivery carries. A message is made anew for each attempt
+// and is the same each time.
+func (w *Workflow) object(ctx context.Context, d *store.DeliveryRow, peer radnode.Peer) (Object, error) {
+	o := Object{SOPInstanceUID: d.SOPInstanceUID, StudyInstanceUID: d.StudyInstanceUID}
+	if !message(peer) {
+		rec, err := w.store.Instance(ctx, d.SOPInstanceUID)
+		o.Path, o.SOPClassUID, o.SeriesInstanceUID, o.TransferSyntaxUID = w.store.Path(rec.File), rec.SOPClassUID, rec.SeriesInstanceUID, rec.TransferSyntaxUID
+		return o, err
 	}
-	rec, err := w.store.Instance(ctx, d.SOPInstanceUID)
-	return peer, Object{
-		Path: w.store.Path(rec.File), SOPClassUID: rec.SOPClassUID, SOPInstanceUID: rec.SOPInstanceUID, TransferSyntaxUID: rec.TransferSyntaxUID,
-	}, err
+	r, err := w.store.Report(ctx, d.ReportID)
+	if err != nil {
+		return o, err
+	}
+	doc, err := w.signedDocument(ctx, r)
+	if err == nil {
+		err = w.evidence(ctx, &doc)
+	}
+	if err == nil {
+		o.Message, err = w.Author.Message(ctx, doc, peer.Kind)
+	}
+	return o, err
 }
 
-// sendObject sends once. again: this attempt is over, without success.
-func (w *Workflow) sendObject(ctx context.Context, d *store.DeliveryRow, peer radnode.Peer, object Object) (again bool, err error) {
-	if ahead, err := w.store.Ahead(ctx, *d); err != nil {
-		return true, err
-	} else if len(ahead) > 0 {
-		return true, jobs.Snooze(after(ahead))
-	}
+// sendObject sends once. over: this attempt is over, without success.
+func (w *Workflow) sendObject(ctx context.Context, d *store.DeliveryRow, peer radnode.Peer, object Object) (over bool, err error) {
 	err = w.Sender.Store(ctx, peer, object)
 	w.Trace("deliver.sent")
 	switch storeVerdicts[radnode.CodeOf(err)] {
 	case arrived:
-		return false, w.sent(ctx, d)
+		beside, err := w.pictures(ctx, d, object.SOPClassUID)
+		if err != nil {
+			return true, w.putOff(ctx, d, err)
+		}
+		return false, w.sent(ctx, d, object, beside)
+	case classRefused:
+		return true, w.stepDown(ctx, d, peer, object.SOPClassUID, err)
 	case refused:
 		d.Attempts++
 		return true, w.failed(ctx, d, radnode.MessageOf(err))
@@ -120,19 +159,32 @@ func (w *Workflow) sendObject(ctx context.Context, d *store.DeliveryRow, peer ra
 }
 
 // after is shortly after the next attempt of the delivery in front.
-func after(ahead []store.DeliveryRow) time.Time {
-	at := time.Now()
+func (w *Workflow) after(ahead []store.DeliveryRow) time.Time {
+	at := w.Now()
 	if n := ahead[0].NextAttempt; n != nil && n.After(at) {
 		at = *n
 	}
 	return at.Add(time.Second)
 }
 
-// sent notes that the peer answered success. Proof is outstanding.
-func (w *Workflow) sent(ctx context.Context, d *store.DeliveryRow) error {
+// sent notes that the peer answered success, and orders what goes beside the
+// object. Proof is outstanding.
+func (w *Workflow) sent(ctx context.Context, d *store.DeliveryRow, object Object, beside *addition) error {
 	d.State, d.Attempts, d.Error, d.NextAttempt = radnode.DeliverySent, d.Attempts+1, "", nil
-	d.StartedAt = now() // the question for proof has a time of its own
-	return w.fileDelivery(ctx, d, "")
+	d.StartedAt = w.now() // the question for proof has a time of its own
+	effects := []func(context.Context, *store.Tx) error{w.answered(d.Peer)}
+	if object.SOPClassUID != "" {
+		effects = append(effects, w.learn(d.Peer, map[radnode.UID]bool{object.SOPClassUID: true}))
+	}
+	if beside == nil {
+		return w.fileDelivery(ctx, d, "", effects...)
+	}
+	defer w.discardAll(beside.docs)
+	if err := w.fileDelivery(ctx, d, "", append(effects, beside.file)...); err != nil {
+		return err
+	}
+	beside.keep()
+	return nil
 }
 
 // prove asks whether the peer keeps the object.
@@ -142,11 +194,11 @@ func (w *Workflow) prove(ctx context.Context, d *store.DeliveryRow, peer radnode
 	switch code := radnode.CodeOf(err); {
 	case code == "":
 		d.State, d.Proof, d.Error, d.NextAttempt = radnode.DeliveryProven, proof, "", nil
-		return w.fileDelivery(ctx, d, "delivered, proved by "+proof)
+		return w.fileDelivery(ctx, d, "delivered, proved by "+proof, w.answered(d.Peer))
 	case code == radnode.NotFound:
 		// It said success and does not have it: send it again.
 		d.State = radnode.DeliveryQueued
-		return w.putOff(ctx, d, fmt.Errorf("the peer answered success but does not have the object: %w", err))
+		return w.putOff(ctx, d, radnode.Errorf(radnode.NotFound, "prove delivery", "the peer answered success but does not have the object: %w", err))
 	case noProof[code]:
 		return w.unprovable(ctx, d, radnode.MessageOf(err))
 	}
@@ -161,20 +213,53 @@ func (w *Workflow) putOff(ctx context.Context, d *store.DeliveryRow, cause error
 	ctx = context.WithoutCancel(ctx) // that the attempt took too long is filed as any other failure
 	d.Attempts++
 	d.Error = radnode.MessageOf(cause)
-	if time.Since(d.StartedAt) > w.GiveUp {
-		if d.State == radnode.DeliverySent {
-			return w.unprovable(ctx, d, d.Error)
-		}
-		return w.failed(ctx, d, fmt.Sprintf("given up after %d attempts since %s; the last one: %s", d.Attempts,
-			d.StartedAt.Format("2006-01-02 15:04"), d.Error))
+	if done, err := w.giveUp(ctx, d); done || err != nil {
+		return err
 	}
-	at := now().Add(w.deliveryPause(d.Attempts))
+	pause := w.deliveryPause(d.Attempts)
+	if n := (notBefore{}); errors.As(cause, &n) {
+		pause = max(pause, n.pause)
+	}
+	at := w.now().Add(pause)
 	d.NextAttempt = &at
 	w.Log.Warn("delivery put off", "delivery", d.ID, "peer", d.Peer, "attempts", d.Attempts, "next", at, "error", cause)
-	if err := w.fileDelivery(ctx, d, ""); err != nil {
+	effect := w.answered(d.Peer)
+	if unanswered(cause) {
+		effect = w.unanswered(d.Peer, d.Error)
+	}
+	if err := w.fileDelivery(ctx, d, "", effect); err != nil {
 		return err
 	}
 	return jobs.Snooze(at)
+}
+
+// giveUp ends a delivery that was tried for too long.
+func (w *Workflow) giveUp(ctx context.Context, d *store.DeliveryRow) (done bool, err error) {
+	switch {
+	case w.Now().Sub(d.StartedAt) <= w.GiveUp:
+		return false, nil
+	case d.State == radnode.DeliverySent:
+		return true, w.unprovable(ctx, d, d.Error)
+	}
+	return true, w.failed(ctx, d, fmt.Sprintf("given up after %d attempts since %s; the last answer: %s", d.Attempts,
+		d.StartedAt.Format("2006-01-02 15:04"), d.Error))
+}
+
+// hold lets a delivery wait for a destination that does not answer.
+func (w *Workflow) hold(ctx context.Context, d *store.DeliveryRow, until time.Time, why string) error {
+	if d.Error == "" {
+		d.Error = why
+	}
+	if done, err := w.giveUp(ctx, d); done || err != nil {
+		return err
+	}
+	if d.NextAttempt == nil || !d.NextAttempt.Equal(until) {
+		d.NextAttempt = &until
+		if err := w.fileDelivery(ctx, d, ""); err != nil {
+			return err
+		}
+	}
+	return jobs.Snooze(until)
 }
 
 // unprovable notes that the destination took the object and will not say that it
@@ -191,17 +276,28 @@ func (w *Workflow) failed(ctx context.Context, d *store.DeliveryRow, reason stri
 }
 
 // fileDelivery writes where a delivery stands and what that means for its
-// study. An outcome is audited; a step on the way is not.
-func (w *Workflow) fileDelivery(ctx context.Context, d *store.DeliveryRow, outcome string) error {
-	d.UpdatedAt = now()
+// study, for what waits behind it and, by effects, for its destination. An
+// outcome is audited; a step on the way is not.
+func (w *Workflow) fileDelivery(ctx context.Context, d *store.DeliveryRow, outcome string, effects ...func(context.Context, *store.Tx) error) error {
+	d.UpdatedAt = w.now()
 	err := w.store.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		if err := tx.SetDelivery(ctx, d); err != nil {
 			return err
 		}
+		for _, effect := range effects {
+			if err := effect(ctx, tx); err != nil {
+				return err
+			}
+		}
+		if d.State != radnode.DeliveryQueued {
+			if err := w.nextInLine(ctx, tx, d); err != nil {
+				return err
+			}
+		}
 		if outcome != "" {
 			err := audit.Record(ctx, tx, audit.Event{
 				Action: audit.ReportDelivered, Actor: "node", StudyUID: d.StudyInstanceUID, ObjectID: d.ID,
-				Failed: d.State == radnode.DeliveryFailed, Detail: d.Peer + ": " + outcome,
+				Failed: d.State == radnode.DeliveryFailed, Detail: d.Peer + ", " + d.Kind + ": " + outcome,
 			})
 			if err != nil {
 				return err
@@ -214,7 +310,26 @@ func (w *Workflow) fileDelivery(ctx context.Context, d *store.DeliveryRow, outco
 	return err
 }
 
+// nextInLine brings forward what waited for a delivery to go.
+func (w *Workflow) nextInLine(ctx context.Context, tx *store.Tx, d *store.DeliveryRow) error {
+	all, err := tx.StudyDeliveries(ctx, d.StudyInstanceUID)
+	if err != nil {
+		return err
+	}
+	for _, o := range all {
+		if o.Peer == d.Peer && o.State == radnode.DeliveryQueued && o.ID != d.ID {
+			tx.AfterCommit(func() { w.queue.Wake(w.Now()) })
+			return jobs.Enqueue(ctx, tx, deliverJob, o.ID, w.Now())
+		}
+	}
+	return nil
+}
+
 func (w *Workflow) deliveryChanged(d *store.DeliveryRow) {
 	w.events.publish(radnode.Event{Kind: "delivery", StudyInstanceUID: d.StudyInstanceUID, ID: d.ID})
 	w.changed(d.StudyInstanceUID)
 }
+
+// isReport reports whether a delivery carries the report itself, in whatever
+// class.
+func isReport(d *store.DeliveryRow) bool { return d.Kind == report.KindSR }

@@ -63,8 +63,6 @@ func TestEachAnswerOfAPeerLeadsToTheRightState(t *testing.T) {
 		}, state: radnode.DeliveryProven, study: radnode.Delivered, sends: 2, proof2: "storage commitment"},
 		{name: "it has the instance already", answer: func(int) error { return coded(radnode.Conflict, "0111") },
 			state: radnode.DeliveryProven, study: radnode.Delivered, sends: 1, proof2: "storage commitment"},
-		{name: "it refuses the class", answer: func(int) error { return coded(radnode.Unsupported, "0122 class not supported") },
-			state: radnode.DeliveryFailed, study: radnode.Undelivered, sends: 1, err: "0122 class not supported"},
 		{name: "it refuses the caller", answer: func(int) error { return coded(radnode.Forbidden, "calling AE title not recognised") },
 			state: radnode.DeliveryFailed, study: radnode.Undelivered, sends: 1, err: "not recognised"},
 		{name: "it cannot understand the object", answer: func(int) error { return coded(radnode.Invalid, "C000") },
@@ -113,7 +111,7 @@ func TestARefusedDeliveryCanBeTriedAgain(t *testing.T) {
 	ctx := context.Background()
 	b.pacs.answer = func(n int) error {
 		if n == 1 {
-			return coded(radnode.Unsupported, "0122")
+			return coded(radnode.Invalid, "C000")
 		}
 		return nil
 	}

@@ -7,18 +7,28 @@ import (
 
 	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/dicom"
+	"github.com/radnode/radnode/report"
 	"github.com/radnode/radnode/store"
 )
 
-// Author makes the structured report document of a report. It checks what it
-// makes and refuses to hand out a document that breaks a rule.
+// Author makes the objects of a report. It checks what it makes and refuses to
+// hand out one that breaks a rule.
 type Author interface {
-	Author(ctx context.Context, doc Document) (*dicom.Dataset, error)
+	// Author makes the companions of the wanted kinds and then the structured
+	// report. An Unavailable companion can be made later; the report's own error
+	// is the second result.
+	Author(ctx context.Context, doc Document) ([]report.Object, error)
+
+	// Message makes the report as a destination of that kind takes it (fhir,
+	// hl7). Equal documents give equal messages.
+	Message(ctx context.Context, doc Document, kind string) ([]byte, error)
 }
 
-// Document is what a structured report is made from.
+// Document is what the objects of a report are made from.
 type Document struct {
-	SOPInstanceUID    radnode.UID        // the identity the document must have
+	SOPInstanceUID    radnode.UID        // the identity the report must have, or is derived from in another class
+	Class             radnode.UID        // one of report.Ladder; "" is the first
+	Kinds             []string           // companions to make
 	SeriesInstanceUID radnode.UID        // of all report documents of the study
 	InstanceNumber    int                // counts them
 	Report            radnode.Report     // signed: State is Final, SignedAt is set
@@ -43,15 +53,38 @@ const explicitLittleEndian radnode.UID = "1.2.840.10008.1.2.1"
 type document struct {
 	store.Record
 	file *store.File
+	kind string
 }
 
-// write makes a document and writes its file.
-func (w *Workflow) write(ctx context.Context, doc Document) (*document, error) {
-	const op = "write document"
-	study := doc.Report.StudyInstanceUID
-	images, err := w.store.Instances(ctx, study)
+// documents are the objects of one report, the structured report last.
+type documents struct {
+	all      []*document
+	warnings []string // why a companion could not be made
+}
+
+func (d *documents) root() *document { return d.all[len(d.all)-1] }
+
+// keep closes the files, whose rows are committed.
+func (d *documents) keep() error {
+	var errs []error
+	for _, one := range d.all {
+		errs = append(errs, one.file.Keep())
+	}
+	return errors.Join(errs...)
+}
+
+// discardAll removes the files that got no row.
+func (w *Workflow) discardAll(d *documents) {
+	for _, one := range d.all {
+		w.discard(one.file)
+	}
+}
+
+// evidence adds to a document the images it is about.
+func (w *Workflow) evidence(ctx context.Context, doc *Document) error {
+	images, err := w.store.Instances(ctx, doc.Report.StudyInstanceUID)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	doc.InstanceNumber = 1
 	for _, r := range images {
@@ -62,24 +95,60 @@ func (w *Workflow) write(ctx context.Context, doc Document) (*document, error) {
 			doc.Evidence = append(doc.Evidence, Evidence{Instance: r.Instance, Path: w.store.Path(r.File)})
 		}
 	}
-	ds, err := w.Author.Author(ctx, doc)
+	return nil
+}
+
+// write makes the objects of a report and writes the files of those kinds that
+// are wanted; nil is all.
+func (w *Workflow) write(ctx context.Context, doc Document, wanted ...string) (*documents, error) {
+	if err := w.evidence(ctx, &doc); err != nil {
+		return nil, err
+	}
+	made, err := w.Author.Author(ctx, doc)
 	if err != nil {
 		return nil, err
 	}
-	rec := store.RecordOf(ds)
-	if rec.SOPInstanceUID != doc.SOPInstanceUID || rec.StudyInstanceUID != study || !rec.SeriesInstanceUID.Valid() || !rec.SOPClassUID.Valid() {
-		return nil, radnode.Errorf(radnode.Internal, op, "the document does not have the identity it was asked to have")
+	out := &documents{}
+	for _, o := range made {
+		switch code := radnode.CodeOf(o.Err); {
+		case o.Err == nil && wanted != nil && !slices.Contains(wanted, o.Kind):
+		case o.Err == nil:
+			err = w.add(out, o, doc.Report.StudyInstanceUID)
+		case code == radnode.Unavailable || code == radnode.NoResources || code == radnode.Canceled:
+			err = radnode.Errorf(code, "write document", "the %s of the report cannot be made now: %w", o.Kind, o.Err)
+		default:
+			w.Log.Error("object of a report not made", "study", doc.Report.StudyInstanceUID, "kind", o.Kind, "error", o.Err)
+			out.warnings = append(out.warnings, "the report goes without its "+o.Kind+": "+radnode.MessageOf(o.Err))
+		}
+		if err != nil {
+			w.discardAll(out)
+			return nil, err
+		}
 	}
-	rec.TransferSyntaxUID, rec.Source, rec.ReceivedAt = explicitLittleEndian, w.AE, now()
+	if n := len(made); n == 0 || made[n-1].SOPInstanceUID != report.InstanceUID(doc.SOPInstanceUID, doc.Class) {
+		w.discardAll(out)
+		return nil, radnode.Errorf(radnode.Internal, "write document", "the document does not have the identity it was asked to have")
+	}
+	return out, nil
+}
+
+// add writes the file of one object.
+func (w *Workflow) add(to *documents, o report.Object, study radnode.UID) error {
+	rec := store.RecordOf(o.Dataset)
+	if rec.StudyInstanceUID != study || !rec.SOPInstanceUID.Valid() || !rec.SeriesInstanceUID.Valid() || !rec.SOPClassUID.Valid() {
+		return radnode.Errorf(radnode.Internal, "write document", "the %s of a report does not have the identity it was asked to have", o.Kind)
+	}
+	rec.TransferSyntaxUID, rec.Source, rec.ReceivedAt = explicitLittleEndian, w.AE, w.now()
 	f, err := w.store.Create(rec.SOPInstanceUID)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	d := &document{Record: rec, file: f}
-	if err := d.fill(ds); err != nil {
-		return nil, errors.Join(err, f.Discard())
+	d := &document{Record: rec, file: f, kind: o.Kind}
+	if err := d.fill(o.Dataset); err != nil {
+		return errors.Join(err, f.Discard())
 	}
-	return d, nil
+	to.all = append(to.all, d)
+	return nil
 }
 
 // looked reports whether any model was asked about an image.
@@ -119,11 +188,18 @@ func (d *document) fill(ds *dicom.Dataset) error {
 	return nil
 }
 
-// radnodeResults drops what only the store knows of results.
+// radnodeResults drops what only the store knows of results, and that an image
+// could not be read which was read later.
 func radnodeResults(rows []store.ResultRow) []radnode.Result {
-	out := make([]radnode.Result, len(rows))
-	for i, r := range rows {
-		out[i] = r.Result
+	read := map[radnode.UID]bool{}
+	for _, r := range rows {
+		read[r.SOPInstanceUID] = read[r.SOPInstanceUID] || r.Model.ID != ""
+	}
+	out := make([]radnode.Result, 0, len(rows))
+	for _, r := range rows {
+		if r.Model.ID != "" || !read[r.SOPInstanceUID] {
+			out = append(out, r.Result)
+		}
 	}
 	return out
 }

@@ -17,7 +17,7 @@ type draft struct {
 	renews   bool             // an existing draft, of version base.Version
 	base     *store.ReportRow // the newest report it was made from; nil: none
 	results  []radnode.Result
-	doc      *document // nil: none could be made; warning says why
+	docs     *documents // nil: none could be made; warning says why
 	warnings []string
 }
 
@@ -44,7 +44,7 @@ func (w *Workflow) draft(ctx context.Context, study radnode.UID, fresh []store.R
 		return d, nil
 	}
 	d.report = &store.ReportRow{Report: radnode.Report{
-		ID: store.NewID(), StudyInstanceUID: study, State: radnode.Draft, Version: 1, SOPInstanceUID: radnode.NewUID(), CreatedAt: now(),
+		ID: store.NewID(), StudyInstanceUID: study, State: radnode.Draft, Version: 1, SOPInstanceUID: radnode.NewUID(), CreatedAt: w.now(),
 	}, SeriesUID: radnode.NewUID()}
 	var old []radnode.ReportFinding
 	if d.base != nil {
@@ -179,7 +179,7 @@ func (w *Workflow) authorDraft(ctx context.Context, d *draft) error {
 		return err
 	}
 	uid := radnode.NewUID()
-	d.doc, err = w.write(ctx, Document{
+	d.docs, err = w.write(ctx, Document{
 		SOPInstanceUID: uid, SeriesInstanceUID: d.report.SeriesUID, Report: d.report.Report, Results: d.results, Predecessors: predecessors,
 	})
 	switch radnode.CodeOf(err) {
@@ -205,8 +205,8 @@ func (w *Workflow) fileDraft(ctx context.Context, tx *store.Tx, d *draft) error 
 	if err := sameBase(ctx, tx, d); err != nil || d.report == nil {
 		return err
 	}
-	if d.doc != nil {
-		if err := tx.AddAuthored(ctx, &d.doc.Record); err != nil {
+	if d.docs != nil {
+		if err := tx.AddAuthored(ctx, &d.docs.root().Record); err != nil {
 			return err
 		}
 	}
@@ -235,14 +235,14 @@ func sameBase(ctx context.Context, tx *store.Tx, d *draft) error {
 }
 
 func (d *draft) keep() error {
-	if d.doc == nil {
+	if d.docs == nil {
 		return nil
 	}
-	return d.doc.file.Keep()
+	return d.docs.keep()
 }
 
 func (w *Workflow) discardDraft(d *draft) {
-	if d.doc != nil {
-		w.discard(d.doc.file)
+	if d.docs != nil {
+		w.discardAll(d.docs)
 	}
 }

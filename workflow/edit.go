@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/report"
@@ -37,7 +38,7 @@ func (w *Workflow) AddFinding(ctx context.Context, user radnode.User, reportID s
 			return "", radnode.Errorf(radnode.Invalid, op, "a finding stands on a frame of an image of the study")
 		}
 		f := radnode.ReportFinding{ID: store.NewID(), SOPInstanceUID: image.SOPInstanceUID, Frame: c.Frame}
-		if err := restate(&f, r, image, user, c); err != nil {
+		if err := restate(&f, r, image, user, w.now(), c); err != nil {
 			return "", err
 		}
 		return "finding " + f.Finding.Label + " added", tx.AddFinding(ctx, r, f, version)
@@ -61,7 +62,7 @@ func (w *Workflow) EditFinding(ctx context.Context, user radnode.User, reportID,
 			return "", err
 		}
 		before := f.Finding.Label
-		if err := restate(&f, r, image, user, c); err != nil {
+		if err := restate(&f, r, image, user, w.now(), c); err != nil {
 			return "", err
 		}
 		return "finding " + before + " edited, now " + f.Stated().Label, tx.SetFinding(ctx, r, f, version)
@@ -69,8 +70,7 @@ func (w *Workflow) EditFinding(ctx context.Context, user radnode.User, reportID,
 }
 
 // restate puts a reader's change into a finding and accepts it in that form.
-func restate(f *radnode.ReportFinding, r *store.ReportRow, image store.Record, user radnode.User, c radnode.ReadingChange) error {
-	at := now()
+func restate(f *radnode.ReportFinding, r *store.ReportRow, image store.Record, user radnode.User, at time.Time, c radnode.ReadingChange) error {
 	reading := radnode.Reading{Label: f.Finding.Label, Code: f.Finding.Code}
 	if f.Reading != nil {
 		reading = *f.Reading

@@ -33,7 +33,7 @@ func (w *Workflow) Ingest(ctx context.Context, src Source, ts, class, instance r
 		return err
 	}
 	defer w.discard(f) // nothing once the file is kept
-	rec, err := receive(f, src, ts, class, instance, data)
+	rec, err := w.receive(f, src, ts, class, instance, data)
 	if err != nil {
 		return err
 	}
@@ -65,11 +65,34 @@ func (w *Workflow) repair(ctx context.Context, rec *store.Record) (store.Outcome
 	if err != nil || problem == "" {
 		return store.Duplicate, err
 	}
-	err = w.store.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.Restore(ctx, rec, stored.File) })
+	err = w.store.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		if err := tx.Restore(ctx, rec, stored.File); err != nil {
+			return err
+		}
+		return w.readAgain(ctx, tx, rec)
+	})
 	if radnode.CodeOf(err) == radnode.Conflict {
 		return store.Duplicate, nil // another sender's copy was faster
 	}
+	w.queue.Wake(w.Now())
 	return store.Restored, err
+}
+
+// readAgain has an image read whose file is whole again and that was not read.
+func (w *Workflow) readAgain(ctx context.Context, tx *store.Tx, rec *store.Record) error {
+	stored, err := tx.Instance(ctx, rec.SOPInstanceUID)
+	if err != nil || stored.Status != store.NotAnalysed || rec.Status != store.Waiting {
+		return err
+	}
+	if err := tx.SetStatus(ctx, rec.SOPInstanceUID, store.Waiting, ""); err != nil {
+		return err
+	}
+	study := stored.StudyInstanceUID
+	if err := jobs.Enqueue(ctx, tx, analyzeJob, string(study), w.Now()); err != nil {
+		return err
+	}
+	tx.AfterCommit(func() { w.changed(study) })
+	return w.stand(ctx, tx, study)
 }
 
 // discard removes a file that got no row.
@@ -80,7 +103,7 @@ func (w *Workflow) discard(f *store.File) {
 }
 
 // receive streams the data set into f and reads its header on the way.
-func receive(f *store.File, src Source, ts, class, instance radnode.UID, data io.Reader) (store.Record, error) {
+func (w *Workflow) receive(f *store.File, src Source, ts, class, instance radnode.UID, data io.Reader) (store.Record, error) {
 	var rec store.Record
 	meta := dicom.Meta{SOPClassUID: class, SOPInstanceUID: instance, TransferSyntaxUID: ts}
 	if err := dicom.WriteMeta(f.Header(), meta); err != nil {
@@ -95,7 +118,7 @@ func receive(f *store.File, src Source, ts, class, instance radnode.UID, data io
 	}
 	rec = store.RecordOf(header)
 	rec.TransferSyntaxUID, rec.Source, rec.Remote = ts, src.Name, src.Remote
-	rec.Origin, rec.ReceivedAt = store.Received, now()
+	rec.Origin, rec.ReceivedAt = store.Received, w.now()
 	rec.Remark = textRemark(header.TextWarnings())
 	return rec, agree(&rec, class, instance)
 }
@@ -190,12 +213,15 @@ func (w *Workflow) index(ctx context.Context, f *store.File, rec *store.Record) 
 			}
 		}
 		if touch != nil {
-			at = time.Now().Add(min(w.Quiet, w.Patience))
+			at = w.Now().Add(min(w.Quiet, w.Patience))
 			tx.AtEnd("analyze "+string(study), func(ctx context.Context, tx *store.Tx) error {
 				return w.wanted(ctx, tx, touch, at)
 			})
 		} else if outcome == store.Variant && study != "" {
 			tx.AfterCommit(func() { w.changed(study) })
+		} else if outcome == store.Restored && study != "" {
+			at = w.Now()
+			return w.readAgain(ctx, tx, rec)
 		}
 		return nil
 	})

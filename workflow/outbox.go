@@ -1,8 +1,11 @@
 package workflow
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"net"
+	"strconv"
 
 	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/audit"
@@ -25,18 +28,18 @@ func (w *Workflow) Retry(ctx context.Context, user radnode.User, ids []string) (
 	if user.Disabled || user.Role == radnode.Service {
 		return 0, radnode.Errorf(radnode.Forbidden, op, "only people may retry a delivery")
 	}
-	at := now()
+	at := w.now()
 	n := 0
 	err := w.store.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		n = 0
-		all := ids == nil
-		if all {
+		wanted := ids
+		if ids == nil {
 			var err error
-			if ids, err = tx.Undelivered(ctx, maxRetried); err != nil {
+			if wanted, err = tx.Undelivered(ctx, maxRetried); err != nil {
 				return err
 			}
 		}
-		for _, id := range ids {
+		for _, id := range wanted {
 			if err := w.retry(ctx, tx, user, id); err != nil {
 				return err
 			}
@@ -56,17 +59,23 @@ func (w *Workflow) retry(ctx context.Context, tx *store.Tx, user radnode.User, i
 	if err != nil {
 		return err
 	}
-	at := now()
+	at := w.now()
 	switch d.State {
 	case radnode.DeliveryProven:
 		return radnode.Errorf(radnode.Conflict, "retry delivery", "the delivery to %s is proved already", d.Peer)
 	case radnode.DeliveryFailed:
 		d.State = radnode.DeliveryQueued
+		if err := w.afresh(ctx, tx, &d); err != nil {
+			return err
+		}
 	case radnode.DeliveryUnprovable:
 		d.State = radnode.DeliverySent
 	}
 	d.Proof, d.Error, d.NextAttempt, d.StartedAt, d.UpdatedAt = "", "", &at, at, at
 	if err := tx.SetDelivery(ctx, &d); err != nil {
+		return err
+	}
+	if err := w.callNow(ctx, tx, d.Peer); err != nil {
 		return err
 	}
 	if err := jobs.Enqueue(ctx, tx, deliverJob, d.ID, at); err != nil {
@@ -80,6 +89,20 @@ func (w *Workflow) retry(ctx context.Context, tx *store.Tx, user radnode.User, i
 	return w.stand(ctx, tx, d.StudyInstanceUID)
 }
 
+// afresh forgets what a destination refused: who retries has changed something.
+// A report begins in its best class again.
+func (w *Workflow) afresh(ctx context.Context, tx *store.Tx, d *store.DeliveryRow) error {
+	if err := tx.ForgetPeerClasses(ctx, d.Peer); err != nil || !isReport(d) {
+		return err
+	}
+	r, err := tx.Report(ctx, d.ReportID)
+	if err != nil {
+		return err
+	}
+	d.SOPInstanceUID, d.Note = r.SOPInstanceUID, ""
+	return nil
+}
+
 // Destinations lists where signed reports go, and how that fares.
 func (w *Workflow) Destinations(ctx context.Context) ([]radnode.Destination, error) {
 	peers, err := w.store.Peers(ctx)
@@ -90,15 +113,62 @@ func (w *Workflow) Destinations(ctx context.Context) ([]radnode.Destination, err
 	if err != nil {
 		return nil, err
 	}
+	breakers, err := w.store.Breakers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	classes, err := w.store.PeerClasses(ctx, "", w.now().Add(-remembered))
+	if err != nil {
+		return nil, err
+	}
 	out := []radnode.Destination{}
 	for _, p := range peers {
 		if len(p.Deliver) == 0 && counts[p.Name] == nil {
 			continue
 		}
-		out = append(out, radnode.Destination{
-			Name: p.Name, Kind: "dimse", Address: fmt.Sprintf("%s@%s:%d", p.AETitle, p.Host, p.Port), Deliver: append([]string{}, p.Deliver...),
-			Breaker: radnode.Breaker{State: radnode.BreakerClosed}, Deliveries: counts[p.Name], Learned: []string{},
-		})
+		one := radnode.Destination{
+			Name: p.Name, Kind: cmp.Or(p.Kind, "dimse"), Address: address(p), Deliver: append([]string{}, p.Deliver...),
+			Breaker: radnode.Breaker{State: radnode.BreakerClosed}, Deliveries: counts[p.Name], Learned: learnedOf(p.Name, classes),
+		}
+		for _, b := range breakers {
+			if b.Peer == p.Name {
+				one.Breaker = w.breaker(b)
+			}
+		}
+		out = append(out, one)
 	}
 	return out, nil
+}
+
+// address is where a destination is.
+func address(p radnode.Peer) string {
+	switch p.Kind {
+	case KindSTOW, KindFHIR:
+		return p.URL
+	case KindHL7:
+		return net.JoinHostPort(p.Host, strconv.Itoa(p.Port))
+	}
+	return fmt.Sprintf("%s@%s", p.AETitle, net.JoinHostPort(p.Host, strconv.Itoa(p.Port)))
+}
+
+// learnedOf tells what the answers of a destination taught.
+func learnedOf(peer string, classes []store.PeerClass) []string {
+	out := []string{}
+	for _, c := range classes {
+		if c.Peer != peer {
+			continue
+		}
+		name := string(c.Class)
+		for _, r := range ladder {
+			if r.class == c.Class {
+				name = r.name
+			}
+		}
+		verb := "refuses"
+		if c.Taken {
+			verb = "takes"
+		}
+		out = append(out, fmt.Sprintf("it %s %s (%s)", verb, name, c.At.Format("2006-01-02 15:04 MST")))
+	}
+	return out
 }

@@ -34,7 +34,7 @@ func (w *Workflow) Decide(ctx context.Context, user radnode.User, reportID, find
 		}
 		f.Decision, f.Reason, f.DecidedBy, f.DecidedAt = d, reason, "", nil
 		if d != radnode.Undecided {
-			at := now()
+			at := w.now()
 			f.DecidedBy, f.DecidedAt = user.Name, &at
 		}
 		if d != radnode.Accepted && !f.Added() {

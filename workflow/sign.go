@@ -26,7 +26,7 @@ func (w *Workflow) Sign(ctx context.Context, user radnode.User, reportID string,
 	if err := signable(r, version); err != nil {
 		return nil, err
 	}
-	at := now()
+	at := w.now()
 	r.SignedAt, r.SignedBy, r.Signer = &at, user.FullName, user.Name
 	if w.SecondReader {
 		return w.signFirst(ctx, user, r, version)
@@ -49,7 +49,7 @@ func (w *Workflow) Cosign(ctx context.Context, user radnode.User, reportID strin
 	case r.Signer == user.Name:
 		return nil, radnode.Errorf(radnode.Forbidden, op, "the second signature must be of another person than the first")
 	}
-	at := now()
+	at := w.now()
 	r.SecondSignedAt, r.SecondSignedBy = &at, user.FullName
 	return w.signLast(ctx, user, r, version)
 }
@@ -133,21 +133,21 @@ func (w *Workflow) signLast(ctx context.Context, user radnode.User, r *store.Rep
 		last.By, last.At = r.SignedBy, r.SignedAt
 	}
 	r.State = radnode.Final
-	doc, err := w.verified(ctx, user, r)
+	docs, err := w.verified(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	defer w.discard(doc.file) // nothing once the file is kept
+	defer w.discardAll(docs) // nothing once the files are kept
 	w.Trace("sign.written")
 	err = w.store.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
-		return w.fileSigned(ctx, tx, user, r, doc, from, version, at)
+		return w.fileSigned(ctx, tx, user, r, docs, from, version, at)
 	})
 	if err != nil {
 		return nil, err
 	}
 	w.Trace("sign.done")
 	w.queue.Wake(at)
-	if err := doc.file.Keep(); err != nil {
+	if err := docs.keep(); err != nil {
 		w.Log.Warn("file of a signed report not closed", "report", r.ID, "error", err)
 	}
 	return w.Report(ctx, r.ID)
@@ -207,80 +207,131 @@ func mustDecide(f radnode.ReportFinding) bool {
 	return f.Finding.Present && f.Finding.Code != nil
 }
 
-// verified writes the verified document. Its SOP Instance UID was fixed with
-// the draft: signing again after a crash gives the same identity.
-func (w *Workflow) verified(ctx context.Context, user radnode.User, r *store.ReportRow) (*document, error) {
-	if w.Author == nil {
-		return nil, radnode.Errorf(radnode.Unavailable, "sign report", "this program cannot make report documents")
-	}
-	results, err := w.store.Results(ctx, r.StudyInstanceUID)
+// verified writes the verified document and the companions that a destination
+// wants. Its SOP Instance UID was fixed with the draft: signing again after a
+// crash gives the same identity.
+func (w *Workflow) verified(ctx context.Context, r *store.ReportRow) (*documents, error) {
+	doc, err := w.signedDocument(ctx, r)
 	if err != nil {
 		return nil, err
 	}
+	peers, err := w.store.Peers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	doc.Kinds = []string{}
+	for _, p := range peers {
+		if message(p) {
+			continue
+		}
+		for _, kind := range p.Deliver {
+			if kind != report.KindSR && !slices.Contains(doc.Kinds, kind) {
+				doc.Kinds = append(doc.Kinds, kind)
+			}
+		}
+	}
+	return w.write(ctx, doc)
+}
+
+// signedDocument is what the objects of a signed report are made from: what
+// stood there when it was signed, and nothing that came later.
+func (w *Workflow) signedDocument(ctx context.Context, r *store.ReportRow) (Document, error) {
+	if w.Author == nil {
+		return Document{}, radnode.Errorf(radnode.Unavailable, "sign report", "this program cannot make report documents")
+	}
+	rows, err := w.store.Results(ctx, r.StudyInstanceUID)
+	if err != nil {
+		return Document{}, err
+	}
+	at := *r.SignedAt
+	if r.SecondSignedAt != nil {
+		at = *r.SecondSignedAt
+	}
+	rows = slices.DeleteFunc(rows, func(row store.ResultRow) bool { return row.CreatedAt.After(at) })
 	uids := []radnode.UID{r.DraftUID}
 	if r.Predecessor != "" {
 		old, err := w.store.Report(ctx, r.Predecessor)
 		if err != nil {
-			return nil, err
+			return Document{}, err
 		}
 		uids = append(uids, old.SOPInstanceUID)
 	}
 	predecessors, err := w.instances(ctx, uids...)
 	if err != nil {
-		return nil, err
+		return Document{}, err
 	}
 	doc := Document{
-		SOPInstanceUID: r.SOPInstanceUID, SeriesInstanceUID: r.SeriesUID, Report: r.Report, Observer: &user,
-		Results: radnodeResults(results), Predecessors: predecessors,
+		SOPInstanceUID: r.SOPInstanceUID, SeriesInstanceUID: r.SeriesUID, Report: r.Report, Results: radnodeResults(rows),
+		Predecessors: predecessors, Observer: &radnode.User{Name: r.Signer, FullName: r.SignedBy},
 	}
+	doc.Report.State = radnode.Final
 	if r.SecondSignedAt != nil {
-		doc.Observer, doc.Second = &radnode.User{Name: r.Signer, FullName: r.SignedBy}, &user
+		doc.Second = &radnode.User{FullName: r.SecondSignedBy}
 	}
-	return w.write(ctx, doc)
+	return doc, nil
 }
 
 // fileSigned writes everything that a signature brings about.
-func (w *Workflow) fileSigned(ctx context.Context, tx *store.Tx, user radnode.User, r *store.ReportRow, doc *document,
+func (w *Workflow) fileSigned(ctx context.Context, tx *store.Tx, user radnode.User, r *store.ReportRow, docs *documents,
 	from radnode.ReportState, version int64, at time.Time,
 ) error {
 	if err := tx.SignReport(ctx, r, from, version); err != nil {
 		return err
 	}
-	if err := tx.AddAuthored(ctx, &doc.Record); err != nil {
-		return err
+	for _, d := range docs.all {
+		if err := tx.AddAuthored(ctx, &d.Record); err != nil {
+			return err
+		}
 	}
-	if err := w.order(ctx, tx, r, at); err != nil {
+	for _, text := range docs.warnings {
+		if err := tx.Warn(ctx, r.StudyInstanceUID, text); err != nil {
+			return err
+		}
+	}
+	if err := w.order(ctx, tx, r, docs, at); err != nil {
 		return err
 	}
 	return w.signatureChanged(ctx, tx, user, r, "document "+string(r.SOPInstanceUID))
 }
 
-// order files a delivery and its job for each destination of the document.
-func (w *Workflow) order(ctx context.Context, tx *store.Tx, r *store.ReportRow, at time.Time) error {
+// order files the deliveries of the objects that each destination wants, in the
+// order in which they go: what the report refers to before the report.
+func (w *Workflow) order(ctx context.Context, tx *store.Tx, r *store.ReportRow, docs *documents, at time.Time) error {
 	peers, err := tx.Peers(ctx)
 	if err != nil {
 		return err
 	}
 	for _, p := range peers {
-		if !slices.Contains(p.Deliver, kindSR) {
+		if message(p) {
+			if len(p.Deliver) > 0 {
+				err = w.orderOne(ctx, tx, r, radnode.Delivery{Peer: p.Name, Kind: p.Kind, SOPInstanceUID: r.SOPInstanceUID}, at)
+			}
+			if err != nil {
+				return err
+			}
 			continue
 		}
-		d := store.DeliveryRow{
-			Delivery: radnode.Delivery{
-				ID: store.NewID(), ReportID: r.ID, Peer: p.Name, Kind: kindSR, SOPInstanceUID: r.SOPInstanceUID,
-				StudyInstanceUID: r.StudyInstanceUID, State: radnode.DeliveryQueued, NextAttempt: &at, OrderedAt: at, UpdatedAt: at,
-			},
-			StartedAt: at,
-		}
-		if err := tx.AddDelivery(ctx, &d); err != nil {
-			return err
-		}
-		if err := jobs.Enqueue(ctx, tx, deliverJob, d.ID, at); err != nil {
-			return err
+		for _, d := range docs.all {
+			if !slices.Contains(p.Deliver, d.kind) {
+				continue
+			}
+			if err := w.orderOne(ctx, tx, r, radnode.Delivery{Peer: p.Name, Kind: d.kind, SOPInstanceUID: d.SOPInstanceUID}, at); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// kindSR is the kind of a delivery that carries a structured report.
-const kindSR = "sr"
+// orderOne files one delivery and its job.
+func (w *Workflow) orderOne(ctx context.Context, tx *store.Tx, r *store.ReportRow, d radnode.Delivery, at time.Time) error {
+	d.ID, d.ReportID, d.StudyInstanceUID = store.NewID(), r.ID, r.StudyInstanceUID
+	d.State, d.NextAttempt, d.OrderedAt, d.UpdatedAt = radnode.DeliveryQueued, &at, at, at
+	if err := tx.AddDelivery(ctx, &store.DeliveryRow{Delivery: d, StartedAt: at}); err != nil {
+		return err
+	}
+	return jobs.Enqueue(ctx, tx, deliverJob, d.ID, at)
+}
+
+// message reports whether a destination takes messages instead of objects.
+func message(p radnode.Peer) bool { return p.Kind == KindFHIR || p.Kind == KindHL7 }

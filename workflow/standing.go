@@ -111,10 +111,12 @@ func deliveryStanding(all []radnode.Delivery) (state radnode.StudyState, reason,
 	}
 	by := map[radnode.DeliveryState][]string{}
 	for _, d := range all {
-		by[d.State] = append(by[d.State], d.Peer)
+		if !slices.Contains(by[d.State], d.Peer) {
+			by[d.State] = append(by[d.State], d.Peer)
+		}
 	}
 	for _, d := range all {
-		if d.State == radnode.DeliveryFailed {
+		if d.State == radnode.DeliveryFailed && !d.Optional {
 			return radnode.Undelivered, d.Peer + ": " + d.Error, string(d.State)
 		}
 	}
@@ -125,7 +127,7 @@ func deliveryStanding(all []radnode.Delivery) (state radnode.StudyState, reason,
 		return radnode.Signed, "signed; sent to " + strings.Join(s, ", ") + ", the proof is outstanding", string(radnode.DeliverySent)
 	}
 	for _, d := range all {
-		if d.State == radnode.DeliveryUnprovable {
+		if d.State == radnode.DeliveryUnprovable && !d.Optional {
 			return radnode.Signed, "signed; " + d.Peer + ": " + d.Proof, string(d.State)
 		}
 	}

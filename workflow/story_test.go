@@ -18,6 +18,7 @@ import (
 	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/audit"
 	"github.com/radnode/radnode/dicom"
+	"github.com/radnode/radnode/report"
 	"github.com/radnode/radnode/store"
 	"github.com/radnode/radnode/workflow"
 )
@@ -155,8 +156,9 @@ func refused(uid radnode.UID) radnode.Analysis {
 
 // author makes a small document that carries what the tests look at.
 type author struct {
-	mu   sync.Mutex
-	docs []workflow.Document
+	mu     sync.Mutex
+	docs   []workflow.Document
+	broken map[string]error // why a kind of companion cannot be made
 }
 
 func (a *author) last() workflow.Document {
@@ -165,7 +167,7 @@ func (a *author) last() workflow.Document {
 	return a.docs[len(a.docs)-1]
 }
 
-func (a *author) Author(_ context.Context, doc workflow.Document) (*dicom.Dataset, error) {
+func (a *author) Author(_ context.Context, doc workflow.Document) ([]report.Object, error) {
 	a.mu.Lock()
 	a.docs = append(a.docs, doc)
 	a.mu.Unlock()
@@ -176,9 +178,18 @@ func (a *author) Author(_ context.Context, doc workflow.Document) (*dicom.Datase
 	if err != nil {
 		return nil, err
 	}
+	var out []report.Object
+	for _, kind := range doc.Kinds {
+		c := dicom.NewDataset()
+		c.SetUID(dicom.SOPClassUID, companionClasses[kind])
+		c.SetUID(dicom.SOPInstanceUID, radnode.DeriveUID(kind, string(doc.SOPInstanceUID)))
+		c.SetUID(dicom.StudyInstanceUID, f.Dataset.UID(dicom.StudyInstanceUID))
+		c.SetUID(dicom.SeriesInstanceUID, radnode.DeriveUID("series", kind, string(doc.SOPInstanceUID)))
+		out = append(out, report.Object{Kind: kind, Role: report.Companion, Dataset: c, SOPInstanceUID: c.UID(dicom.SOPInstanceUID), Err: a.broken[kind]})
+	}
 	d := dicom.NewDataset()
-	d.SetUID(dicom.SOPClassUID, srStorage)
-	d.SetUID(dicom.SOPInstanceUID, doc.SOPInstanceUID)
+	d.SetUID(dicom.SOPClassUID, stdcmp.Or(doc.Class, srStorage))
+	d.SetUID(dicom.SOPInstanceUID, report.InstanceUID(doc.SOPInstanceUID, doc.Class))
 	d.SetUID(dicom.StudyInstanceUID, f.Dataset.UID(dicom.StudyInstanceUID))
 	d.SetUID(dicom.SeriesInstanceUID, doc.SeriesInstanceUID)
 	d.SetInts(dicom.InstanceNumber, doc.InstanceNumber)
@@ -190,31 +201,75 @@ func (a *author) Author(_ context.Context, doc workflow.Document) (*dicom.Datase
 	for _, p := range doc.Predecessors {
 		d.SetUID(dicom.ReferencedSOPInstanceUID, p.SOPInstanceUID)
 	}
-	return d, nil
+	return append(out, report.Object{Kind: report.KindSR, Role: report.Root, Required: true, Dataset: d, SOPInstanceUID: d.UID(dicom.SOPInstanceUID)}), nil
+}
+
+func (a *author) Message(_ context.Context, doc workflow.Document, kind string) ([]byte, error) {
+	return []byte(kind + " " + string(doc.SOPInstanceUID)), nil
+}
+
+// companionClasses are the classes of the companions this author makes.
+var companionClasses = map[string]radnode.UID{
+	report.KindSegmentation: dicom.SegmentationStorage, report.KindCapture: dicom.SecondaryCaptureImageStorage, report.KindPDF: dicom.EncapsulatedPDFStorage,
 }
 
 // pacs is a Sender whose answers a test decides.
 type pacs struct {
-	mu     sync.Mutex
-	sent   []radnode.UID
-	answer func(n int) error // nil: success
-	proof  func(n int) (string, error)
-	proved int
-	hang   bool // in the first call, until the caller gives up
+	mu      sync.Mutex
+	sent    []radnode.UID
+	classes []radnode.UID // of what was sent
+	texts   []string      // messages
+	refuses map[radnode.UID]bool
+	mute    bool // it does not tell what it takes before it is sent it
+	asked   int
+	answer  func(n int) error // nil: success
+	proof   func(n int) (string, error)
+	proved  int
+	hang    bool // in the first call, until the caller gives up
 }
 
 func (p *pacs) Store(ctx context.Context, _ radnode.Peer, o workflow.Object) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.sent = append(p.sent, o.SOPInstanceUID)
+	p.classes = append(p.classes, o.SOPClassUID)
+	if o.Message != nil {
+		p.texts = append(p.texts, string(o.Message))
+	}
 	if p.hang && len(p.sent) == 1 {
 		<-ctx.Done()
 		return radnode.Errorf(radnode.Canceled, "send", "the peer did not answer in time")
 	}
 	if p.answer != nil {
-		return p.answer(len(p.sent))
+		if err := p.answer(len(p.sent)); err != nil {
+			return err
+		}
+	}
+	if p.refuses[o.SOPClassUID] {
+		return radnode.Errorf(radnode.Unsupported, "send", "the peer does not accept SOP class %s", o.SOPClassUID)
 	}
 	return nil
+}
+
+func (p *pacs) Takes(_ context.Context, _ radnode.Peer, classes []radnode.UID) (map[radnode.UID]bool, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.asked++
+	if p.mute {
+		return nil, nil
+	}
+	out := map[radnode.UID]bool{}
+	for _, c := range classes {
+		out[c] = !p.refuses[c]
+	}
+	return out, nil
+}
+
+// count is how often something was sent.
+func (p *pacs) count() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.sent)
 }
 
 func (p *pacs) Prove(context.Context, radnode.Peer, []workflow.Object) (string, error) {

@@ -41,26 +41,63 @@ type AnalyzeRequest struct {
 	OutDir string // exists; Stage.File is relative to it
 }
 
-// Object is a document on its way to a peer.
+// The kinds of destinations; "" is DIMSE.
+const (
+	KindSTOW = "stow" // STOW-RS (PS3.18 10.5)
+	KindFHIR = "fhir" // a transaction of a FHIR server
+	KindHL7  = "hl7"  // HL7 v2 over MLLP
+)
+
+// Object is a document or message on its way to a destination.
 type Object struct {
-	Path              string // Part 10 file
+	Path              string // Part 10 file; "" for a message
 	SOPClassUID       radnode.UID
-	SOPInstanceUID    radnode.UID
+	SOPInstanceUID    radnode.UID // of a message: of the report it tells
+	SeriesInstanceUID radnode.UID
+	StudyInstanceUID  radnode.UID
 	TransferSyntaxUID radnode.UID
+	Message           []byte
 }
 
-// Sender brings documents to peers.
+// Answered marks an error as the answer of a destination that works: it is about
+// the object, and nothing speaks against sending others.
+func Answered(err error) error { return answered{err} }
+
+type answered struct{ error }
+
+func (a answered) Unwrap() error { return a.error }
+
+// NotBefore is an error after which the destination wants to be left alone for a
+// while.
+func NotBefore(err error, pause time.Duration) error { return notBefore{err, pause} }
+
+type notBefore struct {
+	error
+	pause time.Duration
+}
+
+func (n notBefore) Unwrap() error { return n.error }
+
+// ErrPending is the answer to a question for proof that has no answer yet: the
+// destination is there and takes its time.
+var ErrPending = Answered(radnode.Errorf(radnode.Unavailable, "prove delivery", "the destination has not said yet whether it keeps the object"))
+
+// Sender brings objects to destinations.
 type Sender interface {
-	// Store sends one object; nil means that the peer answered success or a
-	// warning. Unavailable, NoResources, Canceled and Internal errors are
-	// tried again; Conflict means that the peer has the instance already; any
-	// other error is a refusal for good.
+	// Store sends one object; nil means that the destination answered success or
+	// a warning. Unavailable, NoResources, Canceled and Internal errors are
+	// tried again; Conflict means that it has the instance already; Unsupported
+	// that it does not take the SOP class; any other error is a refusal for good.
 	Store(ctx context.Context, peer radnode.Peer, object Object) error
 
-	// Prove finds out whether the peer keeps the objects, and how that was
-	// found out ("storage commitment", "query"). NotFound means that it does
+	// Prove finds out whether the destination keeps the objects, and how that
+	// was found out ("storage commitment", "query"). NotFound means that it does
 	// not have them; Unsupported, Forbidden or Invalid that it will not say.
 	Prove(ctx context.Context, peer radnode.Peer, objects []Object) (proof string, err error)
+
+	// Takes finds out which SOP classes the destination takes; nil: it does not
+	// tell before it is sent one.
+	Takes(ctx context.Context, peer radnode.Peer, classes []radnode.UID) (map[radnode.UID]bool, error)
 }
 
 // Options say what the workflow works with. Tools that only take objects in or
@@ -92,6 +129,7 @@ type Options struct {
 	Pauses          []time.Duration // after the first, second … failed attempt of a delivery; nil: 5 s … 1 h
 
 	Log   *slog.Logger
+	Now   func() time.Time  // the clock; nil: time.Now
 	Trace func(step string) // told each durable step; tests end the process there
 }
 
@@ -136,6 +174,9 @@ func New(o Options) *Workflow {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	if o.Trace == nil {
 		o.Trace = func(string) {}
 	}
@@ -147,7 +188,7 @@ func New(o Options) *Workflow {
 		Write: func(ctx context.Context, fn func(context.Context, jobs.Tx) error) error {
 			return w.store.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return fn(ctx, tx) })
 		},
-		Read: w.store.Reader(), Owner: "node", Log: o.Log, Trace: o.Trace,
+		Read: w.store.Reader(), Owner: "node", Log: o.Log, Trace: o.Trace, Now: o.Now,
 	},
 		jobs.Kind{Name: analyzeJob, Handler: w.analyze, Workers: o.AnalysisWorkers, Timeout: o.AnalysisTimeout},
 		jobs.Kind{Name: deliverJob, Handler: w.deliver, Workers: o.DeliveryWorkers, Timeout: o.DeliveryTimeout},
@@ -171,4 +212,4 @@ func (w *Workflow) Start(ctx context.Context) error { return w.queue.Start(ctx) 
 func (w *Workflow) Stop() { w.queue.Stop() }
 
 // now has the precision that the store keeps.
-func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+func (w *Workflow) now() time.Time { return w.Now().UTC().Truncate(time.Microsecond) }

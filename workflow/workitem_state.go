@@ -87,7 +87,7 @@ func (w *Workflow) RequestWorkitemCancel(ctx context.Context, account string, ui
 			return w.tell(ctx, tx, item, cancelRequested(item, request))
 		}
 		info := dicom.NewDataset()
-		info.SetText(dicom.ProcedureStepCancellationDateTime, moment(now()))
+		info.SetText(dicom.ProcedureStepCancellationDateTime, moment(w.now()))
 		if reason := request.Text(dicom.ReasonForCancellation); reason != "" {
 			info.SetText(dicom.ReasonForCancellation, reason)
 		}
@@ -193,7 +193,7 @@ func (w *Workflow) claim(ctx context.Context, uid radnode.UID) error {
 			return err
 		}
 		performed := dicom.NewDataset()
-		performed.SetText(dicom.PerformedProcedureStepStartDateTime, moment(now()))
+		performed.SetText(dicom.PerformedProcedureStepStartDateTime, moment(w.now()))
 		item.Attributes.SetItems(dicom.UnifiedProcedureStepPerformedProcedureSequence, performed)
 		item.Attributes.SetItems(dicom.ProcedureStepProgressInformationSequence, progress("0", "the images are being read"))
 		return w.moveWorkitem(ctx, tx, item, performer, radnode.NewUID(), store.WorkitemInProgress)
@@ -221,7 +221,7 @@ func (w *Workflow) complete(ctx context.Context, seen *store.Workitem) error {
 		d := item.Attributes
 		performed := dicom.NewDataset()
 		performed.SetText(dicom.PerformedProcedureStepStartDateTime, d.Item(dicom.UnifiedProcedureStepPerformedProcedureSequence).Text(dicom.PerformedProcedureStepStartDateTime))
-		performed.SetText(dicom.PerformedProcedureStepEndDateTime, moment(now()))
+		performed.SetText(dicom.PerformedProcedureStepEndDateTime, moment(w.now()))
 		performed.SetItems(dicom.PerformedStationNameCodeSequence, code(w.AE, "99RADNODE", w.AE))
 		work := d.Items(dicom.ScheduledWorkitemCodeSequence)
 		if len(work) == 0 {

@@ -36,7 +36,7 @@ func moment(t time.Time) string { return t.Format(moments) }
 // CreateWorkitem keeps a workitem that an account hands in (PS3.4 CC.2.5). It
 // says what it had to add.
 func (w *Workflow) CreateWorkitem(ctx context.Context, account string, uid radnode.UID, d *dicom.Dataset) (added []string, err error) {
-	item := &store.Workitem{UID: uid, State: store.WorkitemScheduled, Creator: account, Attributes: d.Clone(), CreatedAt: now()}
+	item := &store.Workitem{UID: uid, State: store.WorkitemScheduled, Creator: account, Attributes: d.Clone(), CreatedAt: w.now()}
 	if added, err = completeWorkitem(item); err != nil {
 		return nil, err
 	}
@@ -180,7 +180,7 @@ func (w *Workflow) UpdateWorkitem(ctx context.Context, uid, transaction radnode.
 		}
 		before := item.Attributes.Text(dicom.InputReadinessState)
 		apply(item.Attributes, changes)
-		item.Attributes.SetText(dicom.ScheduledProcedureStepModificationDateTime, moment(now()))
+		item.Attributes.SetText(dicom.ScheduledProcedureStepModificationDateTime, moment(w.now()))
 		if err := tx.SaveWorkitem(ctx, item); err != nil {
 			return err
 		}

@@ -20,6 +20,8 @@ type peerFlags struct {
 	deliver  *string
 	secured  *bool
 	passcode *string
+	kind     *string
+	token    *string
 	silence  *time.Duration
 	quiet    *time.Duration
 	terms    radnode.PeerTerms
@@ -32,6 +34,8 @@ func newPeerFlags(f *flag.FlagSet) *peerFlags {
 		deliver:  f.String("deliver", "", "kinds of object to send there once signed, with commas: "+strings.Join(node.Deliverables, ", ")),
 		secured:  f.Bool("tls", false, "call the peer with TLS, and let it call only with TLS"),
 		passcode: f.String("passcode-file", "", "`file` with the passcode that the peer's user identity has, its AE title being the name"),
+		kind:     f.String("kind", "", "kind of a destination that is no DICOM application entity: stow or fhir (its URL), hl7 (HOST:PORT)"),
+		token:    f.String("token-file", "", "`file` with the bearer token for a URL"),
 		silence:  f.Duration("max-silence", 0, "longest silence between its messages, and longest wait for its answers; 0: the usual times"),
 		quiet:    f.Duration("study-quiet", 0, "its studies are whole when nothing arrived for so long; 0: the node's time"),
 	}
@@ -75,10 +79,18 @@ func (p *peerFlags) apply(to *radnode.Peer, all bool) error {
 			set()
 		}
 	}
-	if err == nil && *p.passcode != "" {
-		var b []byte
-		b, err = os.ReadFile(*p.passcode)
-		to.Passcode = strings.TrimRight(string(b), "\r\n")
+	if to.Kind != "" && !given["allow"] {
+		to.Allow = []string{} // it does not call
+	}
+	if (to.Kind == "fhir" || to.Kind == "hl7") && !given["deliver"] {
+		to.Deliver = []string{to.Kind} // it takes nothing else
+	}
+	for file, secret := range map[*string]*string{p.passcode: &to.Passcode, p.token: &to.Token} {
+		if err == nil && *file != "" {
+			var b []byte
+			b, err = os.ReadFile(*file)
+			*secret = strings.TrimRight(string(b), "\r\n")
+		}
 	}
 	return err
 }
@@ -104,7 +116,7 @@ func peer(ctx context.Context, p *program, args []string) error {
 	defer d.Close()
 	switch {
 	case rest[0] == "add" && len(rest) == 3:
-		added, err := node.ParsePeer(rest[1], rest[2])
+		added, err := node.ParseDestination(rest[1], *said.kind, rest[2])
 		if err != nil {
 			return usageError{err.Error()}
 		}
@@ -135,11 +147,11 @@ func setPeer(ctx context.Context, d *node.Desk, said *peerFlags, name string, ad
 	}
 	changed := peers[at]
 	if len(address) == 1 {
-		moved, err := node.ParsePeer(name, address[0])
+		moved, err := node.ParseDestination(name, changed.Kind, address[0])
 		if err != nil {
 			return usageError{err.Error()}
 		}
-		changed.AETitle, changed.Host, changed.Port = moved.AETitle, moved.Host, moved.Port
+		changed.AETitle, changed.Host, changed.Port, changed.URL = moved.AETitle, moved.Host, moved.Port, moved.URL
 	}
 	if err := said.apply(&changed, false); err != nil {
 		return err
@@ -159,13 +171,24 @@ func listPeers(ctx context.Context, p *program, d *node.Desk, asJSON bool) error
 			}
 			continue
 		}
-		p.say("%-16s %s@%s:%d allow=%s deliver=%s%s (%s)", one.Name, one.AETitle, one.Host, one.Port,
+		p.say("%-16s %s allow=%s deliver=%s%s (%s)", one.Name, addressOf(one),
 			strings.Join(one.Allow, ","), strings.Join(one.Deliver, ","), termsText(one), one.Source)
 		if n := len(one.Abilities); n > 0 {
 			p.say("%-16s has answered to %d pairs of SOP class and transfer syntax; --json lists them", "", n)
 		}
 	}
 	return nil
+}
+
+// addressOf is where a peer is.
+func addressOf(p radnode.Peer) string {
+	switch {
+	case p.URL != "":
+		return p.Kind + " " + p.URL
+	case p.Kind != "":
+		return fmt.Sprintf("%s %s:%d", p.Kind, p.Host, p.Port)
+	}
+	return fmt.Sprintf("%s@%s:%d", p.AETitle, p.Host, p.Port)
 }
 
 // termsText names what is set of a peer's terms.

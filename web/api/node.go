@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -58,7 +59,7 @@ var (
 	hostName = regexp.MustCompile(`^[A-Za-z0-9.:_-]{1,255}$`)
 
 	peerServices   = []string{"store", "query", "retrieve", "commit"}
-	peerDeliveries = []string{"sr", "seg", "sc", "pdf"}
+	peerDeliveries = []string{"sr", "seg", "pm", "pr", "ko", "sc", "pdf", "fhir", "hl7"}
 )
 
 // PostPeer adds a peer or replaces the one of that name.
@@ -98,12 +99,15 @@ func (a *API) savePeer(c echo.Context, p radnode.Peer, status int, what string) 
 	switch {
 	case !peerName.MatchString(p.Name):
 		return radnode.Errorf(radnode.Invalid, "add peer", "a peer's name is 1 to 64 letters, digits, dots, dashes")
+	case len(p.Token) > maxCredential:
+		return radnode.Errorf(radnode.Invalid, "add peer", "a token is longer than %d bytes", maxCredential)
+	case p.Kind != "": // the node knows what each kind of destination needs
 	case !aeTitle.MatchString(p.AETitle):
 		return radnode.Errorf(radnode.Invalid, "add peer", "an AE title has 1 to 16 characters without backslash")
 	case !hostName.MatchString(p.Host) || p.Port < 1 || p.Port > 65535:
 		return radnode.Errorf(radnode.Invalid, "add peer", "a peer needs a host and a port from 1 to 65535")
 	case !allOf(p.Allow, peerServices) || !allOf(p.Deliver, peerDeliveries):
-		return radnode.Errorf(radnode.Invalid, "add peer", "allow knows store, query, retrieve, commit; deliver knows sr, seg, sc, pdf")
+		return radnode.Errorf(radnode.Invalid, "add peer", "allow knows store, query, retrieve, commit; deliver knows %s", strings.Join(peerDeliveries, ", "))
 	}
 	if err := a.Peers.AddPeer(c.Request().Context(), p); err != nil {
 		return err
@@ -111,7 +115,7 @@ func (a *API) savePeer(c echo.Context, p radnode.Peer, status int, what string) 
 	if err := a.record(c, audit.Event{Action: audit.PeerChanged, ObjectID: p.Name, Detail: what}); err != nil {
 		return err
 	}
-	p.Passcode = ""
+	p.Passcode, p.Token = "", ""
 	return c.JSON(status, p)
 }
 
@@ -149,6 +153,9 @@ func (a *API) EchoPeer(c echo.Context) error {
 	at := slices.IndexFunc(peers, func(p radnode.Peer) bool { return p.Name == name })
 	if at < 0 {
 		return radnode.Errorf(radnode.NotFound, "echo", "there is no such peer")
+	}
+	if peers[at].Kind != "" {
+		return radnode.Errorf(radnode.Unsupported, "echo", "%s is no DICOM application entity: C-ECHO cannot ask it", name)
 	}
 	took, err := a.Echoer.Echo(ctx, peers[at])
 	result := EchoResult{OK: err == nil, Millis: float64(took) / float64(time.Millisecond)}
