@@ -41,7 +41,10 @@ func SecondaryCapture(in Input, p Picture) (*dicom.Dataset, error) {
 		return nil, err
 	}
 	source := b.images[p.SOPInstanceUID]
-	img := b.drawing(p)
+	img, err := b.drawing(p)
+	if err != nil {
+		return nil, err
+	}
 	ds := b.companion(dicom.SecondaryCaptureImageStorage, "OT", "AI overlay")
 	ds.SetText(dicom.ImageType, "DERIVED", "SECONDARY")
 	ds.SetText(dicom.ConversionType, "WSD") // PS3.3 C.8.6.1: workstation
@@ -89,31 +92,35 @@ func setRGB(ds *dicom.Dataset, img *image.RGBA) {
 }
 
 // drawing is the picture with outlines and, below it, the legend.
-func (b *builder) drawing(p Picture) *image.RGBA {
-	size := p.Image.Bounds().Size()
-	lines := b.legend(p)
-	scale := max(1, size.X/350)
-	perLine := max(10, (size.X-8*scale)/(glyphWidth*scale))
-	var wrapped []string
-	for _, l := range lines {
-		for len(l) > perLine {
-			wrapped, l = append(wrapped, l[:perLine]), "  "+l[perLine:]
-		}
-		wrapped = append(wrapped, l)
+func (b *builder) drawing(p Picture) (*image.RGBA, error) {
+	text, err := newPen()
+	if err != nil {
+		return nil, err
 	}
-	bar := (len(wrapped)*glyphHeight + 8) * scale
-	img := image.NewRGBA(image.Rect(0, 0, size.X, size.Y+bar))
-	fill(img, img.Bounds(), black)
-	draw.Draw(img, image.Rect(0, 0, size.X, size.Y), p.Image, p.Image.Bounds().Min, draw.Src)
-	b.outlines(img.SubImage(image.Rect(0, 0, size.X, size.Y)).(*image.RGBA), p, scale)
-	for i, l := range wrapped {
+	size := p.Image.Bounds().Size()
+	letters := float64(max(9, size.X/42))
+	type row struct {
+		text   string
+		colour color.RGBA
+	}
+	var rows []row
+	for i, l := range b.legend(p) {
 		c := textColour
 		if i == 0 {
 			c = warningColour
 		}
-		drawText(img, 4*scale, size.Y+(4+i*glyphHeight)*scale, scale, c, l)
+		for _, part := range text.wrap(l, false, float64(size.X)/letters-1) {
+			rows = append(rows, row{part, c})
+		}
 	}
-	return img
+	img := image.NewRGBA(image.Rect(0, 0, size.X, size.Y+int((1.35*float64(len(rows))+1)*letters)))
+	fill(img, img.Bounds(), black)
+	draw.Draw(img, image.Rect(0, 0, size.X, size.Y), p.Image, p.Image.Bounds().Min, draw.Src)
+	b.outlines(img.SubImage(image.Rect(0, 0, size.X, size.Y)).(*image.RGBA), p, max(1, size.X/350))
+	for i, r := range rows {
+		text.draw(img, letters/2, float64(size.Y)+(1.35*float64(i)+1.4)*letters, letters, r.colour, r.text)
+	}
+	return img, nil
 }
 
 // on reports whether a finding is on the picture.
@@ -122,7 +129,7 @@ func (p Picture) on(f radnode.ReportFinding) bool {
 }
 
 func (b *builder) legend(p Picture) []string {
-	first := "AI, NOT VERIFIED - not for diagnosis without review"
+	first := "AI, NOT VERIFIED - not for diagnosis without review 人工智能结果，未经医生确认"
 	if b.Observer != nil {
 		first = "AI findings, verified on " + b.Now.Format("2006-01-02 15:04 -0700")
 	}
@@ -134,7 +141,7 @@ func (b *builder) legend(p Picture) []string {
 		lines = append(lines, Sentence(f))
 	}
 	if len(lines) == 1 {
-		lines = append(lines, "no finding on this image")
+		lines = append(lines, "no finding reported on this image")
 	}
 	return append(lines, fmt.Sprintf("outline of a model: half maximum of its heat map. radnode %s", b.Software))
 }

@@ -3,6 +3,7 @@ package report
 import (
 	"cmp"
 	"fmt"
+	"image"
 	"strings"
 
 	"github.com/radnode/radnode"
@@ -42,50 +43,61 @@ func EncapsulatedPDF(in Input, pictures ...Picture) (*dicom.Dataset, error) {
 	return ds, nil
 }
 
-// pdf writes the pages.
+// pdf writes the document, on one page unless there is too much to tell.
 func (b *builder) pdf(pictures []Picture) ([]byte, error) {
-	p := newPDF()
-	p.text(bold, 16, "Imaging report 影像报告")
-	if b.Observer == nil {
-		p.text(bold, 12, "AI, NOT VERIFIED - needs review by a physician 人工智能结果，未经医生确认")
+	text, err := newPen()
+	if err != nil {
+		return nil, err
 	}
-	p.space(6)
-	for _, l := range b.patientLines() {
-		p.text(latin, 10, l)
-	}
-	p.space(8)
-	p.text(bold, 12, "Findings 所见")
-	for _, l := range b.findingLines() {
-		p.text(latin, 10, "- "+l)
-	}
-	for _, e := range b.evaluations() {
-		if sr.Is(e.Name, sr.Impression) {
-			p.space(8)
-			p.text(bold, 12, "Impression 印象")
-			p.text(latin, 10, e.Text)
-		}
-	}
-	if list := NotAnalysed(b.Analyses); len(list) > 0 {
-		p.space(8)
-		p.text(bold, 12, "Not analysed 未分析")
-		for _, l := range list {
-			p.text(latin, 10, "- "+l)
-		}
-	}
-	p.space(8)
-	for _, l := range b.signatureLines() {
-		p.text(latin, 9, l)
-	}
-	p.space(8)
+	var images []image.Image
 	for _, pic := range pictures {
 		if err := b.checkPicture(pic); err != nil {
 			return nil, err
 		}
-		if err := p.image(b.drawing(pic)); err != nil {
+		img, err := b.drawing(pic)
+		if err != nil {
 			return nil, err
 		}
+		images = append(images, img)
 	}
-	return p.bytes("Imaging report")
+	title := b.mark("Imaging report")
+	if id := text.readable(b.Source[0].Text(dicom.PatientID)); id != "" {
+		title += ", patient " + id
+	}
+	return writePDF(text, title, paginate(text, b.paragraphs(), images))
+}
+
+// paragraphs is the text of the document, from top to bottom.
+func (b *builder) paragraphs() []line {
+	out := []line{{text: "Imaging report 影像报告", size: 15, bold: true}}
+	if b.Observer == nil {
+		out = append(out, line{text: "AI, NOT VERIFIED - needs review by a physician 人工智能结果，未经医生确认", size: 12, bold: true})
+	}
+	section := func(heading string, size float64, lines ...string) {
+		if len(lines) > 0 && heading != "" {
+			out = append(out, line{text: heading, size: 11, bold: true, gap: 7})
+		}
+		for i, l := range lines {
+			p := line{text: l, size: size}
+			if i == 0 && heading == "" {
+				p.gap = 7
+			}
+			out = append(out, p)
+		}
+	}
+	section("", 10, b.patientLines()...)
+	section("Findings 所见", 9.5, b.findingLines()...)
+	for _, e := range b.evaluations() {
+		switch {
+		case sr.Is(e.Name, sr.FindingName):
+			section("Findings of the reader 医师所见", 9.5, e.Text)
+		case sr.Is(e.Name, sr.Impression):
+			section("Impression 印象", 9.5, e.Text)
+		}
+	}
+	section("Not analysed 未分析", 9, NotAnalysed(b.Analyses)...)
+	section("", 8.5, b.signatureLines()...)
+	return out
 }
 
 func (b *builder) patientLines() []string {
@@ -100,18 +112,53 @@ func (b *builder) patientLines() []string {
 // chinesePresence are the words of the bilingual lines.
 var chinesePresence = map[string]string{sr.Yes.Value: "检出", sr.No.Value: "未检出", sr.Undetermined.Value: "未确定"}
 
+// findingLines tells each finding in English and in Chinese.
 func (b *builder) findingLines() []string {
 	var out []string
 	for _, f := range b.findings {
 		if f.Stated().Code == nil || f.Decision == radnode.Rejected {
 			continue
 		}
-		out = append(out, fmt.Sprintf("%s (%s)", b.sentence(f), chinesePresence[presence(f).Value]))
+		out = append(out, "- "+b.sentence(f), "  "+b.chineseSentence(f))
+	}
+	for _, m := range b.measurements() {
+		out = append(out, fmt.Sprintf("- %s %s (%s %s), %s", m.name.Meaning, number(m.value), m.model.ID, m.model.Version, cmp.Or(b.standing(), Unverified)))
 	}
 	if out == nil {
 		out = append(out, "No finding was reported. 未报告异常所见。")
 	}
 	return out
+}
+
+// standing is the mark of what nobody decided about in a verified document.
+func (b *builder) standing() string {
+	if b.Observer != nil {
+		return undecidedText
+	}
+	return ""
+}
+
+// chineseSentence tells a finding in one Chinese sentence.
+func (b *builder) chineseSentence(f radnode.ReportFinding) string {
+	stated := f.Stated()
+	name := languages["zh"].name(stated)
+	if f.Reading != nil {
+		s := name + "：医师陈述"
+		if m := f.Reading.Measurement; m != nil {
+			s += fmt.Sprintf("，%s %s %s", cmp.Or(languages["zh"].measurements[m.Name], m.Name), number(m.Value), m.Unit)
+		}
+		return s + "。"
+	}
+	s := fmt.Sprintf("%s：%s，存在概率 %.1f %%（%s %s）", name, chinesePresence[presence(f).Value], percent(f.Finding.Probability), f.Model.ID, f.Model.Version)
+	switch {
+	case f.Decision == radnode.Accepted:
+		s += "，医师已接受"
+	case f.Decision == radnode.Rejected:
+		s += "，医师已否定"
+	case b.Observer != nil:
+		s += "，医师未作判定"
+	}
+	return s + "。"
 }
 
 func (b *builder) signatureLines() []string {

@@ -188,7 +188,7 @@ func TestNothingLessStrictThanTheValidator(t *testing.T) {
 	if _, err := exec.LookPath("dciodvfy"); err != nil {
 		t.Skip("dciodvfy is not installed (Debian: dicom3tools)")
 	}
-	step := 11
+	step := 31
 	if os.Getenv("RADNODE_TEST_ALL") != "" {
 		step = 1
 	}

@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"image"
 	"image/jpeg"
+	"strings"
 	"unicode/utf16"
+
+	"golang.org/x/image/font/sfnt"
 
 	"github.com/radnode/radnode"
 )
@@ -15,240 +18,268 @@ import (
 const (
 	pageWidth  = 595.0
 	pageHeight = 842.0
-	margin     = 48.0
+	margin     = 42.0
 )
 
-// pdfFont is one of the fonts every viewer has or stands in for: Helvetica for
-// Latin text, and the predefined fonts of the Adobe collections for Chinese,
-// Japanese and Korean (ISO 32000-1 9.7.5.2). None is embedded.
-type pdfFont struct {
-	resource string
-	object   string
-	wide     bool
+// line is one line of a page.
+type line struct {
+	text string
+	size float64
+	bold bool
+	gap  float64 // above it
 }
 
-var (
-	latin    = &pdfFont{resource: "F1", object: "<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>"}
-	bold     = &pdfFont{resource: "F2", object: "<</Type/Font/Subtype/Type1/BaseFont/Helvetica-Bold/Encoding/WinAnsiEncoding>>"}
-	chinese  = &pdfFont{resource: "F3", object: cidFont("STSong-Light", "UniGB-UTF16-H", "GB1", 4), wide: true}
-	japanese = &pdfFont{resource: "F4", object: cidFont("HeiseiMin-W3", "UniJIS-UTF16-H", "Japan1", 4), wide: true}
-	korean   = &pdfFont{resource: "F5", object: cidFont("HYSMyeongJo-Medium", "UniKS-UTF16-H", "Korea1", 1), wide: true}
-	pdfFonts = []*pdfFont{latin, bold, chinese, japanese, korean}
-)
-
-func cidFont(name, cmap, ordering string, supplement int) string {
-	return fmt.Sprintf("<</Type/Font/Subtype/Type0/BaseFont/%s-%s/Encoding/%s/DescendantFonts[<</Type/Font/Subtype/CIDFontType0/BaseFont/%s/DW 1000"+
-		"/CIDSystemInfo<</Registry(Adobe)/Ordering(%s)/Supplement %d>>/FontDescriptor<</Type/FontDescriptor/FontName/%s/Flags 6/FontBBox[-25 -254 1000 880]"+
-		"/ItalicAngle 0/Ascent 880/Descent -120/CapHeight 880/StemV 93>>>>]>>", name, cmap, cmap, name, ordering, supplement, name)
+// page is what stands on one page: lines from the top, pictures side by side at
+// the foot.
+type page struct {
+	lines    []line
+	pictures []image.Image
 }
 
-// fontOf chooses the font of a character; nil where none has it.
-func fontOf(r rune, base *pdfFont) *pdfFont {
-	switch {
-	case r >= 0x20 && r < 0x7F, r >= 0xA0 && r <= 0xFF:
-		return base
-	case r >= 0x3040 && r <= 0x30FF, r >= 0xFF61 && r <= 0xFF9F:
-		return japanese
-	case r >= 0xAC00 && r <= 0xD7A3, r >= 0x1100 && r <= 0x11FF:
-		return korean
-	case r >= 0x2010 && r <= 0x206F, r >= 0x3000 && r <= 0x303F, r >= 0x3400 && r <= 0x9FFF, r >= 0xF900 && r <= 0xFAFF, r >= 0xFF00 && r <= 0xFF60,
-		r >= 0x0391 && r <= 0x03C9, r >= 0x0401 && r <= 0x0451:
-		return chinese // GB 18030 holds Greek and Cyrillic too
+// pictureHeight is the least height of the pictures of a page.
+const pictureHeight = 240.0
+
+// paginate lays paragraphs and pictures out on one page, in smaller letters where
+// they are many. What does not fit in the smallest goes on other pages: nothing
+// is left out.
+func paginate(p *pen, paragraphs []line, pictures []image.Image) []page {
+	foot := 0.0
+	if len(pictures) > 0 {
+		foot = pictureHeight
 	}
+	for _, scale := range []float64{1, 0.9, 0.8, 0.7} {
+		if lines, height := layout(p, paragraphs, scale); height <= pageHeight-2*margin-foot {
+			return []page{{lines, pictures}}
+		}
+	}
+	lines, _ := layout(p, paragraphs, 0.8)
+	pages := []page{{}}
+	left := pageHeight - 2*margin
+	for _, l := range lines {
+		if h := l.gap + 1.35*l.size; h > left {
+			pages, left = append(pages, page{}), pageHeight-2*margin
+		}
+		pages[len(pages)-1].lines = append(pages[len(pages)-1].lines, l)
+		left -= l.gap + 1.35*l.size
+	}
+	for len(pictures) > 0 {
+		if left < pictureHeight {
+			pages, left = append(pages, page{}), pageHeight-2*margin
+		}
+		n := min(4, len(pictures))
+		pages[len(pages)-1].pictures, pictures, left = pictures[:n], pictures[n:], 0
+	}
+	return pages
+}
+
+func layout(p *pen, paragraphs []line, scale float64) (lines []line, height float64) {
+	for _, q := range paragraphs {
+		size := q.size * scale
+		for i, text := range p.wrap(q.text, q.bold, (pageWidth-2*margin)/size) {
+			l := line{text, size, q.bold, q.gap * scale}
+			if i > 0 {
+				l.gap = 0
+			}
+			lines = append(lines, l)
+			height += l.gap + 1.35*size
+		}
+	}
+	return lines, height
+}
+
+// pdfFont is a font of up to 256 glyphs, drawn as outlines (Type 3, ISO 32000-1
+// 9.6.5): every viewer shows the same, whatever fonts its machine has.
+type pdfFont struct {
+	id     int
+	glyphs []glyph
+	runes  []rune
+}
+
+// pdf numbers the objects of a document and remembers which glyphs it needs.
+type pdf struct {
+	*pen
+	objects [][]byte
+	fonts   []*pdfFont
+	codes   map[string][2]int // glyph → font and code
+}
+
+func (w *pdf) reserve() int {
+	w.objects = append(w.objects, nil)
+	return len(w.objects)
+}
+
+func (w *pdf) set(id int, format string, args ...any) {
+	w.objects[id-1] = fmt.Appendf(nil, format, args...)
+}
+
+func (w *pdf) stream(id int, dict string, data []byte) {
+	w.objects[id-1] = append(fmt.Appendf(nil, "<<%s/Length %d>>\nstream\n", dict, len(data)), append(bytes.Clone(data), "\nendstream"...)...)
+}
+
+func (w *pdf) deflated(id int, dict string, data []byte) error {
+	var z bytes.Buffer
+	zw := zlib.NewWriter(&z)
+	if _, err := zw.Write(data); err != nil {
+		return err
+	}
+	if err := zw.Close(); err != nil {
+		return err
+	}
+	w.stream(id, dict+"/Filter/FlateDecode", z.Bytes())
 	return nil
 }
 
-// helvetica holds the widths of the characters from space to tilde, in
-// thousandths of the size.
-var helvetica = [...]int{
-	278, 278, 355, 556, 556, 889, 667, 191, 333, 333, 389, 584, 278, 333, 278, 278, 556, 556, 556, 556, 556, 556, 556, 556, 556, 556, 278, 278, 584, 584, 584, 556,
-	1015, 667, 667, 722, 722, 667, 611, 778, 722, 278, 500, 667, 556, 833, 722, 778, 667, 778, 722, 667, 611, 722, 667, 944, 667, 667, 611, 278, 278, 278, 469, 556,
-	333, 556, 556, 500, 556, 556, 278, 556, 556, 222, 222, 500, 222, 833, 556, 556, 556, 556, 333, 500, 278, 556, 500, 722, 500, 500, 500, 334, 260, 334, 584,
-}
-
-func widthOf(r rune, size float64) float64 {
-	switch {
-	case r >= ' ' && r <= '~':
-		return float64(helvetica[r-' ']) * size / 1000 * 1.06 // bold is wider
-	case r <= 0xFF:
-		return 0.6 * size
+// code is where a glyph stands in the fonts of the document.
+func (w *pdf) code(g glyph, r rune) (fontIndex, code int) {
+	key := fmt.Sprintf("%s%d/%d", g.face.key, g.index, r)
+	if c, ok := w.codes[key]; ok {
+		return c[0], c[1]
 	}
-	return size
-}
-
-// pdf lays text and pictures out from top to bottom, on as many pages as it
-// takes.
-type pdf struct {
-	pages  []*bytes.Buffer
-	images []pdfImage
-	y      float64
-}
-
-type pdfImage struct {
-	page, width, height int
-	data                []byte
-}
-
-func newPDF() *pdf {
-	p := &pdf{}
-	p.newPage()
-	return p
-}
-
-func (p *pdf) newPage() {
-	p.pages = append(p.pages, &bytes.Buffer{})
-	p.y = pageHeight - margin
-}
-
-func (p *pdf) page() *bytes.Buffer { return p.pages[len(p.pages)-1] }
-
-// need begins a new page where less than h points are left.
-func (p *pdf) need(h float64) {
-	if p.y-h < margin {
-		p.newPage()
+	if len(w.fonts) == 0 || len(w.fonts[len(w.fonts)-1].glyphs) == 256 {
+		w.fonts = append(w.fonts, &pdfFont{id: w.reserve()})
 	}
+	f := w.fonts[len(w.fonts)-1]
+	f.glyphs, f.runes = append(f.glyphs, g), append(f.runes, r)
+	c := [2]int{len(w.fonts) - 1, len(f.glyphs) - 1}
+	w.codes[key] = c
+	return c[0], c[1]
 }
 
-// text writes a paragraph, wrapped at the right margin.
-func (p *pdf) text(base *pdfFont, size float64, s string) {
-	for _, line := range wrap(s, size, pageWidth-2*margin) {
-		p.need(size * 1.4)
-		p.y -= size * 1.4
-		fmt.Fprintf(p.page(), "BT %.1f %.1f Td %s ET\n", margin, p.y, runs(line, base, size))
-	}
-}
-
-func (p *pdf) space(h float64) { p.y -= h }
-
-// wrap breaks s into lines, at spaces where there are some; ideographs break
-// anywhere.
-func wrap(s string, size, width float64) []string {
-	var out []string
-	var line []rune
-	used, breakAt := 0.0, -1
-	flush := func(n, skip int) {
-		out = append(out, string(line[:n]))
-		line = append([]rune(nil), line[n+skip:]...)
-		used, breakAt = 0, -1
-		for _, r := range line {
-			used += widthOf(r, size)
-		}
-	}
-	for _, r := range s {
-		if r == '\r' {
-			continue
-		}
-		if r == '\n' {
-			flush(len(line), 0)
-			continue
-		}
-		if w := widthOf(r, size); used+w > width && len(line) > 0 {
-			if breakAt > 0 && r < 0x2E80 {
-				flush(breakAt, 1)
-			} else {
-				flush(len(line), 0)
-			}
-		}
-		if r == ' ' {
-			breakAt = len(line)
-		}
-		line = append(line, r)
-		used += widthOf(r, size)
-	}
-	return append(out, string(line))
-}
-
-// runs writes a line as text-showing operators, one for each run of a font. A
-// character no font has becomes a question mark.
-func runs(line string, base *pdfFont, size float64) string {
-	var b bytes.Buffer
-	var current *pdfFont
-	for _, r := range line {
-		f := fontOf(r, base)
-		if f == nil {
-			r, f = '?', base
-		}
+// show writes a line as text-showing operators, one for each run of a font.
+func (w *pdf) show(b *bytes.Buffer, l line, y float64) {
+	list, runes := w.glyphs(l.text, l.bold)
+	fmt.Fprintf(b, "BT %.2f %.2f Td", margin, y)
+	current := -1
+	for i, g := range list {
+		f, code := w.code(g, runes[i])
 		if f != current {
-			if current != nil {
-				b.WriteString("> Tj ")
+			if current >= 0 {
+				b.WriteString("> Tj")
 			}
-			fmt.Fprintf(&b, "/%s %.1f Tf <", f.resource, size)
+			fmt.Fprintf(b, " /F%d %.2f Tf <", f, l.size)
 			current = f
 		}
-		if !f.wide {
-			fmt.Fprintf(&b, "%02X", r)
-			continue
-		}
-		for _, u := range utf16.Encode([]rune{r}) {
-			fmt.Fprintf(&b, "%04X", u)
-		}
+		fmt.Fprintf(b, "%02X", code)
 	}
-	if current != nil {
+	if current >= 0 {
 		b.WriteString("> Tj")
 	}
-	return b.String()
+	b.WriteString(" ET\n")
 }
 
-// image puts a picture below the text, as wide as the page or as what is left
-// of it allows.
-func (p *pdf) image(img image.Image) error {
-	var data bytes.Buffer
-	if err := jpeg.Encode(&data, img, &jpeg.Options{Quality: 92}); err != nil {
-		return radnode.Errorf(radnode.Internal, op, "encode picture: %w", err)
+// writePDF makes a document of pages (ISO 32000-1 7.5).
+func writePDF(p *pen, title string, pages []page) ([]byte, error) {
+	w := &pdf{pen: p, codes: map[string][2]int{}}
+	catalog, tree, info, resources := w.reserve(), w.reserve(), w.reserve(), w.reserve()
+	kids, images := "", ""
+	for i, pg := range pages {
+		id, contents := w.reserve(), w.reserve()
+		kids += fmt.Sprintf("%d 0 R ", id)
+		w.set(id, "<</Type/Page/Parent %d 0 R/Contents %d 0 R>>", tree, contents)
+		var b bytes.Buffer
+		y := pageHeight - margin
+		for _, l := range pg.lines {
+			y -= l.gap + 1.35*l.size
+			w.show(&b, l, y)
+		}
+		if len(pages) > 1 {
+			w.show(&b, line{text: fmt.Sprintf("%s, page %d of %d", title, i+1, len(pages)), size: 8}, margin/2)
+		}
+		names, err := w.pictures(&b, pg.pictures, y-8)
+		if err != nil {
+			return nil, err
+		}
+		images += names
+		if err := w.deflated(contents, "", b.Bytes()); err != nil {
+			return nil, err
+		}
 	}
-	size := img.Bounds().Size()
-	p.need(200)
-	w := pageWidth - 2*margin
-	h := w * float64(size.Y) / float64(size.X)
-	if left := p.y - margin; h > left {
-		w, h = w*left/h, left
+	fonts := ""
+	for i, f := range w.fonts {
+		fonts += fmt.Sprintf("/F%d %d 0 R", i, f.id)
+		if err := w.font(f); err != nil {
+			return nil, err
+		}
 	}
-	p.y -= h
-	p.images = append(p.images, pdfImage{page: len(p.pages) - 1, width: size.X, height: size.Y, data: data.Bytes()})
-	fmt.Fprintf(p.page(), "q %.2f 0 0 %.2f %.2f %.2f cm /I%d Do Q\n", w, h, margin, p.y, len(p.images))
-	return nil
+	w.set(catalog, "<</Type/Catalog/Pages %d 0 R>>", tree)
+	w.set(tree, "<</Type/Pages/Kids[%s]/Count %d/MediaBox[0 0 %.0f %.0f]/Resources %d 0 R>>", kids, len(pages), pageWidth, pageHeight, resources)
+	w.set(resources, "<</Font<<%s>>/XObject<<%s>>>>", fonts, images)
+	w.set(info, "<</Title<FEFF%s>/Producer(radnode)>>", hexUTF16(title))
+	return w.file(catalog, info), nil
 }
 
-// bytes writes the file (ISO 32000-1 7.5): fixed objects first, then pictures
-// and pages.
-func (p *pdf) bytes(title string) ([]byte, error) {
-	w := &pdfWriter{}
-	w.b.WriteString("%PDF-1.5\n%\xe2\xe3\xcf\xd3\n")
-	firstFont := 4
-	firstImage := firstFont + len(pdfFonts)
-	firstPage := firstImage + len(p.images)
-	kids, fonts, images := "", "", ""
-	for i := range p.pages {
-		kids += fmt.Sprintf("%d 0 R ", firstPage+2*i)
+// pictures writes pictures side by side below y and returns their names.
+func (w *pdf) pictures(b *bytes.Buffer, list []image.Image, y float64) (names string, err error) {
+	if len(list) == 0 {
+		return "", nil
 	}
-	for i, f := range pdfFonts {
-		fonts += fmt.Sprintf("/%s %d 0 R", f.resource, firstFont+i)
-	}
-	for i := range p.images {
-		images += fmt.Sprintf("/I%d %d 0 R", i+1, firstImage+i)
-	}
-	w.object("<</Type/Catalog/Pages 2 0 R>>")
-	w.object(fmt.Sprintf("<</Type/Pages/Kids[%s]/Count %d/MediaBox[0 0 %.0f %.0f]/Resources<</Font<<%s>>/XObject<<%s>>>>>>", kids, len(p.pages), pageWidth, pageHeight, fonts, images))
-	w.object(fmt.Sprintf("<</Title<FEFF%s>/Producer(radnode)>>", hexUTF16(title)))
-	for _, f := range pdfFonts {
-		w.object(f.object)
-	}
-	for _, i := range p.images {
-		w.stream(fmt.Sprintf("/Type/XObject/Subtype/Image/Width %d/Height %d/ColorSpace/DeviceRGB/BitsPerComponent 8/Filter/DCTDecode", i.width, i.height), i.data)
-	}
-	for i, page := range p.pages {
-		w.object(fmt.Sprintf("<</Type/Page/Parent 2 0 R/Contents %d 0 R>>", firstPage+2*i+1))
-		var z bytes.Buffer
-		zw := zlib.NewWriter(&z)
-		if _, err := zw.Write(page.Bytes()); err != nil {
-			return nil, err
+	space := (pageWidth - 2*margin - 8*float64(len(list)-1)) / float64(len(list))
+	for i, img := range list {
+		var data bytes.Buffer
+		if err := jpeg.Encode(&data, img, &jpeg.Options{Quality: 92}); err != nil {
+			return "", radnode.Errorf(radnode.Internal, op, "encode picture: %w", err)
 		}
-		if err := zw.Close(); err != nil {
-			return nil, err
-		}
-		w.stream("/Filter/FlateDecode", z.Bytes())
+		id, size := w.reserve(), img.Bounds().Size()
+		w.stream(id, fmt.Sprintf("/Type/XObject/Subtype/Image/Width %d/Height %d/ColorSpace/DeviceRGB/BitsPerComponent 8/Filter/DCTDecode", size.X, size.Y), data.Bytes())
+		scale := min(space/float64(size.X), (y-margin)/float64(size.Y))
+		width, height := scale*float64(size.X), scale*float64(size.Y)
+		names += fmt.Sprintf("/I%d %d 0 R", id, id)
+		fmt.Fprintf(b, "q %.2f 0 0 %.2f %.2f %.2f cm /I%d Do Q\n", width, height, margin+float64(i)*(space+8), y-height, id)
 	}
-	return w.finish(), nil
+	return names, nil
+}
+
+// font writes the glyphs of a font, their widths and the characters they stand
+// for.
+func (w *pdf) font(f *pdfFont) error {
+	procs, differences, widths := "", "", ""
+	var characters strings.Builder
+	for i, g := range f.glyphs {
+		id := w.reserve()
+		if err := w.deflated(id, "", w.outline(g)); err != nil {
+			return err
+		}
+		procs += fmt.Sprintf("/g%d %d 0 R", i, id)
+		differences += fmt.Sprintf("/g%d", i)
+		widths += fmt.Sprintf("%.0f ", g.advance*1000)
+		fmt.Fprintf(&characters, "1 beginbfchar\n<%02X> <%s>\nendbfchar\n", i, hexUTF16(string(f.runes[i])))
+	}
+	unicode := w.reserve()
+	err := w.deflated(unicode, "", []byte("/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapName /U def /CMapType 2 def\n"+
+		"1 begincodespacerange <00> <FF> endcodespacerange\n"+characters.String()+"endcmap CMapName currentdict /CMap defineresource pop end end"))
+	w.set(f.id, "<</Type/Font/Subtype/Type3/FontBBox[0 0 0 0]/FontMatrix[.001 0 0 .001 0 0]/Resources<<>>/CharProcs<<%s>>/Encoding<</Type/Encoding/Differences[0%s]>>"+
+		"/FirstChar 0/LastChar %d/Widths[%s]/ToUnicode %d 0 R>>", procs, differences, len(f.glyphs)-1, widths, unicode)
+	return err
+}
+
+// outline is a glyph as a filled path, 1000 units to the size.
+func (w *pdf) outline(g glyph) []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%.0f 0 -1000 -1000 2000 2000 d1\n", g.advance*1000)
+	var x, y float64
+	for _, s := range w.segments(g) {
+		var q [3][2]float64
+		for i, a := range s.Args {
+			q[i] = [2]float64{float64(a.X) / 64, -float64(a.Y) / 64}
+		}
+		switch s.Op {
+		case sfnt.SegmentOpMoveTo:
+			fmt.Fprintf(&b, "%.1f %.1f m\n", q[0][0], q[0][1])
+			x, y = q[0][0], q[0][1]
+		case sfnt.SegmentOpLineTo:
+			fmt.Fprintf(&b, "%.1f %.1f l\n", q[0][0], q[0][1])
+			x, y = q[0][0], q[0][1]
+		case sfnt.SegmentOpQuadTo: // PDF knows cubic curves alone
+			fmt.Fprintf(&b, "%.1f %.1f %.1f %.1f %.1f %.1f c\n", x+2*(q[0][0]-x)/3, y+2*(q[0][1]-y)/3,
+				q[1][0]+2*(q[0][0]-q[1][0])/3, q[1][1]+2*(q[0][1]-q[1][1])/3, q[1][0], q[1][1])
+			x, y = q[1][0], q[1][1]
+		case sfnt.SegmentOpCubeTo:
+			fmt.Fprintf(&b, "%.1f %.1f %.1f %.1f %.1f %.1f c\n", q[0][0], q[0][1], q[1][0], q[1][1], q[2][0], q[2][1])
+			x, y = q[2][0], q[2][1]
+		}
+	}
+	b.WriteString("f\n")
+	return b.Bytes()
 }
 
 func hexUTF16(s string) string {
@@ -259,30 +290,20 @@ func hexUTF16(s string) string {
 	return out
 }
 
-// pdfWriter numbers objects and remembers where they begin.
-type pdfWriter struct {
-	b       bytes.Buffer
-	offsets []int
-}
-
-func (w *pdfWriter) object(body string) {
-	w.offsets = append(w.offsets, w.b.Len())
-	fmt.Fprintf(&w.b, "%d 0 obj\n%s\nendobj\n", len(w.offsets), body)
-}
-
-func (w *pdfWriter) stream(dict string, data []byte) {
-	w.offsets = append(w.offsets, w.b.Len())
-	fmt.Fprintf(&w.b, "%d 0 obj\n<<%s/Length %d>>\nstream\n", len(w.offsets), dict, len(data))
-	w.b.Write(data)
-	w.b.WriteString("\nendstream\nendobj\n")
-}
-
-func (w *pdfWriter) finish() []byte {
-	xref := w.b.Len()
-	fmt.Fprintf(&w.b, "xref\n0 %d\n0000000000 65535 f \n", len(w.offsets)+1)
-	for _, o := range w.offsets {
-		fmt.Fprintf(&w.b, "%010d 00000 n \n", o)
+// file writes the objects and where each begins.
+func (w *pdf) file(catalog, info int) []byte {
+	var b bytes.Buffer
+	b.WriteString("%PDF-1.5\n%\xe2\xe3\xcf\xd3\n")
+	var offsets []int
+	for i, o := range w.objects {
+		offsets = append(offsets, b.Len())
+		fmt.Fprintf(&b, "%d 0 obj\n%s\nendobj\n", i+1, o)
 	}
-	fmt.Fprintf(&w.b, "trailer\n<</Size %d/Root 1 0 R/Info 3 0 R>>\nstartxref\n%d\n%%%%EOF\n", len(w.offsets)+1, xref)
-	return w.b.Bytes()
+	xref := b.Len()
+	fmt.Fprintf(&b, "xref\n0 %d\n0000000000 65535 f \n", len(offsets)+1)
+	for _, o := range offsets {
+		fmt.Fprintf(&b, "%010d 00000 n \n", o)
+	}
+	fmt.Fprintf(&b, "trailer\n<</Size %d/Root %d 0 R/Info %d 0 R>>\nstartxref\n%d\n%%%%EOF\n", len(offsets)+1, catalog, info, xref)
+	return b.Bytes()
 }

@@ -131,7 +131,7 @@ func reports() int {
 	if os.Getenv("RADNODE_TEST_ALL") != "" {
 		return 200
 	}
-	return 25
+	return 15
 }
 
 // small are pictures of all images of a report, at a small scale.

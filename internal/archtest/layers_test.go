@@ -51,6 +51,7 @@ var owners = map[string][]string{
 	"gocv.io/x/gocv":                      {"preprocess/..."},
 	"github.com/yalue/onnxruntime_go":     {"inference"},
 	"github.com/labstack/echo":            {"web/..."},
+	"golang.org/x/image":                  {"report"},
 	"github.com/riverqueue/river":         {"jobs", "store"},
 	"modernc.org/sqlite":                  {"store"},
 	"github.com/jackc/pgx":                {"store"},
