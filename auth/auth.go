@@ -41,6 +41,9 @@ type Accounts struct {
 	// Each hash takes argonMemory; whoever wants one waits for a turn, so that
 	// a crowd at the login page cannot exhaust the node's memory.
 	hashing chan struct{}
+
+	spendMu sync.Mutex
+	spent   map[string]*spending // by the name of the token
 }
 
 var schema = []string{
@@ -48,6 +51,8 @@ var schema = []string{
   name TEXT PRIMARY KEY, full_name TEXT NOT NULL, role TEXT NOT NULL, disabled INTEGER NOT NULL, password TEXT NOT NULL)`,
 	`CREATE TABLE IF NOT EXISTS api_tokens (
   name TEXT PRIMARY KEY, role TEXT NOT NULL, digest TEXT NOT NULL UNIQUE, created_at TEXT NOT NULL)`,
+	`CREATE TABLE IF NOT EXISTS api_token_limits (
+  name TEXT PRIMARY KEY, per_minute BIGINT NOT NULL, per_day BIGINT NOT NULL, day TEXT NOT NULL, used BIGINT NOT NULL)`,
 	`CREATE TABLE IF NOT EXISTS browser_sessions (
   digest TEXT PRIMARY KEY, account TEXT NOT NULL REFERENCES accounts (name) ON DELETE CASCADE,
   csrf TEXT NOT NULL, created_at BIGINT NOT NULL, used_at BIGINT NOT NULL)`,
@@ -61,7 +66,7 @@ func Open(ctx context.Context, db, read *sql.DB) (*Accounts, error) {
 			return nil, fmt.Errorf("prepare the accounts: %w", err)
 		}
 	}
-	return &Accounts{db: db, read: read, now: time.Now, hashing: make(chan struct{}, 2)}, nil
+	return &Accounts{db: db, read: read, now: time.Now, hashing: make(chan struct{}, 2), spent: map[string]*spending{}}, nil
 }
 
 // Save adds or changes an account. An empty password keeps the present one.
@@ -218,6 +223,7 @@ type Token struct {
 	Name      string       `json:"name"`
 	Role      radnode.Role `json:"role"`
 	CreatedAt string       `json:"created_at"`
+	Limits
 }
 
 // CreateToken makes a token with a new secret, or with the given one (seeds
@@ -251,12 +257,16 @@ func (a *Accounts) RevokeToken(ctx context.Context, name string) error {
 	if n, err := result.RowsAffected(); err == nil && n == 0 {
 		return radnode.Errorf(radnode.NotFound, "revoke token", "there is no token named %q", name)
 	}
+	if _, err := a.db.ExecContext(ctx, `DELETE FROM api_token_limits WHERE name = $1`, name); err != nil {
+		return fmt.Errorf("revoke token: %w", err)
+	}
 	return nil
 }
 
 // Tokens lists the tokens without their secrets.
 func (a *Accounts) Tokens(ctx context.Context) ([]Token, error) {
-	rows, err := a.read.QueryContext(ctx, `SELECT name, role, created_at FROM api_tokens ORDER BY name`)
+	rows, err := a.read.QueryContext(ctx, `SELECT t.name, t.role, t.created_at, COALESCE(l.per_minute, 0), COALESCE(l.per_day, 0)
+FROM api_tokens t LEFT JOIN api_token_limits l ON l.name = t.name ORDER BY t.name`)
 	if err != nil {
 		return nil, fmt.Errorf("list tokens: %w", err)
 	}
@@ -264,7 +274,7 @@ func (a *Accounts) Tokens(ctx context.Context) ([]Token, error) {
 	tokens := []Token{}
 	for rows.Next() {
 		var t Token
-		if err := rows.Scan(&t.Name, &t.Role, &t.CreatedAt); err != nil {
+		if err := rows.Scan(&t.Name, &t.Role, &t.CreatedAt, &t.PerMinute, &t.PerDay); err != nil {
 			return nil, fmt.Errorf("list tokens: %w", err)
 		}
 		tokens = append(tokens, t)

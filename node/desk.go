@@ -94,6 +94,11 @@ func (d *Desk) CreateToken(ctx context.Context, name string, role radnode.Role) 
 	return secret, d.record(ctx, audit.TokenCreated, name)
 }
 
+// LimitToken bounds what the holder of a token may ask for; 0 is without bound.
+func (d *Desk) LimitToken(ctx context.Context, name string, perMinute, perDay int) error {
+	return d.accounts.SetLimits(ctx, name, auth.Limits{PerMinute: perMinute, PerDay: perDay})
+}
+
 // RevokeToken removes a token.
 func (d *Desk) RevokeToken(ctx context.Context, name string) error {
 	if err := d.accounts.RevokeToken(ctx, name); err != nil {

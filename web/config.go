@@ -35,6 +35,7 @@ type Config struct {
 	Echoer     api.Echoer
 	Identity   api.Identity
 	Sessions   api.Sessions
+	Spending   middleware.Spending
 	Users      api.Users
 	Tokens     api.Tokens
 	Models     api.Models

@@ -7,6 +7,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/auth"
 	"github.com/radnode/radnode/web/api"
 	"github.com/radnode/radnode/web/infer"
 )
@@ -105,6 +106,7 @@ func (s *Server) routes() []route {
 		{method: patch, path: v1 + "/users/:name", handle: a.PatchUser, roles: admins, summary: "Change a user's password or turn the user off", in: api.UserChange{}, out: radnode.User{}},
 		{method: get, path: v1 + "/tokens", handle: a.GetTokens, roles: admins, summary: "The tokens of programs", out: api.TokenList{}},
 		{method: post, path: v1 + "/tokens", handle: a.PostToken, roles: admins, summary: "Make a token; it is shown this once", in: api.TokenRequest{}, out: api.NewToken{}},
+		{method: patch, path: v1 + "/tokens/:name", handle: a.PatchToken, roles: admins, summary: "Limit a token: requests a minute and a day, 0 for no limit", in: auth.Limits{}},
 		{method: del, path: v1 + "/tokens/:name", handle: a.DeleteToken, roles: admins, summary: "Revoke a token"},
 		{method: get, path: v1 + "/audit", handle: a.GetAudit, roles: admins, summary: "The audit trail, newest first: before, since, actor, action, study, object, limit", out: api.AuditList{}},
 

@@ -96,7 +96,7 @@ func (s *Server) wire() {
 			chain = append(chain, middleware.Deadlines(r.longTime, 2*r.longTime))
 		}
 		if !r.public {
-			chain = append(chain, signedIn, middleware.RequireRole(r.roles...), middleware.CSRF())
+			chain = append(chain, signedIn, middleware.Quota(s.cfg.Spending), middleware.RequireRole(r.roles...), middleware.CSRF())
 		}
 		limit := r.bodyLimit
 		if limit == 0 {

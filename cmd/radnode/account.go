@@ -106,6 +106,8 @@ func token(ctx context.Context, p *program, args []string) error {
 	f := p.flags()
 	role := f.String("role", "", "admin, radiologist, technologist or service")
 	name := f.String("name", "", "name of the program that will use the token")
+	perMinute := f.Int("per-minute", 0, "most requests a minute; 0: no limit")
+	perDay := f.Int("per-day", 0, "most requests a day; 0: no limit")
 	asJSON := f.Bool("json", false, "print JSON objects")
 	rest, c, err := p.parseWithConfig(f, args)
 	if err != nil {
@@ -126,6 +128,9 @@ func token(ctx context.Context, p *program, args []string) error {
 		}
 		secret, err := d.CreateToken(ctx, *name, radnode.Role(*role))
 		if err != nil {
+			return err
+		}
+		if err := d.LimitToken(ctx, *name, *perMinute, *perDay); err != nil {
 			return err
 		}
 		p.say("%s", secret)

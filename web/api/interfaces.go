@@ -129,6 +129,7 @@ type Users interface {
 type Tokens interface {
 	Tokens(ctx context.Context) ([]auth.Token, error)
 	CreateToken(ctx context.Context, name string, role radnode.Role, secret string) (token string, err error)
+	SetLimits(ctx context.Context, name string, l auth.Limits) error
 	RevokeToken(ctx context.Context, name string) error
 }
 

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"net/http"
 	"regexp"
 	"slices"
@@ -138,10 +139,34 @@ func (a *API) PostToken(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if in.Limits != (auth.Limits{}) {
+		if err := a.Tokens.SetLimits(c.Request().Context(), in.Name, in.Limits); err != nil {
+			return err
+		}
+	}
 	if err := a.record(c, audit.Event{Action: audit.TokenCreated, ObjectID: in.Name, Detail: "made as " + string(in.Role)}); err != nil {
 		return err
 	}
 	return c.JSON(http.StatusCreated, NewToken{Token: token})
+}
+
+// PatchToken sets what the holder of a token may ask for.
+func (a *API) PatchToken(c echo.Context) error {
+	name, err := idParam(c, "name")
+	if err != nil {
+		return err
+	}
+	var in auth.Limits
+	if err := readJSON(c, &in); err != nil {
+		return err
+	}
+	if err := a.Tokens.SetLimits(c.Request().Context(), name, in); err != nil {
+		return err
+	}
+	if err := a.record(c, audit.Event{Action: audit.AccountChanged, ObjectID: name, Detail: fmt.Sprintf("limited to %d requests a minute, %d a day (0: no limit)", in.PerMinute, in.PerDay)}); err != nil {
+		return err
+	}
+	return c.NoContent(http.StatusNoContent)
 }
 
 // DeleteToken revokes a token.

@@ -148,6 +148,7 @@ type TokenList struct {
 type TokenRequest struct {
 	Name string       `json:"name"`
 	Role radnode.Role `json:"role"`
+	auth.Limits
 }
 
 // NewToken answers POST /tokens; it is the only time the token is seen.

@@ -94,7 +94,7 @@ func New(dir string) (*Story, error) {
 func (s *Story) Config() web.Config {
 	return web.Config{
 		Studies: s, Files: s, Pixels: s, Reports: s, Findings: s, Signing: s, Amending: s, Deliveries: s, Events: s, Ledger: s, Peers: s, Schedule: s, Echoer: s,
-		Identity: s, Sessions: s, Users: s, Tokens: s, Models: s, Analyzer: s, Audit: Audited{s}, Inference: tensors{},
+		Identity: s, Sessions: s, Spending: s, Users: s, Tokens: s, Models: s, Analyzer: s, Audit: Audited{s}, Inference: tensors{},
 		Operations: s,
 		Vocabulary: []radnode.Term{
 			{Label: "pneumothorax", Code: &radnode.Concept{Value: "36118008", Scheme: "SCT", Meaning: "Pneumothorax"}, English: "pneumothorax", Chinese: "气胸"},
@@ -218,6 +218,12 @@ func (s *Story) CreateToken(_ context.Context, name string, role radnode.Role, _
 	s.tokens[secret] = radnode.User{Name: name, Role: role}
 	return secret, nil
 }
+
+// SetLimits implements api.Tokens.
+func (s *Story) SetLimits(context.Context, string, auth.Limits) error { return nil }
+
+// Spend implements middleware.Spending: nobody is limited.
+func (s *Story) Spend(context.Context, string) (time.Duration, error) { return 0, nil }
 
 // RevokeToken implements api.Tokens.
 func (s *Story) RevokeToken(_ context.Context, name string) error {
