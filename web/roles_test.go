@@ -91,6 +91,8 @@ var rights = map[string]string{
 	"GET /api/v1/peers": "art", "GET /api/v1/destinations": "art", "POST /api/v1/peers": "a", "POST /api/v1/peers/:name/echo": "art", "DELETE /api/v1/peers": "a",
 	"GET /api/v1/users": "a", "POST /api/v1/users": "a", "PATCH /api/v1/users": "a", "GET /api/v1/tokens": "a", "POST /api/v1/tokens": "a",
 	"PATCH /api/v1/tokens": "a", "DELETE /api/v1/tokens": "a", "GET /api/v1/audit": "a",
+	"POST /api/v1/models/verify": "art", "GET /api/v1/activity": "art", "GET /api/v1/settings": "a", "PATCH /api/v1/peers": "a",
+	"GET /api/v1/scheduled-steps": "art", "POST /api/v1/scheduled-steps": "art", "DELETE /api/v1/scheduled-steps": "art",
 	"GET /v2": "arts", "POST /v2": "arts", "GET /viewer": "arts",
 	"GET /dicom-web": "arts", "OPTIONS /dicom-web": "arts", "POST /dicom-web/studies": "ats", "DELETE /dicom-web/studies/:study": "a",
 	"POST /dicom-web/workitems": "ats", "PUT /dicom-web/workitems": "ats",
