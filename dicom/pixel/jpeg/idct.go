@@ -83,8 +83,8 @@ func butterfly(i0, i1, i2, i3, i4, i5, i6, i7 int32) (o0, o1, o2, o3, o4, o5, o6
 	return t10 + t3, t11 + t2, t12 + t1, t13 + t0, t13 - t0, t12 - t1, t11 - t2, t10 - t3
 }
 
-// idct transforms the dequantized block b into 8 rows of out.
-func idct(b *[64]int32, out []uint16, stride int, deep bool) {
+// plainIDCT transforms the dequantized block b into 8 rows of out.
+func plainIDCT(b *[64]int32, out []uint16, stride int, deep bool) {
 	pass1 := uint(2)
 	if deep {
 		pass1 = 1
