@@ -115,6 +115,25 @@ func exercise(t *testing.T, b []byte) {
 	if err := im.Display8(&fr, im.Frames-1, nil, make([]byte, im.Rows*im.Columns*im.DisplaySamples())); err != nil {
 		hasCause(t, err)
 	}
+	samePlace(t, im, b, &fr)
+}
+
+// samePlace compares a frame that is said to lie in the file as it is.
+func samePlace(t *testing.T, im *pixel.Image, b []byte, fr *pixel.Frame) {
+	t.Helper()
+	l, ok := im.Layout()
+	if !ok {
+		return
+	}
+	plain, err := l.Plain(bytes.NewReader(b), im.Frames-1)
+	if err != nil {
+		hasCause(t, err)
+		return
+	}
+	at := l.Offset + int64(im.Frames-1)*l.Size
+	if plain && !bytes.Equal(b[at:at+l.Size], fr.Pix) {
+		t.Error("the bytes of the file are not the values of the frame")
+	}
 }
 
 // hasCause fails the test for an error that is nobody's word.

@@ -260,6 +260,9 @@ func (im *Image) chooseCodec() error {
 	if im.Float {
 		return radnode.Errorf(radnode.Invalid, opOpen, "float pixel data cannot be encapsulated")
 	}
+	if known && !ts.Encapsulated {
+		return radnode.Errorf(radnode.Unsupported, opOpen, "the pixel data are compressed, but transfer syntax %s does not say how", ts.Name)
+	}
 	c, ok := CodecFor(im.TransferSyntax)
 	if !ok {
 		name := string(im.TransferSyntax)

@@ -224,6 +224,31 @@ func FuzzStore(f *testing.F) {
 	})
 }
 
+// FuzzStoreMetadata: the same for metadata in JSON and XML with bulk data in
+// parts of their own.
+func FuzzStoreMetadata(f *testing.F) {
+	meta := `[{"00020010":{"vr":"UI","Value":["1.2.840.10008.1.2.1"]},"00080016":{"vr":"UI","Value":["1.2.840.10008.5.1.4.1.1.7"]},"00080018":{"vr":"UI","Value":["1.2.3"]},` +
+		`"0020000D":{"vr":"UI","Value":["1.2.4"]},"0020000E":{"vr":"UI","Value":["1.2.5"]},"00280010":{"vr":"US","Value":[1]},"7FE00010":{"vr":"OW","BulkDataURI":"b/1"}}]`
+	part := func(kind, place, body string) string {
+		return "--x\r\nContent-Type: " + kind + "\r\nContent-Location: " + place + "\r\n\r\n" + body + "\r\n"
+	}
+	f.Add([]byte(part("application/dicom+json", "m", meta)+part("application/octet-stream", "b/1", "\x01\x02")+"--x--\r\n"), false)
+	f.Add([]byte(part("application/dicom+json", "m", meta)+part("image/jpeg", "b/1", "\xff\xd8\xff\xd9")+"--x--\r\n"), false)
+	f.Add([]byte(part("application/dicom+json", "m", "[[[[{}]]]]")+"--x--"), false)
+	f.Add([]byte(part("application/dicom+xml", "m", `<NativeDicomModel><DicomAttribute tag="00080018" vr="UI"><Value number="1">1.2</Value></DicomAttribute></NativeDicomModel>`)+"--x--"), true)
+	f.Fuzz(func(t *testing.T, body []byte, xml bool) {
+		kind := `multipart/related; type="application/dicom+json"; boundary=x`
+		if xml {
+			kind = `multipart/related; type="application/dicom+xml"; boundary=x`
+		}
+		a := &archive{}
+		w := ask(a, http.MethodPost, "/studies", kind, "", bytes.NewReader(body))
+		if w.Code == http.StatusOK && a.taken == 0 || w.Code == http.StatusInternalServerError {
+			t.Fatalf("%d with %d instances: %s", w.Code, a.taken, w.Body)
+		}
+	})
+}
+
 // FuzzSearch: every query is answered with results or a refusal.
 func FuzzSearch(f *testing.F) {
 	for _, q := range []string{"PatientName=A*&limit=3", "RequestAttributesSequence.00400009=1&includefield=all", "00280010=512&fuzzymatching=true", "a.b.c=%zz"} {

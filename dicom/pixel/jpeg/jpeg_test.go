@@ -153,3 +153,42 @@ func lossless(predictor, precision byte, bits []byte) []byte {
 	b = append(b, bits...)
 	return append(b, 0xff, 0xd9)
 }
+
+// FuzzEncodeLossless: the samples of any picture come back as they were.
+func FuzzEncodeLossless(f *testing.F) {
+	f.Add([]byte("sixteen samples!"), uint8(8), uint8(4), false)
+	f.Add(bytes.Repeat([]byte{0xff, 0x7f, 0x00, 0x80}, 9), uint8(16), uint8(3), false)
+	f.Add(bytes.Repeat([]byte{0, 255, 17}, 12), uint8(7), uint8(2), true)
+	f.Fuzz(func(t *testing.T, px []byte, bits, columns uint8, colour bool) {
+		h := jpeg.Header{Precision: 2 + int(bits)%15, Columns: 1 + int(columns), Components: 1}
+		if colour {
+			h.Components = 3
+		}
+		width := 8
+		if h.Precision > 8 {
+			width = 16
+		}
+		row := h.Columns * h.Components * width / 8
+		if h.Rows = len(px) / row; h.Rows == 0 || h.Rows > 200 {
+			return
+		}
+		src := bytes.Clone(px[:h.Rows*row])
+		for i := range src {
+			switch {
+			case width == 8:
+				src[i] &= byte(1<<h.Precision - 1)
+			case i%2 == 1:
+				src[i] &= byte(1<<(h.Precision-8) - 1)
+			}
+		}
+		stream, err := jpeg.EncodeLossless(context.Background(), src, h, width, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dst := make([]byte, len(src))
+		res, err := jpeg.Decode(context.Background(), stream, jpeg.Options{Width: width}, dst)
+		if err != nil || !bytes.Equal(dst, src) || res.Precision != h.Precision || !res.Lossless {
+			t.Errorf("%+v: equal %v, %+v, %v", h, bytes.Equal(dst, src), res, err)
+		}
+	})
+}
