@@ -37,9 +37,9 @@ var geometrySteps = []Step{
 	},
 	{
 		Name: "crop", Group: "geometry",
-		Doc: "Cuts a rectangle. centre: rows x columns around the middle, at most the image. box: left, top, right, bottom as fractions of the image. foreground: the smallest rectangle around the mask or, without one, around the pixels above threshold, with margin; an image without foreground stays whole.",
+		Doc: "Cuts a rectangle. centre: rows x columns around the middle, at most the image. square: the largest square around the middle. box: left, top, right, bottom as fractions of the image. foreground: the smallest rectangle around the mask or, without one, around the pixels above threshold, with margin; an image without foreground stays whole.",
 		Params: []Param{
-			{Name: "mode", Kind: Choice, Default: "centre", Choices: []string{"centre", "box", "foreground"}, Doc: "what to keep"},
+			{Name: "mode", Kind: Choice, Default: "centre", Choices: []string{"centre", "square", "box", "foreground"}, Doc: "what to keep"},
 			{Name: "rows", Kind: Integer, Optional: true, Min: 1, Max: 8192, Unit: "pixels", Doc: "rows for mode centre"},
 			{Name: "columns", Kind: Integer, Optional: true, Min: 1, Max: 8192, Unit: "pixels", Doc: "columns for mode centre"},
 			{Name: "left", Kind: Number, Default: 0., Min: 0, Max: 1, Unit: "of the width", Doc: "left edge for mode box"},
@@ -168,6 +168,8 @@ func buildCrop(a args) (action, error) {
 			return nil, fmt.Errorf("mode centre needs the parameters \"rows\" and \"columns\" (1 to 8192 pixels)")
 		}
 		return func(r *run) error { return cropCentre(r, a.int("rows"), a.int("columns")) }, nil
+	case "square":
+		return cropSquare, nil
 	case "box":
 		if a.float("left") >= a.float("right") || a.float("top") >= a.float("bottom") {
 			return nil, fmt.Errorf("the box is empty: \"left\" must be below \"right\" and \"top\" below \"bottom\"")
@@ -201,6 +203,18 @@ func cropCentre(r *run, rows, columns int) error {
 	rows, columns = min(rows, b.rows), min(columns, b.columns)
 	left, top := (b.columns-columns)/2, (b.rows-rows)/2
 	return r.crop(image.Rect(left, top, left+columns, top+rows))
+}
+
+// cropSquare keeps the largest square around the middle, as torchxrayvision
+// cuts films.
+func cropSquare(r *run) error {
+	b, err := r.pixels()
+	if err != nil {
+		return err
+	}
+	side := min(b.rows, b.columns)
+	left, top := b.columns/2-side/2, b.rows/2-side/2
+	return r.crop(image.Rect(left, top, left+side, top+side))
 }
 
 func cropBox(r *run, a args) error {
