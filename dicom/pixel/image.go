@@ -99,15 +99,8 @@ func Open(f *dicom.File, r io.ReaderAt, lim Limits) (*Image, error) {
 	if err := arrange(); err != nil {
 		return nil, err
 	}
-	if im.Photometric == PaletteColor || im.hasSupplementalPalette() {
-		p, err := readPalette(im.set, im.Signed, lim.Entries)
-		switch {
-		case err != nil && im.Photometric == PaletteColor:
-			return nil, err
-		case err != nil:
-			im.warn("supplemental palette ignored: %v", err)
-		}
-		im.palette = p
+	if err := im.readPalettes(); err != nil {
+		return nil, err
 	}
 	im.readPadding()
 	return im, nil
@@ -127,8 +120,28 @@ func OpenHeader(f *dicom.File, lim Limits) (*Image, error) {
 	if err := im.checkSizes(); err != nil {
 		return nil, err
 	}
+	if err := im.readPalettes(); err != nil {
+		return nil, err
+	}
 	im.readPadding()
 	return im, nil
+}
+
+// readPalettes reads the palette of palette colour, or the supplemental one,
+// without which a picture is still a picture.
+func (im *Image) readPalettes() error {
+	if im.Photometric != PaletteColor && !im.hasSupplementalPalette() {
+		return nil
+	}
+	p, err := readPalette(im.set, im.Signed, im.lim.Entries)
+	switch {
+	case err != nil && im.Photometric == PaletteColor:
+		return err
+	case err != nil:
+		im.warn("supplemental palette ignored: %v", err)
+	}
+	im.palette = p
+	return nil
 }
 
 // sizeOf returns the length of the file behind r, or a length beyond any file

@@ -18,6 +18,31 @@ func (p *palette) at(index int) [3]uint16 {
 	return p.rgb[min(max(index-p.first, 0), len(p.rgb)-1)]
 }
 
+// Palette is a palette for display, in 8 bits: a stored value below First has
+// the first colour, one beyond the end the last. With Supplemental set, only
+// values from First on are coloured, the others are grey (PS3.3 C.7.6.19).
+type Palette struct {
+	First        int
+	RGB          [3][]byte
+	Supplemental bool
+}
+
+// Palette returns the palette of the object, segments expanded; false where it
+// has none.
+func (im *Image) Palette() (Palette, bool) {
+	if im.palette == nil {
+		return Palette{}, false
+	}
+	out := Palette{First: im.palette.first, Supplemental: im.Photometric != PaletteColor}
+	for c := range out.RGB {
+		out.RGB[c] = make([]byte, len(im.palette.rgb))
+		for i, v := range im.palette.rgb {
+			out.RGB[c][i] = byte(v[c] >> 8)
+		}
+	}
+	return out, true
+}
+
 var paletteTags = [3]struct{ descriptor, data, segmented dicom.Tag }{
 	{dicom.RedPaletteColorLookupTableDescriptor, dicom.RedPaletteColorLookupTableData, dicom.SegmentedRedPaletteColorLookupTableData},
 	{dicom.GreenPaletteColorLookupTableDescriptor, dicom.GreenPaletteColorLookupTableData, dicom.SegmentedGreenPaletteColorLookupTableData},

@@ -78,6 +78,8 @@ type Palette struct {
 	Red   []byte `json:"red"` // base64 in JSON
 	Green []byte `json:"green"`
 	Blue  []byte `json:"blue"`
+	// Supplemental: values below First are grey (PS3.3 C.7.6.19).
+	Supplemental bool `json:"supplemental,omitempty"`
 }
 
 // Manifest describes a whole series for a viewer: what is the same for many

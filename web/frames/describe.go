@@ -38,10 +38,8 @@ func (c *Cache) Describe(_ context.Context, f *dicom.File, _ radnode.Instance) (
 	} else if first.AspectRatio > 0 && first.AspectRatio != 1 {
 		to.PixelAspect = &[2]float64{first.AspectRatio, 1}
 	}
-	if im.Photometric == pixel.PaletteColor {
-		if to.Palette = palette(d); to.Palette == nil {
-			return nil, radnode.Errorf(radnode.Invalid, "describe image", "a table of the palette is missing or too short")
-		}
+	if p, ok := im.Palette(); ok {
+		to.Palette = &api.Palette{First: p.First, Red: p.RGB[0], Green: p.RGB[1], Blue: p.RGB[2], Supplemental: p.Supplemental}
 	}
 	if d.Has(dicom.PerFrameFunctionalGroupsSequence) && im.Frames <= maxDescribedFrames {
 		to.PerFrame = make([]api.FrameValues, im.Frames)
@@ -144,30 +142,4 @@ func table(d *dicom.Dataset, descriptor, data dicom.Tag, firstSigned bool) *api.
 		}
 	}
 	return l
-}
-
-// palette reads the three tables of a palette colour image (PS3.3 C.7.9),
-// scaled to 8 bits: 16-bit entries by their high byte (PS3.3 C.7.6.3.1.6).
-func palette(d *dicom.Dataset) *api.Palette {
-	to := &api.Palette{}
-	for _, channel := range []struct {
-		descriptor, data dicom.Tag
-		out              *[]byte
-	}{
-		{dicom.RedPaletteColorLookupTableDescriptor, dicom.RedPaletteColorLookupTableData, &to.Red},
-		{dicom.GreenPaletteColorLookupTableDescriptor, dicom.GreenPaletteColorLookupTableData, &to.Green},
-		{dicom.BluePaletteColorLookupTableDescriptor, dicom.BluePaletteColorLookupTableData, &to.Blue},
-	} {
-		l := table(d, channel.descriptor, channel.data, signed(d))
-		if l == nil {
-			return nil
-		}
-		to.First = l.First
-		shift := max(l.Bits-8, 0)
-		*channel.out = make([]byte, len(l.Values))
-		for i, v := range l.Values {
-			(*channel.out)[i] = byte(v >> shift)
-		}
-	}
-	return to
 }

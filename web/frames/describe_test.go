@@ -56,11 +56,31 @@ func TestHeadersAreDescribedAsTheCollectionListsThem(t *testing.T) {
 		if want := row[at["photometric"]]; d.SamplesPerPixel == 1 && d.Photometric != want || d.Inverse != (want == "MONOCHROME1") && d.SamplesPerPixel == 1 {
 			t.Errorf("%s: %s, inverse %v; listed %s", name, d.Photometric, d.Inverse, want)
 		}
-		if (d.Palette != nil) != (row[at["photometric"]] == "PALETTE COLOR") {
+		if (d.Palette != nil && !d.Palette.Supplemental) != (row[at["photometric"]] == "PALETTE COLOR") {
 			t.Errorf("%s: palette %v", name, d.Palette != nil)
 		}
 	}
 	if described < 60 {
 		t.Errorf("only %d images described", described)
+	}
+}
+
+// TestPalettesAreDescribed: segments are expanded, and a supplemental palette
+// colours only the values it is for.
+func TestPalettesAreDescribed(t *testing.T) {
+	cache, _ := mustOpen(t, 1, &decoder{})
+	for name, supplemental := range map[string]bool{"image/enhct_explicit_le.dcm": true, "image/tp_palette_16bit_lut.dcm": false, "nonimage/seg_labelmap_palette.dcm": false} {
+		f, err := dicom.ReadFile(filepath.Join("../../../shared/dicom", name), dicom.DefaultLimits)
+		if err != nil {
+			t.Skip("needs the collection of DICOM files: ", err)
+		}
+		d, err := cache.Describe(context.Background(), f, radnode.Instance{})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if p := d.Palette; p == nil || p.Supplemental != supplemental || len(p.Red) == 0 || len(p.Red) != len(p.Blue) {
+			t.Errorf("%s: %+v", name, p)
+		}
 	}
 }

@@ -94,9 +94,9 @@ function uploadOf(gl: WebGL2RenderingContext, d: ImageDescription, s: Samples): 
 /** A table of 65536 colours by stored value, for palettes and lookup tables. */
 export function colourTable(d: ImageDescription, voi: VOI): { first: number; colours: Uint8Array } {
   const colours = new Uint8Array(65536 * 4), first = d.signed ? -32768 : 0;
-  const palette = d.palette ? { r: unpack(d.palette.red), g: unpack(d.palette.green), b: unpack(d.palette.blue), first: d.palette.first } : null;
+  const palette = d.palette ? { r: unpack(d.palette.red), g: unpack(d.palette.green), b: unpack(d.palette.blue), first: d.palette.first } : null, coloured = !d.palette?.supplemental;
   for (let i = 0; i < 65536; i++) {
-    if (palette) {
+    if (palette && (coloured || i + first >= palette.first)) {
       const k = Math.max(0, Math.min(palette.r.length - 1, i + first - palette.first));
       colours.set([palette.r[k] as number, palette.g[k] as number, palette.b[k] as number, 255], i * 4);
     } else {

@@ -29,7 +29,7 @@ export function describe(m: Measure, slot: Slot | undefined, s: Samples | undefi
     case 'probe': return s && d.samples === 1 && inside(d, a) ? `${+modality(d, s[Math.floor(a.y) * d.columns + Math.floor(a.x)] as number).toFixed(2)}${unit}` : '';
   }
   const size = areaOf(m), area = mm ? `${(size * kx * ky / 100).toFixed(2)} cm²` : `${size.toFixed(0)} px²`;
-  if (!s || d.samples === 3 || d.palette) return area;
+  if (!s || d.samples === 3 || d.palette && !d.palette.supplemental) return area;
   const x = statistics(m, d, s);
   return x ? `${t('mean')} ${x.mean.toFixed(1)}${unit} · SD ${x.sd.toFixed(1)} · ${x.low.toFixed(0)}…${x.high.toFixed(0)} · ${area}` : area;
 }

@@ -16,7 +16,7 @@ interface Stack { axes: [Axis, Axis, Axis]; first: Plane; places: number[] } // 
 /** stackOf reads the geometry of a series, or says why no cut can be made through it. */
 export function stackOf(slots: Slot[]): Stack | 'notVolume' | 'tilted' {
   const s0 = slots[0], p0 = s0?.plane, d0 = s0?.desc;
-  if (!p0 || !d0 || slots.length < 8 || d0.samples !== 1 || d0.palette) return 'notVolume';
+  if (!p0 || !d0 || slots.length < 8 || d0.samples !== 1 || d0.palette && !d0.palette.supplemental) return 'notVolume';
   const n = normal(p0), places: number[] = [];
   for (const s of slots) {
     const p = s.plane, d = s.desc;

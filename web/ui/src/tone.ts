@@ -72,7 +72,7 @@ export function spread(d: ImageDescription, s: Samples, low = 0.01, high = 0.99)
 export function choices(d: ImageDescription, windows: Window[], modalityCode: string, s?: Samples): { list: VOI[]; first: number } {
   const list: VOI[] = [];
   const add = (w: Window, name: string, fn = d.voi_function): void => { if (w.width > 0) list.push({ center: w.center, width: w.width, fn, name }); };
-  if (d.palette) return { list: [{ center: 0, width: 1, fn: 'LINEAR', name: 'palette' }], first: 0 };
+  if (d.palette && !d.palette.supplemental) return { list: [{ center: 0, width: 1, fn: 'LINEAR', name: 'palette' }], first: 0 };
   if (d.samples !== 1) return { list, first: 0 };
   if (modalityCode === 'CT') {
     for (const [name, width, center] of [['soft tissue', 400, 40], ['lung', 1500, -600], ['abdomen', 150, 90], ['bone', 2500, 480], ['brain', 80, 40]] as const) {

@@ -67,7 +67,7 @@ export interface ImageDescription {
   rows: number; columns: number; frames: number; samples: number; bits_allocated: number; bits_stored: number; signed: boolean;
   photometric: string; slope: number; intercept: number; modality_lut?: LUT; units?: string; windows: Window[] | null;
   voi_function: 'LINEAR' | 'LINEAR_EXACT' | 'SIGMOID'; voi_luts?: LUT[]; inverse: boolean;
-  palette?: { first: number; red: string; green: string; blue: string }; padding?: [number, number];
+  palette?: { first: number; red: string; green: string; blue: string; supplemental?: boolean }; padding?: [number, number];
   pixel_spacing?: [number, number]; spacing_source?: string; pixel_aspect?: [number, number]; orientation?: [string, string]; directions?: number[]; frame_of_ref?: UID;
   laterality?: string; view_position?: string; image_type?: string[]; lossy_ratio?: number; burned_in?: string; frame_time_ms?: number;
   transfer_syntax?: UID; unviewable?: string; float?: boolean; per_frame?: { slope: number; intercept: number; windows: Window[] | null }[];

@@ -163,7 +163,7 @@ export class Viewport {
     const known = this.tones.get(samples), code = this.source?.modality ?? '';
     if (known) return known;
     const quick = choices(s.desc, s.windows, code);
-    if (quick.list.length === 0 || (this.picked >= quick.list.length) || (this.picked < 0 && !s.windows.length && !s.desc.voi_luts?.length && !s.desc.palette)) {
+    if (quick.list.length === 0 || (this.picked >= quick.list.length) || (this.picked < 0 && !s.windows.length && !s.desc.voi_luts?.length && !(s.desc.palette && !s.desc.palette.supplemental))) {
       const all = choices(s.desc, s.windows, code, samples);
       this.tones.set(samples, all);
       return all;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { colourTable } from '../src/glrenderer';
 import { choices, display, modality, samplesOf, smooth, spread, type VOI } from '../src/tone';
 import type { ImageDescription } from '../src/types';
 
@@ -62,4 +63,15 @@ test('the header window is shown first, the percentiles where there is none', ()
 
 test('smoothing keeps a constant map constant', () => {
   assert.deepEqual([...new Set(smooth(new Uint8Array(9).fill(200), 3, 3, 4))], [200]);
+});
+
+test('a supplemental palette colours the values it is for and leaves the others grey', () => {
+  const of = (...b: number[]): string => btoa(String.fromCharCode(...b));
+  const d = { ...base, palette: { first: 100, red: of(255, 1), green: of(0, 2), blue: of(0, 3), supplemental: true } };
+  const { colours } = colourTable(d, voi(50, 100, 'LINEAR_EXACT'));
+  const at = (v: number): number[] => [...colours.subarray(v * 4, v * 4 + 3)];
+  assert.deepEqual(at(50), [128, 128, 128]);
+  assert.deepEqual(at(100), [255, 0, 0]);
+  assert.deepEqual(at(4000), [1, 2, 3]);
+  assert.deepEqual([...colourTable({ ...d, palette: { ...d.palette, supplemental: false } }, voi(50, 100, 'LINEAR_EXACT')).colours.subarray(200, 203)], [255, 0, 0]);
 });
