@@ -48,6 +48,8 @@ type Study struct {
 	Results  []Result `json:"results"`
 	Reports  []Report `json:"reports"` // newest first
 	Warnings []string `json:"warnings"`
+	// Completeness is whether all of its images are here, as far as is known.
+	Completeness Completeness `json:"completeness"`
 }
 
 // Series is one series of a study.

@@ -33,6 +33,25 @@ const (
 	Undelivered StudyState = "undelivered"  // a destination refused for good
 )
 
+// CompletenessState says whether a study counts as whole.
+type CompletenessState string
+
+// The states of completeness. A late image takes a study back to the first.
+const (
+	ImagesArriving CompletenessState = "arriving" // it is given time for more images
+	ImagesMissing  CompletenessState = "waiting"  // something says that images are missing
+	ImagesWhole    CompletenessState = "whole"
+)
+
+// Completeness is what speaks for and against a study being whole.
+type Completeness struct {
+	State    CompletenessState `json:"state"`
+	Reason   string            `json:"reason"` // in one sentence
+	Here     int               `json:"here"`
+	Expected int               `json:"expected"` // instances that its sender or its steps name; 0: nobody said
+	Evidence []string          `json:"evidence"` // everything that was weighed
+}
+
 // Role is what a user or token may do.
 type Role string
 

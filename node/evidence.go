@@ -2,11 +2,12 @@ package node
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/dimse"
@@ -24,10 +25,15 @@ type evidence struct {
 	hasten func(ctx context.Context, study radnode.UID) error
 	log    *slog.Logger
 
+	rules func(ctx context.Context) ([]radnode.Peer, error) // the peers
+	count func(ctx context.Context, peer radnode.Peer, study radnode.UID) (int, error)
+
 	mu       sync.Mutex
 	sending  map[string]*sent // by association
 	released map[radnode.UID]time.Time
+	counts   map[question]counted
 	news     chan news
+	asks     chan question
 }
 
 var _ workflow.Completeness = (*evidence)(nil)
@@ -61,7 +67,8 @@ const (
 )
 
 func newEvidence(log *slog.Logger) *evidence {
-	return &evidence{log: log, sending: map[string]*sent{}, released: map[radnode.UID]time.Time{}, news: make(chan news, waitingNews)}
+	return &evidence{log: log, sending: map[string]*sent{}, released: map[radnode.UID]time.Time{},
+		counts: map[question]counted{}, news: make(chan news, waitingNews), asks: make(chan question, waitingNews)}
 }
 
 // stored notes an instance that an association has brought.
@@ -102,12 +109,16 @@ func (e *evidence) tell(n news) {
 	}
 }
 
-// run weighs the news until ctx ends.
+// run weighs the news and asks senders until ctx ends.
 func (e *evidence) run(ctx context.Context) error {
+	var asking errgroup.Group
+	for range askersAtOnce {
+		asking.Go(func() error { return e.askAll(ctx) })
+	}
 	for {
 		select {
 		case <-ctx.Done():
-			return nil
+			return asking.Wait()
 		case n := <-e.news:
 			if err := e.weigh(ctx, n); err != nil && ctx.Err() == nil {
 				e.log.Warn("a study waits for its quiet time: other evidence could not be weighed", "error", err)
@@ -130,10 +141,14 @@ func (e *evidence) weigh(ctx context.Context, n news) error {
 		if err != nil {
 			return err
 		}
-		if reason, err := e.Whole(ctx, study, last); err != nil || reason == "" || last.IsZero() {
-			if err != nil {
-				return err
-			}
+		if last.IsZero() {
+			continue
+		}
+		c, err := e.Judge(ctx, study, last)
+		if err != nil {
+			return err
+		}
+		if c.State != radnode.ImagesWhole {
 			continue
 		}
 		if err := e.hasten(ctx, study); err != nil {
@@ -173,37 +188,4 @@ func (e *evidence) releasedBy(ctx context.Context, n news) ([]radnode.UID, error
 		e.released[study] = n.at
 	}
 	return studies, nil
-}
-
-// Whole implements workflow.Completeness.
-func (e *evidence) Whole(ctx context.Context, study radnode.UID, last time.Time) (string, error) {
-	list, err := e.store.Steps(ctx, study)
-	if err != nil {
-		return "", err
-	}
-	var made []radnode.UID
-	for _, p := range list {
-		if p.Status == dimse.StepInProgress {
-			return "", nil // the modality is still at it
-		}
-		if p.Status == dimse.StepCompleted {
-			made = append(made, p.Instances...)
-		}
-	}
-	if len(made) > 0 {
-		slices.Sort(made)
-		made = slices.Compact(made)
-		_, here, err := e.store.StudiesOf(ctx, made)
-		if err != nil || here < len(made) {
-			return "", err
-		}
-		return fmt.Sprintf("the modality reported its step completed and all %d instances are here", len(made)), nil
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	at, released := e.released[study]
-	if !released || last.After(at) {
-		return "", nil
-	}
-	return "the sender released its association", nil
 }

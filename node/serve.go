@@ -141,6 +141,7 @@ func open(ctx context.Context, c Config, log *slog.Logger) (*node, error) {
 		return nil, errors.Join(err, n.pool.Close())
 	}
 	n.learned.store = n.desk.store
+	n.evidence.count = n.calling().countAt
 	n.evidence.store, n.evidence.hasten = n.desk.store, n.desk.flow.Hasten
 	if err = n.openDICOM(); err == nil {
 		err = n.openWeb()
@@ -157,6 +158,7 @@ func (n *node) openDICOM() error {
 		return radnode.Errorf(radnode.NoResources, "open DICOM", "the folder of decoded frames: %w", err)
 	}
 	c := &callers{peers: n.desk.store.Peers, trail: n.desk.trail, allowLoopback: n.config.AllowLoopback, log: n.log}
+	n.evidence.rules = func(ctx context.Context) ([]radnode.Peer, error) { return c.list(ctx, peersFresh) }
 	out := archive{store: n.desk.store, callers: c, egress: egress{n.pool, scratch}, calling: n.calling(), audited: n.audit}
 	n.commits = &commitments{store: n.desk.store, callers: c, calling: n.calling(), log: n.log, wake: make(chan struct{}, 1)}
 	users, err := n.config.Calls.identities(n.desk.accounts, c)

@@ -56,14 +56,14 @@ const insertStudy = `INSERT INTO studies (study_uid, patient_name, patient_id, p
 const touchStudy = `UPDATE studies SET instance_count = instance_count + $1,
   last_received_at = CASE WHEN last_received_at > $2 THEN last_received_at ELSE $3 END,
   state = CASE WHEN $4 > 0 THEN 'arriving' ELSE state END, state_reason = CASE WHEN $5 > 0 THEN $6 ELSE state_reason END,
-  version = version + 1 WHERE study_uid = $7 RETURNING patient_id, patient_name`
+  completeness = CASE WHEN $7 > 0 THEN '' ELSE completeness END, version = version + 1 WHERE study_uid = $8 RETURNING patient_id, patient_name`
 
 // flush writes the study and series rows of a touch.
 func (t *Tx) flush(ctx context.Context, w *Touch) error {
 	const op = "index study"
 	var id, name string
 	r := w.first
-	err := t.QueryRowContext(ctx, touchStudy, w.added, micros(w.last), micros(w.last), w.Waiting, w.Waiting, ArrivingReason, string(w.Study)).Scan(&id, &name)
+	err := t.QueryRowContext(ctx, touchStudy, w.added, micros(w.last), micros(w.last), w.Waiting, w.Waiting, ArrivingReason, w.Waiting, string(w.Study)).Scan(&id, &name)
 	if errors.Is(err, sql.ErrNoRows) {
 		w.New = true
 		_, err = t.ExecContext(ctx, insertStudy, string(w.Study), r.Study.PatientName, r.Study.PatientID, r.Study.PatientBirthDate,

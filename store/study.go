@@ -51,6 +51,9 @@ func fillStudy(ctx context.Context, tx *sql.Tx, uid radnode.UID, study *radnode.
 	for _, r := range written {
 		study.Reports = append(study.Reports, r.Report)
 	}
+	if study.Completeness, err = completenessOf(ctx, tx, uid); err != nil {
+		return err
+	}
 	warnings, err := list(ctx, tx, scanText, `SELECT warning FROM study_warnings WHERE study_uid = $1 ORDER BY at, warning`, string(uid))
 	study.Warnings = append(study.Warnings, warnings...)
 	return err

@@ -43,14 +43,17 @@ func (w *Workflow) analyze(ctx context.Context, job jobs.Job) error {
 	if len(pending) == 0 {
 		return w.settle(ctx, study)
 	}
-	until, whole, err := w.wait(ctx, pending, job)
+	whole, again, err := w.whole(ctx, pending, job)
+	if err == nil {
+		err = w.sayCompleteness(ctx, study, whole)
+	}
 	if err != nil {
 		return err
 	}
-	if whole == "" {
-		return jobs.Snooze(until)
+	if whole.State != radnode.ImagesWhole {
+		return jobs.Snooze(again)
 	}
-	if err := w.say(ctx, study, radnode.Analysing, fmt.Sprintf("%d of its images are being read: %s", len(pending), whole)); err != nil {
+	if err := w.say(ctx, study, radnode.Analysing, fmt.Sprintf("%d of its images are being read: %s", len(pending), whole.Reason)); err != nil {
 		return err
 	}
 	run, dir, err := w.store.NewRun()
@@ -76,23 +79,6 @@ func (w *Workflow) analyze(ctx context.Context, job jobs.Job) error {
 func (w *Workflow) pending(ctx context.Context, study radnode.UID) ([]store.Record, error) {
 	all, err := w.store.Instances(ctx, study)
 	return slices.DeleteFunc(all, func(r store.Record) bool { return r.Status != store.Waiting }), err
-}
-
-// quietAt is when the study counts as complete for now: some time after its
-// last image, but no later than some time after the first (there is no end of
-// a study in the storage service; late images re-open it).
-func (w *Workflow) quietAt(pending []store.Record, job jobs.Job) time.Time {
-	var last time.Time
-	for _, r := range pending {
-		if r.ReceivedAt.After(last) {
-			last = r.ReceivedAt
-		}
-	}
-	quiet, latest := last.Add(w.Quiet), job.CreatedAt.Add(w.Patience)
-	if quiet.After(latest) {
-		return latest
-	}
-	return quiet
 }
 
 // settle files where a study stands that has nothing to be read.

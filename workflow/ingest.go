@@ -200,6 +200,7 @@ func (w *Workflow) classify(rec *store.Record) {
 func (w *Workflow) index(ctx context.Context, f *store.File, rec *store.Record) (store.Outcome, error) {
 	var outcome store.Outcome
 	var at time.Time
+	quiet := min(w.quietOf(rec.Source), w.Patience)
 	err := w.store.WriteFile(ctx, f, func(ctx context.Context, tx *store.Tx) error {
 		var touch *store.Touch
 		var err error
@@ -213,7 +214,7 @@ func (w *Workflow) index(ctx context.Context, f *store.File, rec *store.Record) 
 			}
 		}
 		if touch != nil {
-			at = w.Now().Add(min(w.Quiet, w.Patience))
+			at = w.Now().Add(quiet)
 			tx.AtEnd("analyze "+string(study), func(ctx context.Context, tx *store.Tx) error {
 				return w.wanted(ctx, tx, touch, at)
 			})

@@ -108,8 +108,8 @@ type Options struct {
 	Author   Author
 	Sender   Sender
 
-	// Completeness may say that a study is whole before it was quiet for long
-	// enough. nil: only time does.
+	// Completeness knows what speaks for a study being whole beside time. nil:
+	// only time does.
 	Completeness Completeness
 	// AE is our own AE title: what comes from it is not analysed again.
 	AE string

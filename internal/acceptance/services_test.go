@@ -361,19 +361,7 @@ func TestAPeerMayDoOnlyWhatItIsAllowed(t *testing.T) {
 
 func TestDCMQRSCPIsQueriedAndFetchedFrom(t *testing.T) {
 	n := loaded(t)
-	dir, port := t.TempDir(), free(t)
-	node := strings.Split(n.dicom, ":")
-	config := filepath.Join(dir, "dcmqrscp.cfg")
-	if err := os.Mkdir(filepath.Join(dir, "db"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	text := fmt.Sprintf("NetworkTCPPort = %d\nMaxPDUSize = 65536\nMaxAssociations = 16\nHostTable BEGIN\nrad = (RADNODE, 127.0.0.1, %s)\nHostTable END\nVendorTable BEGIN\nVendorTable END\nAETable BEGIN\nQR %s RW (100, 1024mb) ANY\nAETable END\n",
-		port, node[1], filepath.Join(dir, "db"))
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	background(t, port, tool(t, "dcmqrscp"), "-c", config)
-	qr := fmt.Sprintf("QR@127.0.0.1:%d", port)
+	qr := dcmqrscp(t, n)
 	if status, out := command(t, n.program, "store", qr, film()); status != 0 {
 		t.Fatalf("exit %d: %s", status, out)
 	}

@@ -2,7 +2,10 @@ package acceptance
 
 import (
 	"context"
+	"fmt"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -86,4 +89,166 @@ func TestTheReleaseOfAnAssociationIsEvidenceThatItsStudyIsWhole(t *testing.T) {
 	}
 	n.settled(count)
 	n.balanced()
+}
+
+// instances are real images of one study.
+func instances(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(shared(t, "dicom/series/ct_liver"), "*.dcm"))
+	if err != nil || len(files) < 3 {
+		t.Skipf("no series: %v %v", files, err)
+	}
+	return files
+}
+
+func (n *startedNode) completeness(study radnode.UID, want radnode.CompletenessState) radnode.Completeness {
+	n.t.Helper()
+	var c radnode.Completeness
+	eventually(n.t, "the study is "+string(want), 40*time.Second, func() bool {
+		c = n.study(study).Completeness
+		return c.State == want
+	})
+	return c
+}
+
+func TestAStudyWaitsForAsManyInstancesAsItsSenderHas(t *testing.T) {
+	files := instances(t)
+	d := header(t, files[0])
+	study := d.UID(dicom.StudyInstanceUID)
+	n := startNode(t, "--quiet", "1s")
+	for name, sender := range map[string]func(t *testing.T) (peer string, send func(paths ...string)){
+		"Orthanc, which counts": func(t *testing.T) (string, func(...string)) {
+			port, api := orthanc(t, n)
+			target := fmt.Sprintf("ORTHANC@127.0.0.1:%d", port)
+			if status, out := command(t, n.program, append([]string{"store", target}, files...)...); status != 0 {
+				t.Fatal(out)
+			}
+			return target, func(paths ...string) {
+				for _, path := range paths {
+					found := post(t, api+"/tools/find", `{"Level":"Instance","Query":{"SOPInstanceUID":"`+header(t, path).Text(dicom.SOPInstanceUID)+`"}}`)
+					post(t, api+"/modalities/radnode/store", found)
+				}
+			}
+		},
+		"dcmqrscp, which lists": func(t *testing.T) (string, func(...string)) {
+			target := dcmqrscp(t, n)
+			if status, out := command(t, n.program, append([]string{"store", target}, files...)...); status != 0 {
+				t.Fatal(out)
+			}
+			return target, func(paths ...string) {
+				for _, path := range paths {
+					d := header(t, path)
+					if status, out := command(t, n.program, "move", target, "--to", "RADNODE", "--level", "image", "-k", "StudyInstanceUID="+string(study),
+						"-k", "SeriesInstanceUID="+d.Text(dicom.SeriesInstanceUID), "-k", "SOPInstanceUID="+d.Text(dicom.SOPInstanceUID)); status != 0 {
+						t.Fatal(out)
+					}
+				}
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n.kill()
+			n.data = filepath.Join(t.TempDir(), "data")
+			n.start()
+			target, send := sender(t)
+			ae, _, _ := strings.Cut(target, "@")
+			n.peer("add", ae, target, "--expect-count")
+			time.Sleep(peersRead)
+			send(files[0])
+			c := n.completeness(study, radnode.ImagesMissing)
+			eventually(t, "the sender has said how many there are", 10*time.Second, func() bool {
+				c = n.study(study).Completeness
+				return c.Expected == len(files)
+			})
+			if c.Here != 1 || !strings.Contains(c.Reason, fmt.Sprintf("1 of the %d instances", len(files))) {
+				t.Errorf("%+v", c)
+			}
+			time.Sleep(1500 * time.Millisecond) // longer than the quiet time
+			if s := n.study(study); s.State != radnode.Arriving {
+				t.Errorf("the study is %s (%s)", s.State, s.StateReason)
+			}
+			send(files[1:]...)
+			if c := n.completeness(study, radnode.ImagesWhole); c.Here != len(files) || !strings.Contains(c.Reason, fmt.Sprintf("all %d instances", len(files))) {
+				t.Errorf("%+v", c)
+			}
+			n.settled(1)
+			n.balanced()
+		})
+	}
+}
+
+// dcmqrscp starts DCMTK's archive with the node as its only destination and
+// returns how to call it.
+func dcmqrscp(t *testing.T, n *startedNode) string {
+	t.Helper()
+	dir, port := t.TempDir(), free(t)
+	_, ours := n.hostPort()
+	config := filepath.Join(dir, "dcmqrscp.cfg")
+	if err := os.Mkdir(filepath.Join(dir, "db"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	text := fmt.Sprintf("NetworkTCPPort = %d\nMaxPDUSize = 65536\nMaxAssociations = 16\nHostTable BEGIN\nrad = (RADNODE, 127.0.0.1, %s)\nHostTable END\nVendorTable BEGIN\nVendorTable END\nAETable BEGIN\nQR %s RW (100, 1024mb) ANY\nAETable END\n",
+		port, ours, filepath.Join(dir, "db"))
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	background(t, port, tool(t, "dcmqrscp"), "-c", config)
+	return fmt.Sprintf("QR@127.0.0.1:%d", port)
+}
+
+func TestTheRulesOfADeviceDecideWhenItsStudiesAreWhole(t *testing.T) {
+	files := instances(t)
+	study := header(t, files[0]).UID(dicom.StudyInstanceUID)
+	for name, c := range map[string]struct {
+		rules []string
+		want  radnode.CompletenessState
+	}{
+		"its quiet time is long":                     {[]string{"--study-quiet", "10m", "--ignore-release"}, radnode.ImagesArriving},
+		"the release of its association is believed": {[]string{"--study-quiet", "10m"}, radnode.ImagesWhole},
+		"it reports steps":                           {[]string{"--wait-mpps"}, radnode.ImagesMissing},
+		"its quiet time is short":                    {[]string{"--study-quiet", "1s", "--ignore-release"}, radnode.ImagesWhole},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			n := startNode(t, "--quiet", "10m")
+			n.peer(append([]string{"add", "CT", "CT@127.0.0.1:104"}, c.rules...)...)
+			time.Sleep(peersRead)
+			if status, out := command(t, n.program, append([]string{"store", n.target(), "--ae", "CT"}, files...)...); status != 0 {
+				t.Fatal(out)
+			}
+			if c.want == radnode.ImagesArriving {
+				time.Sleep(3 * time.Second)
+			}
+			got := n.completeness(study, c.want)
+			t.Log(got.Reason)
+			if c.want != radnode.ImagesWhole {
+				return
+			}
+			// A late image re-opens it.
+			if status, out := command(t, tool(t, "storescu"), "-aec", "RADNODE", "-aet", "CT", "127.0.0.1", strings.Split(n.dicom, ":")[1], lateImage(t, files[0])); status != 0 {
+				t.Fatal(out)
+			}
+			eventually(t, "the late image is counted", 20*time.Second, func() bool {
+				s := n.study(study)
+				return s.Completeness.Here == len(files)+1 || s.Completeness.State == radnode.ImagesArriving
+			})
+		})
+	}
+}
+
+// lateImage is a copy of an image with a UID of its own.
+func lateImage(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied := filepath.Join(t.TempDir(), "late.dcm")
+	if err := os.WriteFile(copied, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if status, out := command(t, tool(t, "dcmodify"), "-nb", "-gin", copied); status != 0 {
+		t.Fatal(out)
+	}
+	return copied
 }
