@@ -191,7 +191,8 @@ func attributesTable() string {
 
 func configurationTable() string {
 	wanted := map[string]bool{"ae": true, "dicom": true, "associations": true, "matches": true, "quiet": true, "dicom_tls": true,
-		"tls_certificate": true, "tls_key": true, "tls_authorities": true, "allow_loopback": true}
+		"tls_certificate": true, "tls_key": true, "tls_authorities": true, "allow_loopback": true, "unknown_classes": true, "unknown_syntaxes": true,
+		"identity": true, "identity_kinds": true, "identity_key": true, "identity_issuer": true, "identity_audience": true}
 	c := DefaultConfig()
 	var rows [][]string
 	for _, o := range options {

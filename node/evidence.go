@@ -148,7 +148,7 @@ func (e *evidence) weigh(ctx context.Context, n news) error {
 		if err != nil {
 			return err
 		}
-		if c.State != radnode.ImagesWhole {
+		if c.State == radnode.ImagesArriving {
 			continue
 		}
 		if err := e.hasten(ctx, study); err != nil {

@@ -54,13 +54,17 @@ func (w *Workflow) quietOf(source string) time.Duration {
 func (w *Workflow) whole(ctx context.Context, pending []store.Record, job jobs.Job) (c radnode.Completeness, again time.Time, err error) {
 	newest := slices.MaxFunc(pending, func(a, b store.Record) int { return a.ReceivedAt.Compare(b.ReceivedAt) })
 	var quiet time.Time
+	patience := w.Patience
 	for _, r := range pending {
-		if at := r.ReceivedAt.Add(w.quietOf(r.Source)); at.After(quiet) {
+		own := w.quietOf(r.Source)
+		if at := r.ReceivedAt.Add(own); at.After(quiet) {
 			quiet = at
 		}
+		if own != w.Quiet {
+			patience = max(patience, own) // a device that needs longer than the usual patience gets it
+		}
 	}
-	longest := quiet.Sub(newest.ReceivedAt)
-	latest := job.CreatedAt.Add(max(w.Patience, longest))
+	latest := job.CreatedAt.Add(patience)
 	c = radnode.Completeness{State: radnode.ImagesArriving, Reason: store.ArrivingReason, Evidence: []string{}}
 	if w.Completeness != nil {
 		if c, err = w.Completeness.Judge(ctx, newest.StudyInstanceUID, newest.ReceivedAt); err != nil {
@@ -71,12 +75,12 @@ func (w *Workflow) whole(ctx context.Context, pending []store.Record, job jobs.J
 	switch {
 	case c.State == radnode.ImagesWhole:
 	case !now.Before(latest):
-		c.Reason = fmt.Sprintf("it is read after %s although images may be missing (%s)", w.Patience, c.Reason)
+		c.Reason = fmt.Sprintf("it is read after %s although images may be missing (%s)", patience, c.Reason)
 		c.State = radnode.ImagesWhole
 	case c.State == radnode.ImagesMissing:
 		again = now.Add(missingCheck)
 	case !now.Before(quiet):
-		c.State, c.Reason = radnode.ImagesWhole, fmt.Sprintf("nothing arrived for %s", longest)
+		c.State, c.Reason = radnode.ImagesWhole, fmt.Sprintf("nothing arrived for %s", quiet.Sub(newest.ReceivedAt).Round(time.Millisecond))
 		c.Evidence = append(c.Evidence, c.Reason)
 	default:
 		again = quiet

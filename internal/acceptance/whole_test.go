@@ -117,7 +117,7 @@ func TestAStudyWaitsForAsManyInstancesAsItsSenderHas(t *testing.T) {
 	study := d.UID(dicom.StudyInstanceUID)
 	n := startNode(t, "--quiet", "1s")
 	for name, sender := range map[string]func(t *testing.T) (peer string, send func(paths ...string)){
-		"Orthanc, which counts": func(t *testing.T) (string, func(...string)) {
+		"Orthanc counts": func(t *testing.T) (string, func(...string)) {
 			port, api := orthanc(t, n)
 			target := fmt.Sprintf("ORTHANC@127.0.0.1:%d", port)
 			if status, out := command(t, n.program, append([]string{"store", target}, files...)...); status != 0 {
@@ -130,7 +130,7 @@ func TestAStudyWaitsForAsManyInstancesAsItsSenderHas(t *testing.T) {
 				}
 			}
 		},
-		"dcmqrscp, which lists": func(t *testing.T) (string, func(...string)) {
+		"dcmqrscp lists": func(t *testing.T) (string, func(...string)) {
 			target := dcmqrscp(t, n)
 			if status, out := command(t, n.program, append([]string{"store", target}, files...)...); status != 0 {
 				t.Fatal(out)
