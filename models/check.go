@@ -104,6 +104,10 @@ func (c *checker) gate(m *Manifest) {
 	if c.has("gate", "max_aspect") {
 		c.between(at("gate", "max_aspect"), g.MaxAspect, 1, 1000)
 	}
+	if e := g.Exposure; e != nil {
+		c.between(at("gate", "exposure", "black"), e.Black, 0.01, 1)
+		c.between(at("gate", "exposure", "white"), e.White, 0.01, 1)
+	}
 	c.oneOf(at("gate", "burned_in"), g.BurnedIn, "", BurnedInRefuse, BurnedInAccept)
 	for i, f := range g.Findings {
 		path := at("gate", "findings", i)

@@ -55,7 +55,15 @@ type Gate struct {
 	MinColumns  int         `yaml:"min_columns" json:"min_columns,omitempty"`
 	MaxAspect   float64     `yaml:"max_aspect" json:"max_aspect,omitempty"` // longer side / shorter side
 	BurnedIn    string      `yaml:"burned_in" json:"burned_in,omitempty"`   // BurnedInRefuse or BurnedInAccept
+	Exposure    *Exposure   `yaml:"exposure" json:"exposure,omitempty"`
 	Findings    []Condition `yaml:"findings" json:"findings,omitempty"`
+}
+
+// Exposure bounds the share of pixels that the display shows as plain black or
+// plain white: what is burnt out or never reached the detector cannot be read.
+type Exposure struct {
+	Black float64 `yaml:"black" json:"black"`
+	White float64 `yaml:"white" json:"white"`
 }
 
 // The choices of Gate.BurnedIn; refuse is the default.

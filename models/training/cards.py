@@ -75,7 +75,8 @@ def pneumonia_manifest(report, version, size):
     findings += [{"model": "chest-film-quality", "label": w, "present": False, "reason": reason}
                  for w in deploy.LABELS[4:] if w != "orientation_mirrored"]
     gate = {"modality": ["CR", "DX"], "body_part": ["CHEST", "THORAX", ""], "photometric": PHOTOMETRIC, "view": ["AP", ""],
-            "age_years": {"min": 1, "max": 5}, "min_rows": 128, "min_columns": 128, "max_aspect": 2.0, "burned_in": "refuse", "findings": findings}
+            "age_years": {"min": 1, "max": 5}, "min_rows": 128, "min_columns": 128, "max_aspect": 2.0, "burned_in": "refuse",
+            "exposure": {"black": 0.6, "white": 0.3}, "findings": findings}  # no test film has more than 0.34 and 0.05
     label = {"name": "pneumonia", "code": code("233604007", "Pneumonia", "SCT"), "threshold": report["threshold"], "heatmap": True, "urgency": 5}
     t = report["typical"]
     if t["undecided"]:

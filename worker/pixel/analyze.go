@@ -204,6 +204,9 @@ func (f *frameReading) read(ctx context.Context, c *classifier) (*radnode.Analys
 	if f.fr.blank {
 		one.Gate = radnode.Gate{Reasons: []string{"not analysed: the image is blank, every pixel has the same value"}}
 	}
+	if text := exposed(f.fr.display, &c.manifest.Gate); text != "" && one.Gate.Accepted {
+		one.Gate = radnode.Gate{Reasons: []string{"not applicable: " + text}}
+	}
 	if !one.Gate.Accepted {
 		return one, nil
 	}

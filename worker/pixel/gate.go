@@ -182,6 +182,25 @@ func ruleBurnedIn(f *facts, g *models.Gate) (string, string) {
 	return "", ""
 }
 
+// exposed says why the displayed pixels cannot be read; "" if they can.
+func exposed(display []byte, g *models.Gate) string {
+	if g.Exposure == nil || len(display) == 0 {
+		return ""
+	}
+	var count [256]int
+	for _, v := range display {
+		count[v]++
+	}
+	all := float64(len(display))
+	if share := float64(count[0]) / all; share > g.Exposure.Black {
+		return fmt.Sprintf("%.0f %% of the image is plain black, model takes up to %.0f %%", 100*share, 100*g.Exposure.Black)
+	}
+	if share := float64(count[255]) / all; share > g.Exposure.White {
+		return fmt.Sprintf("%.0f %% of the image is plain white, model takes up to %.0f %%", 100*share, 100*g.Exposure.White)
+	}
+	return ""
+}
+
 // learned checks the conditions on findings of other models on the same frame.
 func learned(g *models.Gate, find func(model string) *radnode.Analysis) []string {
 	var refused []string

@@ -202,3 +202,34 @@ func TestFindingsAboutTheFilmFillOrQuestionTheHeader(t *testing.T) {
 		})
 	}
 }
+
+func TestAFilmThatIsBurntOutOrDarkIsRefused(t *testing.T) {
+	gate := models.Gate{Exposure: &models.Exposure{Black: 0.75, White: 0.5}}
+	display := make([]byte, 100)
+	for i := range display {
+		display[i] = 128
+	}
+	tests := []struct {
+		black, white int
+		want         string
+	}{
+		{75, 25, ""},
+		{76, 0, "76 % of the image is plain black, model takes up to 75 %"},
+		{0, 51, "51 % of the image is plain white, model takes up to 50 %"},
+	}
+	for _, tt := range tests {
+		pixels := append([]byte(nil), display...)
+		for i := range tt.black {
+			pixels[i] = 0
+		}
+		for i := range tt.white {
+			pixels[len(pixels)-1-i] = 255
+		}
+		if got := exposed(pixels, &gate); got != tt.want {
+			t.Errorf("%d black, %d white: %q, want %q", tt.black, tt.white, got, tt.want)
+		}
+		if got := exposed(pixels, &models.Gate{}); got != "" {
+			t.Errorf("without a rule: %q", got)
+		}
+	}
+}
