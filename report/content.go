@@ -294,10 +294,15 @@ func (b *builder) library() *sr.ImageLibrary {
 			index[series] = i
 			lib.Groups = append(lib.Groups, sr.LibraryGroup{Common: common(s)})
 		}
-		rows, _ := s.Int(dicom.Rows)
-		columns, _ := s.Int(dicom.Columns)
-		lib.Groups[i].Images = append(lib.Groups[i].Images, sr.LibraryImage{
-			Image: b.reference(s.UID(dicom.SOPInstanceUID), 0), Descriptors: sr.Descriptors{Rows: rows, Columns: columns}})
+		d := sr.Descriptors{}
+		d.Rows, d.Columns = size(s)
+		if spacing := s.Floats(dicom.PixelSpacing); len(spacing) == 2 && spacing[0] > 0 && spacing[1] > 0 {
+			d.VerticalSpacing, d.HorizontalSpacing = &spacing[0], &spacing[1]
+		}
+		if o := s.Texts(dicom.PatientOrientation); len(o) == 2 {
+			d.RowDirection, d.ColumnDirection = o[0], o[1]
+		}
+		lib.Groups[i].Images = append(lib.Groups[i].Images, sr.LibraryImage{Image: b.reference(s.UID(dicom.SOPInstanceUID), 0), Descriptors: d})
 	}
 	return lib
 }

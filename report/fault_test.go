@@ -136,14 +136,15 @@ var faults = []struct {
 }
 
 func TestFaultsInEveryClassAreFoundAndNamed(t *testing.T) {
-	for name, ds := range every(t) {
+	all := every(t)
+	for name, ds := range all {
 		if v := check(ds); len(v) > 0 {
 			t.Errorf("%s: a good object: %v", name, v)
 		}
 	}
 	for _, f := range faults {
 		t.Run(f.object+" "+f.name, func(t *testing.T) {
-			ds := every(t)[f.object]
+			ds := all[f.object]
 			if ds == nil {
 				t.Fatal("no such object")
 			}
@@ -172,7 +173,7 @@ func TestFaultsInEveryClassAreFoundAndNamed(t *testing.T) {
 			d.SetUID(dicom.SeriesInstanceUID, d.UID(dicom.SOPInstanceUID))
 		},
 	} {
-		for object, ds := range every(t) {
+		for object, ds := range all {
 			ds = ds.Clone()
 			do(ds)
 			if len(check(ds)) == 0 {

@@ -35,6 +35,8 @@ var (
 	DeviceModel            = dcm("121015", "Device Observer Model Name")
 	DeviceSerial           = dcm("121016", "Device Observer Serial Number")
 	DeviceLocation         = dcm("121017", "Device Observer Physical Location During Observation")
+	StationAETitle         = dcm("110119", "Station AE Title")
+	DeviceRole             = dcm("113876", "Device Role in Procedure")
 	ProcedureStudy         = dcm("121018", "Procedure Study Instance UID")
 	ProcedureComponent     = dcm("121019", "Procedure Study Component UID")
 	AccessionNumber        = dcm("121022", "Accession Number")
@@ -73,6 +75,15 @@ var (
 
 	Path                = dcm("121055", "Path")
 	AreaOutline         = dcm("121056", "Area outline")
+	UncertaintyUp       = sct("371886008", "+, range of upper measurement uncertainty")
+	UncertaintyDown     = sct("371885007", "-, range of lower measurement uncertainty")
+	Equation            = dcm("121420", "Equation")
+	NormalRange         = dcm("121407", "Normal Range description")
+	NormalRangeSource   = dcm("121408", "Normal Range Authority")
+	Population          = dcm("121405", "Population description")
+	PopulationSource    = dcm("121406", "Reference Authority")
+	ZScore              = dcm("121416", "Z-Score of measurement")
+	PercentileRank      = dcm("121415", "Percentile Ranking of measurement")
 	Derivation          = dcm("121401", "Derivation")
 	Normality           = dcm("121402", "Normality")
 	LevelOfSignificance = dcm("121403", "Level of Significance")
@@ -92,6 +103,14 @@ var (
 	AcquisitionDate   = dcm("126201", "Acquisition Date")
 	AcquisitionTime   = dcm("126202", "Acquisition Time")
 	FrameOfReference  = dcm("112227", "Frame of Reference UID")
+	ContentDate       = dcm("111018", "Content Date")
+	ContentTime       = dcm("111019", "Content Time")
+	HorizontalSpacing = dcm("111026", "Horizontal Pixel Spacing")
+	VerticalSpacing   = dcm("111066", "Vertical Pixel Spacing")
+	OrientationRow    = dcm("111044", "Patient Orientation Row")
+	OrientationColumn = dcm("111043", "Patient Orientation Column")
+	PrimaryAngle      = dcm("112011", "Positioner Primary Angle")
+	SecondaryAngle    = dcm("112012", "Positioner Secondary Angle")
 	PixelRows         = dcm("110910", "Pixel Data Rows")
 	PixelColumns      = dcm("110911", "Pixel Data Columns")
 
@@ -118,6 +137,8 @@ var (
 	NoUnits = radnode.Concept{Value: "1", Scheme: "UCUM", Meaning: "no units"}
 	Ratio   = radnode.Concept{Value: "{ratio}", Scheme: "UCUM", Meaning: "ratio"}
 	Pixels  = radnode.Concept{Value: "{pixels}", Scheme: "UCUM", Meaning: "pixels"}
+	Degrees = radnode.Concept{Value: "deg", Scheme: "UCUM", Meaning: "degrees"}
+	PerPix  = radnode.Concept{Value: "mm/{pixel}", Scheme: "UCUM", Meaning: "mm/pixel"}
 	MM      = radnode.Concept{Value: "mm", Scheme: "UCUM", Meaning: "mm"}
 	MM2     = radnode.Concept{Value: "mm2", Scheme: "UCUM", Meaning: "square millimeter"}
 )

@@ -36,6 +36,13 @@ func (i *Item) optionalCode(rel Relationship, name radnode.Concept, value *radno
 	}
 }
 
+func (i *Item) optionalNumber(rel Relationship, name radnode.Concept, value *Number) {
+	if value != nil {
+		n := *value
+		i.Items = append(i.Items, &Item{Relationship: rel, Type: Num, Name: name, Number: &n})
+	}
+}
+
 func (i *Item) add(items ...*Item) { i.Items = append(i.Items, items...) }
 
 func (i *Item) textOf(name radnode.Concept) string {
@@ -48,6 +55,13 @@ func (i *Item) textOf(name radnode.Concept) string {
 func (i *Item) codeOf(name radnode.Concept) *radnode.Concept {
 	if f := i.First(name); f != nil {
 		return f.Code
+	}
+	return nil
+}
+
+func (i *Item) numberOf(name radnode.Concept) *Number {
+	if f := i.First(name); f != nil {
+		return f.Number
 	}
 	return nil
 }
@@ -89,6 +103,8 @@ type DeviceObserver struct {
 	Model        string
 	Serial       string
 	Location     string
+	Station      string            // AE title
+	Roles        []radnode.Concept // CID 7445
 }
 
 func (o Observer) items() ([]*Item, error) {
@@ -125,6 +141,10 @@ func (d *DeviceObserver) items() ([]*Item, error) {
 	c.optional(HasObsContext, Text, DeviceModel, d.Model)
 	c.optional(HasObsContext, Text, DeviceSerial, d.Serial)
 	c.optional(HasObsContext, Text, DeviceLocation, d.Location)
+	c.optional(HasObsContext, Text, StationAETitle, d.Station)
+	for _, r := range d.Roles {
+		c.add(codeItem(HasObsContext, DeviceRole, r))
+	}
 	return c.Items, nil
 }
 
@@ -155,9 +175,15 @@ func observersOf(i *Item) []Observer {
 func observerFrom(i *Item) (Observer, bool) {
 	// PS3.16 TID 1002: without a type the observer is a person.
 	if t := i.codeOf(ObserverType); t != nil && Is(*t, DeviceType) {
-		return Observer{Device: &DeviceObserver{UID: radnode.UID(i.textOf(DeviceUID)), Name: i.textOf(DeviceName),
+		d := &DeviceObserver{UID: radnode.UID(i.textOf(DeviceUID)), Name: i.textOf(DeviceName),
 			Manufacturer: i.textOf(DeviceManufacturer), Model: i.textOf(DeviceModel),
-			Serial: i.textOf(DeviceSerial), Location: i.textOf(DeviceLocation)}}, true
+			Serial: i.textOf(DeviceSerial), Location: i.textOf(DeviceLocation), Station: i.textOf(StationAETitle)}
+		for _, r := range i.Find(DeviceRole) {
+			if r.Code != nil {
+				d.Roles = append(d.Roles, *r.Code)
+			}
+		}
+		return Observer{Device: d}, true
 	}
 	if n := i.textOf(PersonObserverName); n != "" {
 		return Observer{Person: &PersonObserver{Name: n, Login: i.textOf(PersonLogin), Organization: i.textOf(PersonOrganization),

@@ -18,6 +18,9 @@ type Measurement struct {
 	Normality    *radnode.Concept // CID 222
 	Significance *radnode.Concept // CID 220
 	Selection    *radnode.Concept // CID 224
+	Up, Down     *Number          // how far it may be larger and smaller
+	Equation     *radnode.Concept // it was computed with
+	Properties   []Property       // TID 311 and 312: the population and range it is compared with
 	Sources      []Reference      // images it was inferred from
 	Regions      []Region         // lines and areas it was measured on
 }
@@ -43,6 +46,16 @@ func (m Measurement) item() (*Item, error) {
 	it.optionalCode(HasProperties, Normality, m.Normality)
 	it.optionalCode(HasProperties, LevelOfSignificance, m.Significance)
 	it.optionalCode(HasProperties, SelectionStatus, m.Selection)
+	it.optionalNumber(HasProperties, UncertaintyUp, m.Up)
+	it.optionalNumber(HasProperties, UncertaintyDown, m.Down)
+	for _, p := range m.Properties {
+		property, err := p.item()
+		if err != nil {
+			return nil, err
+		}
+		it.add(property)
+	}
+	it.optionalCode(InferredFrom, Equation, m.Equation)
 	for _, s := range m.Sources {
 		it.add(imageItem(InferredFrom, SourceOfMeasurement, s))
 	}
@@ -63,11 +76,15 @@ func (m Measurement) item() (*Item, error) {
 
 func measurementOf(i *Item) Measurement {
 	m := Measurement{Name: i.Name, Method: i.codeOf(MeasurementMethod), Derivation: i.codeOf(Derivation), Sites: sitesOf(i),
-		Algorithm: algorithmOf(i), Normality: i.codeOf(Normality), Significance: i.codeOf(LevelOfSignificance), Selection: i.codeOf(SelectionStatus)}
+		Algorithm: algorithmOf(i), Normality: i.codeOf(Normality), Significance: i.codeOf(LevelOfSignificance), Selection: i.codeOf(SelectionStatus),
+		Up: i.numberOf(UncertaintyUp), Down: i.numberOf(UncertaintyDown), Equation: i.codeOf(Equation)}
 	if i.Number != nil {
 		m.Number = *i.Number
 	}
 	for _, s := range i.Items {
+		if s.Relationship == HasProperties && !slices.ContainsFunc(properties310, func(n radnode.Concept) bool { return Is(n, s.Name) }) {
+			m.Properties = append(m.Properties, Property{Name: s.Name, Text: s.Text, Code: s.Code, Number: s.Number})
+		}
 		if s.Relationship == InferredFrom && s.Reference != nil {
 			m.Sources = append(m.Sources, *s.Reference)
 		}
@@ -76,6 +93,28 @@ func measurementOf(i *Item) Measurement {
 		}
 	}
 	return m
+}
+
+// properties310 are the rows of TID 310, which have fields of their own.
+var properties310 = []radnode.Concept{Normality, LevelOfSignificance, SelectionStatus, UncertaintyUp, UncertaintyDown}
+
+// Property is a property of a measurement: a text, a code or a number.
+type Property struct {
+	Name   radnode.Concept
+	Text   string
+	Code   *radnode.Concept
+	Number *Number
+}
+
+func (p Property) item() (*Item, error) {
+	var c Item
+	c.optional(HasProperties, Text, p.Name, p.Text)
+	c.optionalCode(HasProperties, p.Name, p.Code)
+	c.optionalNumber(HasProperties, p.Name, p.Number)
+	if len(c.Items) != 1 || p.Name.Value == "" {
+		return nil, radnode.Errorf(radnode.Invalid, buildOp, "TID 300: a property needs a concept and one of text, code and number")
+	}
+	return c.Items[0], nil
 }
 
 // Evaluation is a qualitative statement: a code or a text. By names the

@@ -30,6 +30,13 @@ type Descriptors struct {
 	AcquisitionTime  string
 	FrameOfReference radnode.UID
 	Rows, Columns    int
+	ContentDate      string
+	ContentTime      string
+	// Of projections (TID 1603): mm of a pixel, directions of rows and columns,
+	// angles of the tube.
+	HorizontalSpacing, VerticalSpacing *float64
+	RowDirection, ColumnDirection      string
+	PrimaryAngle, SecondaryAngle       *float64
 }
 
 func (l *ImageLibrary) item() *Item {
@@ -57,6 +64,19 @@ func (d Descriptors) addTo(i *Item) {
 	i.optional(HasAcqContext, Date, AcquisitionDate, d.AcquisitionDate)
 	i.optional(HasAcqContext, Time, AcquisitionTime, d.AcquisitionTime)
 	i.optional(HasAcqContext, UIDRef, FrameOfReference, string(d.FrameOfReference))
+	i.optional(HasAcqContext, Date, ContentDate, d.ContentDate)
+	i.optional(HasAcqContext, Time, ContentTime, d.ContentTime)
+	i.optional(HasAcqContext, Text, OrientationRow, d.RowDirection)
+	i.optional(HasAcqContext, Text, OrientationColumn, d.ColumnDirection)
+	for _, n := range []struct {
+		name  radnode.Concept
+		value *float64
+		unit  radnode.Concept
+	}{{HorizontalSpacing, d.HorizontalSpacing, PerPix}, {VerticalSpacing, d.VerticalSpacing, PerPix}, {PrimaryAngle, d.PrimaryAngle, Degrees}, {SecondaryAngle, d.SecondaryAngle, Degrees}} {
+		if n.value != nil {
+			i.add(numItem(HasAcqContext, n.name, *n.value, n.unit))
+		}
+	}
 	if d.Rows > 0 && d.Columns > 0 {
 		i.add(numItem(HasAcqContext, PixelRows, float64(d.Rows), Pixels), numItem(HasAcqContext, PixelColumns, float64(d.Columns), Pixels))
 	}
@@ -65,7 +85,16 @@ func (d Descriptors) addTo(i *Item) {
 func descriptorsOf(i *Item) Descriptors {
 	d := Descriptors{Modality: i.codeOf(ModalityName), TargetRegion: i.codeOf(TargetRegion), Laterality: i.codeOf(ImageLaterality),
 		View: i.codeOf(ImageView), StudyDate: i.textOf(StudyDate), StudyTime: i.textOf(StudyTime), AcquisitionDate: i.textOf(AcquisitionDate),
-		AcquisitionTime: i.textOf(AcquisitionTime), FrameOfReference: radnode.UID(i.textOf(FrameOfReference))}
+		AcquisitionTime: i.textOf(AcquisitionTime), FrameOfReference: radnode.UID(i.textOf(FrameOfReference)),
+		ContentDate: i.textOf(ContentDate), ContentTime: i.textOf(ContentTime), RowDirection: i.textOf(OrientationRow), ColumnDirection: i.textOf(OrientationColumn)}
+	for _, f := range []struct {
+		name radnode.Concept
+		dst  **float64
+	}{{HorizontalSpacing, &d.HorizontalSpacing}, {VerticalSpacing, &d.VerticalSpacing}, {PrimaryAngle, &d.PrimaryAngle}, {SecondaryAngle, &d.SecondaryAngle}} {
+		if n := i.numberOf(f.name); n != nil && !n.Missing {
+			*f.dst = &n.Value
+		}
+	}
 	for _, f := range []struct {
 		name radnode.Concept
 		dst  *int

@@ -27,6 +27,7 @@ func bare(r sr.Reference) sr.Reference {
 // everyRow is a measurement report that uses every row of its templates.
 func everyRow() *sr.MeasurementReport {
 	family, left, order := sr.ArtificialIntelligence, radnode.Concept{Value: "7771000", Scheme: "SCT", Meaning: "Left"}, 2
+	spacing := 0.143
 	lung := sr.Site{Site: radnode.Concept{Value: "39607008", Scheme: "SCT", Meaning: "Lung"}, Laterality: &left}
 	finding := radnode.Concept{Value: "233604007", Scheme: "SCT", Meaning: "Pneumonia"}
 	algorithm := &sr.Algorithm{Name: "model", Version: "1", Manufacturer: "radnode", Parameters: []string{"a=1", "b=2"}, Family: &family}
@@ -35,17 +36,24 @@ func everyRow() *sr.MeasurementReport {
 		return sr.Group{Session: "1", TrackingID: "finding " + n, TrackingUID: radnode.UID("1.2.9." + n), Category: &finding, Finding: &finding,
 			TimePoint: &sr.TimePoint{TimePoint: "baseline", Order: &order, SubjectID: "s", ProtocolID: "p"}, Method: &normal, Sites: []sr.Site{lung}, Algorithm: algorithm,
 			Measurements: []sr.Measurement{{Name: sr.CertaintyOfFinding, Number: sr.Number{Value: 87.5, Unit: sr.Percent}, Method: &normal, Derivation: &normal,
-				Normality: &normal, Significance: &normal, Selection: &normal, Sources: []sr.Reference{bare(image1)}}},
+				Normality: &normal, Significance: &normal, Selection: &normal, Sources: []sr.Reference{bare(image1)},
+				Up: &sr.Number{Value: 2, Unit: sr.Percent}, Down: &sr.Number{Value: 3, Unit: sr.Percent}, Equation: &normal,
+				Properties: []sr.Property{{Name: sr.ZScore, Number: &sr.Number{Value: 1.5, Unit: sr.NoUnits}}, {Name: sr.NormalRange, Text: "0 to 50"}, {Name: sr.Population, Code: &normal}},
+				Regions:    []sr.Region{{Graphic: sr.Graphic{Type: "POLYLINE", Points: []float64{1, 1, 5, 5}}, Image: bare(image1)}}}},
 			Evaluations: []sr.Evaluation{{Name: finding, Code: &sr.Yes}, {Name: sr.Comment, Text: "text 文本"}}}
 	}
 	return &sr.MeasurementReport{
 		Title:    sr.ImagingMeasurementReport,
 		Language: sr.Language{Language: sr.LanguageOf("zh"), Country: &radnode.Concept{Value: "CN", Scheme: "ISO3166_1", Meaning: "China"}},
-		Observers: []sr.Observer{{Device: &sr.DeviceObserver{UID: "1.2.8", Name: "n", Manufacturer: "radnode", Model: "model", Serial: "s", Location: "l"}},
+		Observers: []sr.Observer{{Device: &sr.DeviceObserver{UID: "1.2.8", Name: "n", Manufacturer: "radnode", Model: "model", Serial: "s", Location: "l", Station: "AE1", Roles: []radnode.Concept{normal}}},
 			{Person: &sr.PersonObserver{Name: "Li^Ming", Login: "li", Organization: "o", RoleInProcedure: &normal}}},
 		Procedures: []radnode.Concept{sr.PlainChestXRay},
+		Procedure: &sr.ProcedureContext{StudyInstanceUID: "1.2.3", ComponentUID: "1.2.3.8", Placer: sr.Identifier{Value: "P1", Issuer: "h"}, Filler: sr.Identifier{Value: "F1"},
+			Accession: sr.Identifier{Value: "A1", Issuer: "ris"}, Codes: []radnode.Concept{sr.PlainChestXRay}},
+		Subject: &sr.SubjectContext{Class: sr.FetusSubject, Fetus: &sr.SubjectFetus{Mother: "Wang^XiaoDong", UID: "1.2.6", ID: "f", Number: "1", Count: &order}},
 		Library: &sr.ImageLibrary{Groups: []sr.LibraryGroup{{Common: sr.Descriptors{StudyDate: "20260304", StudyTime: "101500"},
-			Images: []sr.LibraryImage{{Image: bare(image1), Descriptors: sr.Descriptors{Rows: 10, Columns: 20, FrameOfReference: "1.2.7"}}}}}},
+			Images: []sr.LibraryImage{{Image: bare(image1), Descriptors: sr.Descriptors{Rows: 10, Columns: 20, FrameOfReference: "1.2.7", ContentDate: "20260304", ContentTime: "1015",
+				HorizontalSpacing: &spacing, VerticalSpacing: &spacing, RowDirection: "L", ColumnDirection: "F", PrimaryAngle: &spacing, SecondaryAngle: &spacing}}}}}},
 		Algorithm: algorithm,
 		Groups: []sr.MeasurementItem{
 			&sr.PlanarROI{Group: rows("1"), Region: &sr.Region{Graphic: sr.Graphic{Type: "POLYLINE", Points: []float64{1, 1, 5, 1, 5, 5, 1, 1}}, Image: bare(image1)}},
@@ -55,6 +63,39 @@ func everyRow() *sr.MeasurementReport {
 		},
 		Derived:     []sr.DerivedMeasurement{{Measurement: sr.Measurement{Name: sr.CertaintyOfFinding, Number: sr.Number{Value: 50, Unit: sr.Percent}}, From: []int{0, 3}}},
 		Evaluations: []sr.Evaluation{{Name: sr.Impression, Text: "impression", By: &sr.Observer{Person: &sr.PersonObserver{Name: "Li^Ming"}}}},
+	}
+}
+
+func TestEverySubjectIsReadBack(t *testing.T) {
+	normal := radnode.Concept{Value: "F", Scheme: "DCM", Meaning: "Female"}
+	for _, s := range []*sr.SubjectContext{
+		{Class: sr.PatientSubject, Patient: &sr.SubjectPatient{UID: "1.2", Name: "Wang^XiaoDong=王^小東", ID: "7", BirthDate: "20200101", Sex: &normal,
+			Age: &sr.Number{Value: 6, Unit: radnode.Concept{Value: "a", Scheme: "UCUM", Meaning: "year"}}, Species: &normal, Breed: &normal}},
+		{Class: sr.FetusSubject, Fetus: &sr.SubjectFetus{ID: "A"}},
+		{Class: sr.SpecimenSubject, Specimen: &sr.SubjectSpecimen{UID: "1.2", ID: "s", Issuer: "lab^1.2^ISO", Container: "c"}},
+		{Class: sr.DeviceSubject, Device: &sr.SubjectDevice{Name: "phantom", UID: "1.3", Manufacturer: "m", Model: "o", Serial: "1", Location: "l"}},
+	} {
+		r := everyRow()
+		r.Subject = s
+		path := filepath.Join(t.TempDir(), "s.dcm")
+		ds := mustDataset(t, r)
+		writeFile(t, path, ds)
+		mustPass(t, path)
+		doc, err := sr.Parse(ds)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := sr.ParseMeasurementReport(doc.Root)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(s, got.Subject); d != "" {
+			t.Errorf("%s (-want +got)\n%s", s.Class.Meaning, d)
+		}
+		r.Subject = &sr.SubjectContext{Class: s.Class}
+		if _, err := r.Content(); radnode.CodeOf(err) != radnode.Invalid {
+			t.Errorf("%s without identity: %v", s.Class.Meaning, err)
+		}
 	}
 }
 

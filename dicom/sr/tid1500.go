@@ -11,6 +11,8 @@ type MeasurementReport struct {
 	Title       radnode.Concept // CID 7021
 	Language    Language
 	Observers   []Observer
+	Procedure   *ProcedureContext // where it is not that of the header
+	Subject     *SubjectContext   // likewise
 	Procedures  []radnode.Concept // Procedure reported: the imaging, not the algorithm
 	Library     *ImageLibrary
 	Algorithm   *Algorithm // of all groups
@@ -47,6 +49,16 @@ func (r *MeasurementReport) Content() (*Item, error) {
 	}
 	for _, o := range r.Observers {
 		items, err := o.items()
+		if err != nil {
+			return nil, err
+		}
+		root.add(items...)
+	}
+	if r.Procedure != nil {
+		root.add(r.Procedure.items()...)
+	}
+	if r.Subject != nil {
+		items, err := r.Subject.items()
 		if err != nil {
 			return nil, err
 		}
@@ -137,7 +149,7 @@ func ParseMeasurementReport(root *Item) (*MeasurementReport, error) {
 	if root == nil || root.Type != Container || root.Template != "" && root.Template != "1500" {
 		return nil, radnode.Errorf(radnode.Unsupported, "read structured report", "the document is no measurement report (TID 1500)")
 	}
-	r := &MeasurementReport{Title: root.Name, Observers: observersOf(root)}
+	r := &MeasurementReport{Title: root.Name, Observers: observersOf(root), Procedure: procedureOf(root), Subject: subjectOf(root)}
 	if l := root.First(LanguageOfContent); l != nil && l.Code != nil {
 		r.Language = Language{Language: *l.Code, Country: l.codeOf(CountryOfLanguage)}
 	}
