@@ -20,12 +20,27 @@ type Analysis struct {
 	Device         string             `json:"device"`
 	Findings       []Finding          `json:"findings"`
 	Features       map[string]float64 `json:"features"`
+	Measured       []Measured         `json:"measured,omitempty"`
 	Timings        Timings            `json:"timings_ms"`
 	Error          *string            `json:"error"`
 	Embedding      []byte             `json:"embedding,omitempty"` // little-endian float32, base64 in JSON
 	Typicality     *Typicality        `json:"typicality,omitempty"`
 	Provenance     *Provenance        `json:"provenance,omitempty"`
 	Stages         []Stage            `json:"stages,omitempty"`
+}
+
+// Measured is a number that a pipeline measured in the image, with the lines
+// and outlines it was measured by. It stands among the features too.
+type Measured struct {
+	Measurement
+	Pipeline string        `json:"pipeline"` // sha256 of the canonical text of the pipeline that measured
+	Regions  []NamedRegion `json:"regions"`
+}
+
+// NamedRegion is a region and what it shows.
+type NamedRegion struct {
+	Name string `json:"name"` // thoracic_width, heart_left, lung_right, …
+	Region
 }
 
 // Gate is the decision whether an image fits a model. Reasons say why not

@@ -1,6 +1,7 @@
 package preprocess
 
 import (
+	"cmp"
 	"math"
 	"slices"
 )
@@ -15,7 +16,10 @@ type chestShape struct {
 	midline               float64
 	thorax                float64 // inner width at its widest row
 	heartRight, heartLeft float64 // extent of the heart from the midline
-	reason                string  // why there is no ratio
+
+	thoraxRow, thoraxFrom int    // where the width was found
+	heartRows             [2]int // where the extents were found
+	reason                string // why there is no ratio
 }
 
 func (c chestShape) ratio() float64 { return (c.heartRight + c.heartLeft) / c.thorax }
@@ -274,10 +278,49 @@ func (c *chestShape) measure() {
 		c.reason = "the lung fields differ too much in size"
 		return
 	}
+	if c.reason = c.uneven(); c.reason != "" {
+		return
+	}
 	c.widths()
+	if c.reason == "" && float64(c.thoraxRow) < c.lowerHalf() {
+		c.reason = "the chest is widest in its upper half, so a field was not found to its base"
+	}
 	if r := c.ratio(); c.reason == "" && !(r > 0.25 && r < 0.85) {
 		c.reason = "the ratio found is implausible"
 	}
+}
+
+// mostUneven is how much farther down one field may reach than the other, as a
+// share of the film: where consolidation, effusion or a mass hides the base of
+// a field, its edge is no longer the heart's.
+const mostUneven = 0.10
+
+// uneven says that one field ends much higher than the other.
+func (c *chestShape) uneven() string {
+	_, right := span(c.fields[0])
+	_, left := span(c.fields[1])
+	if math.Abs(float64(right-left)) > mostUneven*lungSide {
+		return "one lung field ends much higher than the other"
+	}
+	return ""
+}
+
+// lowerHalf is the row where the lower half of the fields begins.
+func (c *chestShape) lowerHalf() float64 {
+	topRight, right := span(c.fields[0])
+	topLeft, left := span(c.fields[1])
+	return float64(min(topRight, topLeft)+max(right, left)) / 2
+}
+
+// span is the first and the last row of a field.
+func span(field []byte) (top, bottom int) {
+	top = lungSide
+	for y := range lungSide {
+		if first, _ := rowEnds(field, y); first >= 0 {
+			top, bottom = min(top, y), y
+		}
+	}
+	return top, bottom
 }
 
 // rowEnds are the first and last column of a field in one row, -1 without.
@@ -320,7 +363,7 @@ func (c *chestShape) widths() {
 	}
 	c.midline = median(gap)
 	dome := rightDome(c.fields[0])
-	var reachRight, reachLeft []float64
+	var reachRight, reachLeft []extent
 	for y := top; y <= bottom; y++ {
 		first, inner0 := rowEnds(c.fields[0], y)
 		inner1, last := rowEnds(c.fields[1], y)
@@ -328,20 +371,24 @@ func (c *chestShape) widths() {
 			continue
 		}
 		if y <= dome+lungSide/20 {
-			c.thorax = max(c.thorax, float64(last-first+1))
+			if width := float64(last - first + 1); width > c.thorax {
+				c.thorax, c.thoraxRow, c.thoraxFrom = width, y, first
+			}
 		}
 		if y >= middle && y <= dome {
-			reachRight = append(reachRight, c.midline-float64(inner0))
+			reachRight = append(reachRight, extent{y, c.midline - float64(inner0)})
 		}
 		if y >= middle && y <= dome+lungSide/25 {
-			reachLeft = append(reachLeft, float64(inner1)-c.midline)
+			reachLeft = append(reachLeft, extent{y, float64(inner1) - c.midline})
 		}
 	}
 	if len(reachRight) == 0 {
 		c.reason = "the heart's rims are not seen"
 		return
 	}
-	c.heartRight, c.heartLeft = highest(reachRight), highest(reachLeft)
+	right, left := highest(reachRight), highest(reachLeft)
+	c.heartRight, c.heartLeft = right.width, left.width
+	c.heartRows = [2]int{right.row, left.row}
 }
 
 // rightDome is the row where the patient's right diaphragm stands highest
@@ -366,9 +413,55 @@ func rightDome(field []byte) int {
 	return int(rows[len(rows)/5])
 }
 
+// extent is how far the heart reaches from the midline in one row.
+type extent struct {
+	row   int
+	width float64
+}
+
 // highest is the 95th percentile: one ragged row does not count.
-func highest(values []float64) float64 {
-	sorted := slices.Clone(values)
-	slices.Sort(sorted)
-	return max(0, sorted[(len(sorted)-1)*95/100])
+func highest(all []extent) extent {
+	sorted := slices.Clone(all)
+	slices.SortStableFunc(sorted, func(a, b extent) int { return cmp.Compare(a.width, b.width) })
+	e := sorted[(len(sorted)-1)*95/100]
+	e.width = max(0, e.width)
+	return e
+}
+
+// lines are the widths and the outlines of the fields on the square of
+// lungSide, from the corner of its first pixel.
+func (c *chestShape) lines() []Line {
+	middle := c.midline + 0.5 // columns count pixels, the midline lies among their centres
+	across := func(from, to float64, row int) []float64 {
+		return []float64{from, float64(row) + 0.5, to, float64(row) + 0.5}
+	}
+	return []Line{
+		{"thoracic_width", across(float64(c.thoraxFrom), float64(c.thoraxFrom)+c.thorax, c.thoraxRow)},
+		{"heart_right", across(middle-c.heartRight, middle, c.heartRows[0])},
+		{"heart_left", across(middle, middle+c.heartLeft, c.heartRows[1])},
+		{"lung_right", outline(c.fields[0])},
+		{"lung_left", outline(c.fields[1])},
+	}
+}
+
+// outline goes up the first and down the last pixels of a field's rows, every
+// fourth row and back to its start.
+func outline(field []byte) []float64 {
+	var up, down []float64
+	for y := range lungSide {
+		first, last := rowEnds(field, y)
+		if first < 0 || y%4 != 0 {
+			continue
+		}
+		up = append(up, float64(first), float64(y)+0.5)
+		down = append(down, float64(last+1), float64(y)+0.5)
+	}
+	if len(down) == 0 {
+		return nil
+	}
+	line := slices.Clone(down)
+	for k := len(up) - 2; k >= 0; k -= 2 {
+		line = append(line, up[k], up[k+1])
+	}
+	return append(line, line[0], line[1])
 }

@@ -16,6 +16,7 @@ type Result struct {
 	Geometry                Geometry
 	Channels, Rows, Columns int // of the tensor
 	Features                map[string]float64
+	Lines                   []Line          // what a measurement was taken by, on the source
 	Masks                   map[string]Mask // with RunOptions.KeepMasks
 }
 
@@ -36,6 +37,13 @@ type Mask struct {
 	Rows, Columns int
 	ToSource      Affine
 	Pix           []byte
+}
+
+// Line is a line, or where its ends meet an outline, in pixels of the source:
+// columns and rows by turns from the upper left corner of the image.
+type Line struct {
+	Name   string
+	Points []float64
 }
 
 // RunOptions says what a run keeps.
@@ -60,6 +68,7 @@ type run struct {
 	cur      picture
 	masks    map[string]picture
 	features map[string]float64
+	lines    []Line
 	stages   []Stage
 	tensor   tensorFormat
 
@@ -106,7 +115,7 @@ func (r *run) finish(dst Tensor) (Result, error) {
 		return Result{}, err
 	}
 	res := Result{
-		Stages: r.stages, Features: r.features,
+		Stages: r.stages, Features: r.features, Lines: r.lines,
 		Geometry: newGeometry(cur.rows, cur.columns, r.cur.toSource),
 		Channels: r.tensor.channels(cur), Rows: cur.rows, Columns: cur.columns,
 	}

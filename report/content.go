@@ -175,6 +175,7 @@ type measurement struct {
 	image radnode.UID
 	frame int
 	model radnode.ModelRef
+	lines []radnode.NamedRegion
 }
 
 // measurements lists those of all analyses, in their order.
@@ -183,21 +184,40 @@ func (b *builder) measurements() []measurement {
 	for _, a := range b.Analyses {
 		for _, name := range slices.Sorted(maps.Keys(a.Features)) {
 			if unit, ok := measured[name]; ok && b.images[a.SOPInstanceUID] != nil {
-				out = append(out, measurement{b.privateCode(name), a.Features[name], unit, a.SOPInstanceUID, a.Frame, a.Model})
+				out = append(out, measurement{b.privateCode(name), a.Features[name], unit, a.SOPInstanceUID, a.Frame, a.Model, linesOf(a, name)})
 			}
 		}
 	}
 	return out
 }
 
-// measurementGroup is TID 1501 for one measurement.
+// linesOf are the lines that a number was measured along; outlines of what lay
+// beside them stay with the result.
+func linesOf(a radnode.Analysis, name string) []radnode.NamedRegion {
+	var out []radnode.NamedRegion
+	for _, m := range a.Measured {
+		for _, r := range m.Regions {
+			if m.Name == name && len(r.Points) == 4 {
+				out = append(out, r)
+			}
+		}
+	}
+	return out
+}
+
+// measurementGroup is TID 1501 for one measurement, with the lines that it was
+// taken along (TID 320).
 func (b *builder) measurementGroup(m measurement) sr.MeasurementItem {
 	g := sr.Group{TrackingID: m.model.ID + " " + m.name.Value, TrackingUID: TrackingUID(m.image, m.frame, m.model, m.name.Value),
 		Algorithm: b.algorithmOf(m.model), Measurements: []sr.Measurement{{Name: m.name, Number: sr.Number{Value: m.value, Unit: m.unit}}}}
+	image := b.reference(m.image, m.frame)
+	for _, l := range m.lines {
+		g.Measurements[0].Regions = append(g.Measurements[0].Regions, *b.readerRegion(&l.Region, image))
+	}
 	if b.Observer != nil {
 		g.Evaluations = append(g.Evaluations, sr.Evaluation{Name: sr.Comment, Text: undecidedText})
 	}
-	return &sr.MeasurementGroup{Group: g, Sources: []sr.Reference{b.reference(m.image, m.frame)}}
+	return &sr.MeasurementGroup{Group: g, Sources: []sr.Reference{image}}
 }
 
 // evaluations are the statements about the whole study: the reader's

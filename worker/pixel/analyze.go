@@ -282,6 +282,9 @@ func (f *frameReading) classify(ctx context.Context, c *classifier, one *radnode
 	}
 	one.Gate.Reasons = append(one.Gate.Reasons, remarks(&f.facts, one.Findings)...)
 	one.Features = result.Features
+	if err := f.measureChest(ctx, one); err != nil {
+		return err
+	}
 	one.Stages = pictures.stages(result.Stages)
 	one.Provenance = f.provenance(c)
 	return nil

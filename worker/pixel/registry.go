@@ -52,6 +52,7 @@ type registry struct {
 	newest   map[string]*classifier // by id
 	refused  map[string]refusal     // by "id@version"
 	statuses []worker.ModelStatus
+	chest    *preprocess.Pipeline // measures the chest films that a model finds
 }
 
 // refusal is a model that is installed but cannot be used.
@@ -80,7 +81,11 @@ type loading struct {
 // loadRegistry loads every version of the bundled models and of those in the
 // folder. A model that cannot be used is listed with its reason.
 func loadRegistry(ctx context.Context, rt *inference.Runtime, from loading) (*registry, error) {
-	r := &registry{runtime: rt, newest: map[string]*classifier{}, refused: map[string]refusal{}}
+	chest, err := compileChest()
+	if err != nil {
+		return nil, err
+	}
+	r := &registry{runtime: rt, newest: map[string]*classifier{}, refused: map[string]refusal{}, chest: chest}
 	sources := []fs.FS{models.Bundled}
 	if from.folder != "" {
 		if st, err := os.Stat(from.folder); err != nil || !st.IsDir() {
@@ -223,6 +228,9 @@ func (r *registry) refuse(m *models.Manifest, err error) {
 func (r *registry) close() {
 	for _, c := range r.ready {
 		c.close()
+	}
+	if r.chest != nil {
+		r.chest.Close()
 	}
 }
 
