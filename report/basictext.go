@@ -21,6 +21,9 @@ func (b *builder) basicText() (*sr.Item, error) {
 	for _, f := range b.findings {
 		findings.Texts = append(findings.Texts, sr.TextItem{Name: sr.FindingName, Text: b.sentence(f), Images: []sr.Reference{b.reference(f.SOPInstanceUID, f.Frame)}})
 	}
+	for _, m := range b.measurements() {
+		findings.Texts = append(findings.Texts, sr.TextItem{Name: sr.FindingName, Text: b.measurementSentence(m), Images: []sr.Reference{b.reference(m.image, m.frame)}})
+	}
 	if len(findings.Texts) > 0 {
 		r.Sections = append(r.Sections, findings)
 	}
@@ -45,6 +48,15 @@ func (b *builder) basicText() (*sr.Item, error) {
 	}
 	root.Items = append(root.Items, b.resultObjects()...)
 	return root, nil
+}
+
+// measurementSentence tells a measurement of a model in words.
+func (b *builder) measurementSentence(m measurement) string {
+	mark := Unverified
+	if b.Observer != nil {
+		mark = undecidedText
+	}
+	return fmt.Sprintf("%s: %s %s (%s %s). %s.", m.name.Meaning, number(m.value), m.unit.Meaning, m.model.ID, m.model.Version, mark)
 }
 
 // sentence is Sentence, and in a verified document who stands behind it.

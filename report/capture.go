@@ -131,14 +131,14 @@ func (p Picture) on(f radnode.ReportFinding) bool {
 func (b *builder) legend(p Picture) []string {
 	first := "AI, NOT VERIFIED - not for diagnosis without review 人工智能结果，未经医生确认"
 	if b.Observer != nil {
-		first = "AI findings, verified on " + b.Now.Format("2006-01-02 15:04 -0700")
+		first = "findings of AI and reader, report signed on " + b.Now.Format("2006-01-02 15:04 -0700")
 	}
 	lines := []string{first}
 	for _, f := range b.findings {
 		if !p.on(f) || f.Stated().Code == nil || f.Decision == radnode.Rejected {
 			continue
 		}
-		lines = append(lines, Sentence(f))
+		lines = append(lines, b.sentence(f))
 	}
 	if len(lines) == 1 {
 		lines = append(lines, "no finding reported on this image")

@@ -37,10 +37,11 @@ func (b *builder) companion(class radnode.UID, modality, description string) *di
 	return ds
 }
 
-// mark says in a description whether a person stands behind the object.
+// mark says in a description whether a person stands behind the report that the
+// object belongs to. Nobody verifies a heat map: its findings were.
 func (b *builder) mark(description string) string {
 	if b.Observer != nil {
-		return description + ", verified"
+		return description + ", with signed report"
 	}
 	return description + ", " + Unverified
 }

@@ -26,7 +26,7 @@ func EncapsulatedPDF(in Input, pictures ...Picture) (*dicom.Dataset, error) {
 	ds.SetText(dicom.ConversionType, "WSD")
 	ds.SetText(dicom.AcquisitionDateTime)
 	ds.SetText(dicom.BurnedInAnnotation, "YES")
-	ds.SetText(dicom.DocumentTitle, b.mark("AI report"))
+	ds.SetText(dicom.DocumentTitle, b.mark("AI-assisted report"))
 	sr.SetConcept(ds, dicom.ConceptNameCodeSequence, sr.DiagnosticImagingReport)
 	ds.SetText(dicom.VerificationFlag, "UNVERIFIED")
 	if b.Observer != nil {
@@ -60,7 +60,10 @@ func (b *builder) pdf(pictures []Picture) ([]byte, error) {
 		}
 		images = append(images, img)
 	}
-	title := b.mark("Imaging report")
+	title := "Imaging report"
+	if b.Observer == nil {
+		title = b.mark(title)
+	}
 	if id := text.readable(b.Source[0].Text(dicom.PatientID)); id != "" {
 		title += ", patient " + id
 	}
@@ -102,10 +105,11 @@ func (b *builder) paragraphs() []line {
 
 func (b *builder) patientLines() []string {
 	s := b.Source[0]
+	told := func(t dicom.Tag) string { return cmp.Or(strings.TrimSpace(s.Text(t)), "not stated 未提供") }
 	return []string{
-		"Patient 患者: " + s.PersonName(dicom.PatientName).Display(),
-		fmt.Sprintf("ID 编号: %s    Born 出生: %s    Sex 性别: %s", s.Text(dicom.PatientID), s.Text(dicom.PatientBirthDate), s.Text(dicom.PatientSex)),
-		fmt.Sprintf("Study 检查: %s %s    Accession 检查号: %s", s.Text(dicom.StudyDate), s.Text(dicom.StudyDescription), s.Text(dicom.AccessionNumber)),
+		"Patient 患者: " + cmp.Or(s.PersonName(dicom.PatientName).Display(), "not stated 未提供"),
+		fmt.Sprintf("ID 编号: %s    Born 出生: %s    Sex 性别: %s", told(dicom.PatientID), told(dicom.PatientBirthDate), told(dicom.PatientSex)),
+		fmt.Sprintf("Study 检查: %s %s    Accession 检查号: %s", told(dicom.StudyDate), s.Text(dicom.StudyDescription), told(dicom.AccessionNumber)),
 	}
 }
 
@@ -122,20 +126,12 @@ func (b *builder) findingLines() []string {
 		out = append(out, "- "+b.sentence(f), "  "+b.chineseSentence(f))
 	}
 	for _, m := range b.measurements() {
-		out = append(out, fmt.Sprintf("- %s %s (%s %s), %s", m.name.Meaning, number(m.value), m.model.ID, m.model.Version, cmp.Or(b.standing(), Unverified)))
+		out = append(out, "- "+b.measurementSentence(m))
 	}
 	if out == nil {
 		out = append(out, "No finding was reported. 未报告异常所见。")
 	}
 	return out
-}
-
-// standing is the mark of what nobody decided about in a verified document.
-func (b *builder) standing() string {
-	if b.Observer != nil {
-		return undecidedText
-	}
-	return ""
 }
 
 // chineseSentence tells a finding in one Chinese sentence.

@@ -196,6 +196,8 @@ func (w *fhirWriter) device(m model) {
 // observationStatus is that of what a person signed, or preliminary.
 func (w *fhirWriter) observationStatus(f radnode.ReportFinding) string {
 	switch {
+	case f.Decision == radnode.Rejected:
+		return "entered-in-error"
 	case w.Observer == nil || f.Decision != radnode.Accepted && f.Reading == nil:
 		return "preliminary"
 	case w.Amends:

@@ -30,7 +30,7 @@ func KeyObjects(in Input) (*dicom.Dataset, error) {
 		return nil, nil
 	}
 	k := &sr.KeyObjects{Title: sr.OfInterest, Language: sr.Language{Language: sr.LanguageOf("en")}, Observer: &sr.Observer{Device: b.observer()},
-		Description: b.mark("Images with positive findings of AI"), Objects: objects}
+		Description: b.mark("Images with positive findings"), Objects: objects}
 	root, err := k.Content()
 	if err != nil {
 		return nil, err

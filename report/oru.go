@@ -170,7 +170,7 @@ func (w *oru) finding(f radnode.ReportFinding) {
 	status, stated := w.findingStatus(f), f.Stated()
 	at := len(w.observations)
 	x := w.observe("CWE", w.code(stated), status, coded(presence(f)))
-	if stated.Present && stated.Code != nil {
+	if stated.Code != nil && sr.Is(presence(f), sr.Yes) {
 		x.Fields[7] = "A" // abnormal, table 0078
 	}
 	if f.Reading == nil {

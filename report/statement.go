@@ -9,9 +9,12 @@ import (
 )
 
 // presence is what a finding states: the reader's word, else the model's. What
-// a model could not tell and nobody decided about stays undetermined.
+// a model could not tell and nobody decided about stays undetermined, and so
+// does what a reader rejected: that is no statement of the contrary.
 func presence(f radnode.ReportFinding) radnode.Concept {
 	switch {
+	case f.Decision == radnode.Rejected:
+		return sr.Undetermined
 	case f.Reading != nil:
 		return sr.Yes
 	case f.Finding.Undecided && f.Decision != radnode.Accepted:
@@ -22,9 +25,11 @@ func presence(f radnode.ReportFinding) radnode.Concept {
 	return sr.No
 }
 
-// shown reports whether a finding is drawn: it is there, and not rejected.
+// shown reports whether a finding is drawn: it is one of the patient, not of the
+// picture, it is there, and not rejected.
 func shown(f radnode.ReportFinding) bool {
-	return f.Stated().Present && f.Decision != radnode.Rejected
+	stated := f.Stated()
+	return stated.Present && stated.Code != nil && f.Decision != radnode.Rejected
 }
 
 // tracking are the identifiers of a finding (TID 1410 rows 2, 3): those of the

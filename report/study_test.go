@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/dicom"
 	"github.com/radnode/radnode/report"
 )
@@ -39,22 +38,13 @@ func TestAllObjectsOfAStudyAgree(t *testing.T) {
 	}
 	picture := report.Picture{Image: grey(), SOPInstanceUID: image}
 	files := []string{film}
-	for i, write := range []func() (*dicom.Dataset, error){
-		func() (*dicom.Dataset, error) { return report.SR(in) },
-		func() (*dicom.Dataset, error) { return report.SecondaryCapture(in, picture) },
-		func() (*dicom.Dataset, error) { return report.EncapsulatedPDF(in, picture) },
-		func() (*dicom.Dataset, error) { return report.Segmentation(in, image, 0) },
-		func() (*dicom.Dataset, error) { return report.Presentation(in, image, 0) },
-	} {
-		in.SOPInstanceUID = radnode.DeriveUID("object", string(rune('0'+i)))
-		in.SeriesInstanceUID = radnode.DeriveUID("series", string(rune('0'+i)))
-		ds, err := write()
-		if err != nil || ds == nil {
-			t.Fatalf("object %d: %v, %v", i, ds, err)
-		}
-		path := mustFile(t, ds)
+	for _, o := range documents(t, in, report.Options{Pictures: []report.Picture{picture}}) {
+		path := mustFile(t, o.Dataset)
 		validateObject(t, path)
 		files = append(files, path)
+	}
+	if len(files) < 8 {
+		t.Errorf("only %d files", len(files))
 	}
 	list := filepath.Join(t.TempDir(), "list")
 	if err := os.WriteFile(list, []byte(strings.Join(files, "\n")+"\n"), 0o600); err != nil {
