@@ -324,6 +324,9 @@ func newSecret() string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
+// NewID makes an identity that nobody guesses.
+func NewID() string { return newSecret()[:22] }
+
 // NewPassword makes a password a person can type.
 func NewPassword() string { return newSecret()[:16] }
 

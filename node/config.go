@@ -30,6 +30,7 @@ type Config struct {
 	HTTPTLS       bool          `yaml:"http_tls"`
 	Origins       string        `yaml:"web_origins"`
 	WebDelete     bool          `yaml:"web_delete"`
+	Hooks         string        `yaml:"hook_origins"`
 	AllowLoopback bool          `yaml:"allow_loopback"`
 	Quiet         time.Duration `yaml:"quiet"`
 	Associations  int           `yaml:"associations"`
@@ -70,6 +71,7 @@ var options = []option{
 	{"http_tls", "RADNODE_HTTP_TLS", "speak TLS (and HTTP/2) on the address of viewer, API and DICOMweb, with tls_certificate and tls_key", func(c *Config) any { return &c.HTTPTLS }, false},
 	{"web_origins", "RADNODE_WEB_ORIGINS", "origins of web viewers elsewhere that may use DICOMweb from a browser, such as https://viewer.example, with commas; empty: none", func(c *Config) any { return &c.Origins }, false},
 	{"web_delete", "RADNODE_WEB_DELETE", "let administrators delete studies over DICOMweb; one with a signed report stays", func(c *Config) any { return &c.WebDelete }, false},
+	{"hook_origins", "RADNODE_HOOK_ORIGINS", "origins that may be told when an analysis is done, such as https://ris.example, with commas; empty: none", func(c *Config) any { return &c.Hooks }, false},
 	{"allow_loopback", "RADNODE_ALLOW_LOOPBACK", "let any AE title call from this machine itself (a demonstration, a test)", func(c *Config) any { return &c.AllowLoopback }, false},
 	{"quiet", "RADNODE_QUIET", "a study is whole when nothing arrived for so long", func(c *Config) any { return &c.Quiet }, false},
 	{"associations", "RADNODE_ASSOCIATIONS", "most associations at once; further callers are asked to come later", func(c *Config) any { return &c.Associations }, false},
@@ -251,8 +253,10 @@ func (c Config) Check() error {
 	if err := errors.Join(c.Limits.check(), c.Calls.check()); err != nil {
 		return err
 	}
-	if _, err := middleware.ParseOrigins(c.Origins); err != nil {
-		return radnode.Errorf(radnode.Invalid, op, "web_origins: %w", err)
+	for name, text := range map[string]string{"web_origins": c.Origins, "hook_origins": c.Hooks} {
+		if _, err := middleware.ParseOrigins(text); err != nil {
+			return radnode.Errorf(radnode.Invalid, op, "%s: %w", name, err)
+		}
 	}
 	if _, err := c.peerSeeds(); err != nil {
 		return err

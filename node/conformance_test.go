@@ -18,6 +18,9 @@ import (
 	"github.com/radnode/radnode/dimse"
 	"github.com/radnode/radnode/dimse/ul"
 	"github.com/radnode/radnode/store"
+	"github.com/radnode/radnode/web"
+	"github.com/radnode/radnode/web/dicomweb"
+	"github.com/radnode/radnode/workflow"
 )
 
 var update = flag.Bool("update", false, "write docs/conformance.md anew")
@@ -32,6 +35,8 @@ var tables = map[string]func() string{
 	"extensions":    extensionsText,
 	"attributes":    attributesTable,
 	"configuration": configurationTable,
+	"resources":     resourcesTable,
+	"frames":        framesTable,
 }
 
 var tablePattern = regexp.MustCompile(`(?s)<!-- table (\w+) -->.*?<!-- end -->`)
@@ -187,6 +192,33 @@ func attributesTable() string {
 		rows = append(rows, []string{a.Level.String(), a.Tag.Keyword(), a.Tag.String(), string(a.Type), string(a.Matching), source})
 	}
 	return table([]string{"level", "attribute", "tag", "type", "matching", "from"}, rows)
+}
+
+func resourcesTable() string {
+	service := dicomweb.New(nil, nil, nil, nil, nil)
+	service.Workitems, service.Subscriptions = (*workflow.Workflow)(nil), subscriptions{}
+	var rows [][]string
+	for _, r := range web.Resources(service) {
+		roles := make([]string, len(r.Roles))
+		for i, role := range r.Roles {
+			roles[i] = string(role)
+		}
+		path := regexp.MustCompile(`:(\w+)`).ReplaceAllString(r.Path, "{$1}")
+		rows = append(rows, []string{r.Method, "`" + strings.Replace(path, "*", "{path}", 1) + "`", r.Does, strings.Join(roles, ", ")})
+	}
+	return table([]string{"method", "resource", "what", "roles"}, rows)
+}
+
+func framesTable() string {
+	var rows [][]string
+	for _, t := range dicomweb.FrameTypes() {
+		uids := make([]string, len(t.Transcoded))
+		for i, uid := range t.Transcoded {
+			uids[i] = string(uid)
+		}
+		rows = append(rows, []string{"`" + t.Kind + "`", strings.Join(uids, ", ")})
+	}
+	return table([]string{"media type of frames", "transfer syntaxes that frames are transcoded into; others as they are stored"}, rows)
 }
 
 func configurationTable() string {

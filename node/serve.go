@@ -24,6 +24,7 @@ import (
 	"github.com/radnode/radnode/dimse/ul"
 	"github.com/radnode/radnode/report"
 	"github.com/radnode/radnode/web"
+	"github.com/radnode/radnode/web/api"
 	"github.com/radnode/radnode/web/frames"
 	"github.com/radnode/radnode/web/middleware"
 	"github.com/radnode/radnode/worker"
@@ -60,6 +61,7 @@ type node struct {
 	evidence *evidence
 	dicom    *dimse.Server
 	http     *http.Server
+	jobs     *api.AnalysisJobs
 	beside   sync.WaitGroup // what is written beside the requests it is about
 }
 
@@ -203,6 +205,13 @@ func (n *node) openWeb() error {
 	if err != nil {
 		return err
 	}
+	hooks, err := middleware.ParseOrigins(n.config.Hooks)
+	if err != nil {
+		return err
+	}
+	if n.jobs, err = api.OpenAnalysisJobs(filepath.Join(n.config.Data, "analyses"), hooks, asker{n.pool}, n.log); err != nil {
+		return err
+	}
 	flow, d, service := n.desk.flow, n.desk, n.dicomweb(pixels, origins)
 	server, err := web.New(web.Config{
 		Studies: flow, Files: flow, Pixels: pixels, Reports: flow, Findings: flow, Signing: flow, Amending: flow,
@@ -210,7 +219,7 @@ func (n *node) openWeb() error {
 		Ledger: flow, Peers: peerBook{flow}, Schedule: webSchedule{d}, Echoer: n, Identity: d.accounts, Sessions: d.accounts, Spending: d.accounts, Users: d.accounts,
 		Tokens: d.accounts, Models: n.models, Analyzer: asker{n.pool}, Audit: d.trail, Inference: n.tensors,
 		Operations: n,
-		DICOMweb:   service, Origins: origins,
+		DICOMweb:   service, Jobs: n.jobs, Origins: origins,
 		Log: n.log, Registry: n.metrics(), Ready: n.ready, Version: Version, AETitle: n.config.AETitle, SecureCookies: n.config.HTTPTLS,
 	})
 	if err != nil {
@@ -272,6 +281,7 @@ func (n *node) work(ctx, life context.Context) error {
 	watching.Go(func() error { return n.commits.run(ctx) })
 	watching.Go(func() error { return n.tensors.watchModels(ctx, n.config.modelsFolder(), n.log) })
 	watching.Go(func() error { return n.evidence.run(ctx) })
+	watching.Go(func() error { return n.jobs.Run(ctx) })
 	return watching.Wait()
 }
 

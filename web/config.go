@@ -44,6 +44,7 @@ type Config struct {
 	Operations api.Operations
 	Inference  infer.Models
 
+	Jobs       *api.AnalysisJobs
 	DICOMweb   *dicomweb.Service  // nil: not offered
 	Origins    middleware.Origins // whose pages may use DICOMweb
 	Vocabulary []radnode.Term     // findings that a reader can name by a word
@@ -70,6 +71,9 @@ func (c *Config) check() error {
 		if f.Type.Kind() == reflect.Interface && v.Field(i).IsNil() {
 			missing = append(missing, f.Name)
 		}
+	}
+	if c.Jobs == nil {
+		missing = append(missing, "Jobs")
 	}
 	if c.Log == nil {
 		missing = append(missing, "Log")

@@ -87,3 +87,21 @@ func workitemRoutes(d *dicomweb.Service) []route {
 	}
 	return list
 }
+
+// Resource is one of DICOMweb, for the conformance statement.
+type Resource struct {
+	Method, Path, Does string
+	Roles              []radnode.Role
+}
+
+// Resources lists what a service answers, and to whom.
+func Resources(d *dicomweb.Service) []Resource {
+	s := Server{cfg: Config{DICOMweb: d}}
+	var list []Resource
+	for _, r := range s.dicomwebRoutes() {
+		if r.summary != "" {
+			list = append(list, Resource{r.method, r.path, r.summary, r.roles})
+		}
+	}
+	return list
+}

@@ -50,7 +50,7 @@ func New(cfg Config) (*Server, error) {
 		Signing: cfg.Signing, Amending: cfg.Amending, Vocabulary: cfg.Vocabulary,
 		Deliveries: cfg.Deliveries, Events: cfg.Events, Ledger: cfg.Ledger, Peers: cfg.Peers, Schedule: cfg.Schedule, Echoer: cfg.Echoer,
 		Identity: cfg.Identity, Sessions: cfg.Sessions, Users: cfg.Users, Tokens: cfg.Tokens, Models: cfg.Models,
-		Analyzer: cfg.Analyzer, Audit: cfg.Audit, Operations: cfg.Operations, Log: cfg.Log, Version: cfg.Version, AETitle: cfg.AETitle,
+		Analyzer: cfg.Analyzer, Jobs: cfg.Jobs, Audit: cfg.Audit, Operations: cfg.Operations, Log: cfg.Log, Version: cfg.Version, AETitle: cfg.AETitle,
 		Notice: cfg.Notice, SecureCookies: cfg.SecureCookies, SharedWorkstation: cfg.SharedWorkstation, TempDir: cfg.TempDir,
 	}}
 	s.api.Prepare()

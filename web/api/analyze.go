@@ -37,7 +37,7 @@ func (a *API) PostAnalyze(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	path, err := a.keep(body)
+	path, err := keepIn(a.TempDir, body, false)
 	if err != nil {
 		return err
 	}
@@ -46,11 +46,9 @@ func (a *API) PostAnalyze(c echo.Context) error {
 			a.Log.Error("remove uploaded file", "error", err)
 		}
 	}()
-	models := c.QueryParams()["model"]
-	for _, m := range models {
-		if len(m) > maxID {
-			return radnode.Errorf(radnode.Invalid, "analyze", "there is no such model")
-		}
+	models, err := modelsOf(c)
+	if err != nil {
+		return err
 	}
 	if err := a.record(c, audit.Event{Action: audit.AnalysisRequest}); err != nil {
 		return err
@@ -93,8 +91,19 @@ func uploaded(c echo.Context) (io.Reader, error) {
 	}
 }
 
-// keep writes the upload to a temporary file after a look at its first bytes.
-func (a *API) keep(body io.Reader) (string, error) {
+// modelsOf are the models that a request names.
+func modelsOf(c echo.Context) ([]string, error) {
+	models := c.QueryParams()["model"]
+	for _, m := range models {
+		if len(m) > maxID {
+			return nil, radnode.Errorf(radnode.Invalid, "analyze", "there is no such model")
+		}
+	}
+	return models, nil
+}
+
+// keepIn writes the upload to a file in dir after a look at its first bytes.
+func keepIn(dir string, body io.Reader, durable bool) (string, error) {
 	head := make([]byte, 132)
 	n, err := io.ReadFull(body, head)
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
@@ -110,11 +119,14 @@ func (a *API) keep(body io.Reader) (string, error) {
 	if suffix == "" {
 		return "", problem.New(http.StatusUnsupportedMediaType, "send a DICOM file (with its 128-byte preamble), a PNG or a JPEG")
 	}
-	file, err := os.CreateTemp(a.TempDir, "analyze-*"+suffix)
+	file, err := os.CreateTemp(dir, "analyze-*"+suffix)
 	if err != nil {
 		return "", fmt.Errorf("analyze: %w", err)
 	}
 	_, err = io.Copy(file, io.MultiReader(bytes.NewReader(head), body))
+	if durable && err == nil {
+		err = file.Sync()
+	}
 	if err = errors.Join(err, file.Close()); err != nil {
 		return "", errors.Join(err, os.Remove(file.Name()))
 	}

@@ -34,6 +34,7 @@ type API struct {
 	Tokens     Tokens
 	Models     Models
 	Analyzer   Analyzer
+	Jobs       *AnalysisJobs
 	Audit      Audit
 	Operations Operations
 	Log        *slog.Logger

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -45,6 +46,32 @@ var transcodable = []struct {
 	{"image/jls", []radnode.UID{"1.2.840.10008.1.2.4.80"}},
 	{"image/jp2", []radnode.UID{"1.2.840.10008.1.2.4.90"}},
 	{"image/dicom-rle", []radnode.UID{"1.2.840.10008.1.2.5"}},
+}
+
+// FrameType is a media type of frames, for the conformance statement.
+type FrameType struct {
+	Kind       string
+	Transcoded []radnode.UID // what frames are put into where they are not stored so
+}
+
+// FrameTypes lists the media types of frames.
+func FrameTypes() []FrameType {
+	list := []FrameType{{typeOctets, []radnode.UID{explicitVR}}}
+	for _, t := range transcodable {
+		list = append(list, FrameType{t.kind, t.syntaxes})
+	}
+	kinds := map[string]bool{}
+	for _, t := range codedTypes {
+		for _, kind := range t {
+			kinds[kind] = true
+		}
+	}
+	for _, kind := range slices.Sorted(maps.Keys(kinds)) {
+		if !slices.ContainsFunc(list, func(t FrameType) bool { return t.Kind == kind }) {
+			list = append(list, FrameType{Kind: kind})
+		}
+	}
+	return list
 }
 
 // frameForm is how frames are sent.

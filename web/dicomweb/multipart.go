@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"io"
 	"net/http"
+	"os"
 	"strconv"
 
 	"github.com/labstack/echo/v4"
@@ -27,14 +28,10 @@ func newParts(c echo.Context, kind string) *parts {
 	return &parts{c: c, boundary: hex.EncodeToString(b[:]), kind: kind, status: http.StatusOK}
 }
 
-// part begins a part; size -1 is not known before.
-func (p *parts) part(kind, location string, size int64) (io.Writer, error) {
-	res := p.c.Response()
+// head is what stands before the body of a part.
+func (p *parts) head(kind, location string, size int64, first bool) string {
 	head := "\r\n--" + p.boundary
-	if !p.begun {
-		p.begun = true
-		res.Header().Set(echo.HeaderContentType, `multipart/related; type="`+p.kind+`"; boundary=`+p.boundary)
-		res.WriteHeader(p.status)
+	if first {
 		head = head[2:]
 	}
 	head += "\r\nContent-Type: " + kind
@@ -44,14 +41,28 @@ func (p *parts) part(kind, location string, size int64) (io.Writer, error) {
 	if location != "" {
 		head += "\r\nContent-Location: " + location
 	}
+	return head + "\r\n\r\n"
+}
+
+// part begins a part; size -1 is not known before.
+func (p *parts) part(kind, location string, size int64) (io.Writer, error) {
+	res := p.c.Response()
+	head := p.head(kind, location, size, !p.begun)
+	if !p.begun {
+		p.begun = true
+		res.Header().Set(echo.HeaderContentType, `multipart/related; type="`+p.kind+`"; boundary=`+p.boundary)
+		res.WriteHeader(p.status)
+	}
 	alive(p.c, max(size, 0))
-	_, err := io.WriteString(res, head+"\r\n\r\n")
+	_, err := io.WriteString(res, head)
 	return res, err
 }
 
+func (p *parts) tail() string { return "\r\n--" + p.boundary + "--\r\n" }
+
 // end closes the body.
 func (p *parts) end() error {
-	_, err := io.WriteString(p.c.Response(), "\r\n--"+p.boundary+"--\r\n")
+	_, err := io.WriteString(p.c.Response(), p.tail())
 	return err
 }
 
@@ -64,12 +75,23 @@ func cut(c echo.Context, err error) error {
 	return err
 }
 
-// copying copies a body of unknown length while it moves.
+// copying copies a body of unknown length while it moves. A file goes to the
+// connection without passing through this program where the length of the
+// answer is known.
 func copying(c echo.Context, w io.Writer, r io.Reader) error {
 	const piece = 4 << 20
+	f, isFile := r.(*os.File)
+	direct, ok := c.Response().Writer.(io.ReaderFrom)
 	for {
 		alive(c, piece)
-		n, err := io.CopyN(w, r, piece)
+		var n int64
+		var err error
+		if isFile && ok && c.Response().Committed {
+			n, err = direct.ReadFrom(&io.LimitedReader{R: f, N: piece})
+			c.Response().Size += n
+		} else {
+			n, err = io.CopyN(w, r, piece)
+		}
 		if err == io.EOF || err == nil && n == 0 {
 			return nil
 		}

@@ -62,12 +62,32 @@ func (s *Service) Retrieve(c echo.Context) error {
 	if len(sendable) < len(objects) {
 		out.status = http.StatusPartialContent
 	}
+	if size := out.sizeOf(sendable); size > 0 {
+		c.Response().Header().Set(echo.HeaderContentLength, strconv.FormatInt(size, 10))
+	}
 	for _, o := range sendable {
 		if err := s.sendPart(c, out, o); err != nil {
 			return cut(c, err)
 		}
 	}
 	return cut(c, out.end())
+}
+
+// sizeOf is the length of an answer with these instances; 0: one is put into
+// another syntax while it is sent, and nobody knows.
+func (p *parts) sizeOf(list []sending) int64 {
+	total := int64(len(p.tail()))
+	for i, o := range list {
+		if o.syntax != o.TransferSyntaxUID {
+			return 0
+		}
+		st, err := os.Stat(o.Path)
+		if err != nil {
+			return 0
+		}
+		total += int64(len(p.head(dicomType(o.syntax), "", st.Size(), i == 0))) + st.Size()
+	}
+	return total
 }
 
 // sending is an instance and the syntax that it goes out in.

@@ -3,6 +3,7 @@ package webtest
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
@@ -30,6 +31,7 @@ type Story struct {
 	tokens   map[string]radnode.User
 	sessions map[string]session
 	trail    []audit.Event
+	jobs     *api.AnalysisJobs
 
 	// SecondReader asks for two signatures; set it before the server starts.
 	SecondReader bool
@@ -87,6 +89,9 @@ func New(dir string) (*Story, error) {
 		}
 		s.stages[stageNames[i]] = path
 	}
+	if s.jobs, err = api.OpenAnalysisJobs(filepath.Join(dir, "analyses"), nil, s, slog.New(slog.DiscardHandler)); err != nil {
+		return nil, err
+	}
 	return s, s.tell()
 }
 
@@ -95,7 +100,7 @@ func (s *Story) Config() web.Config {
 	return web.Config{
 		Studies: s, Files: s, Pixels: s, Reports: s, Findings: s, Signing: s, Amending: s, Deliveries: s, Events: s, Ledger: s, Peers: s, Schedule: s, Echoer: s,
 		Identity: s, Sessions: s, Spending: s, Users: s, Tokens: s, Models: s, Analyzer: s, Audit: Audited{s}, Inference: tensors{},
-		Operations: s,
+		Operations: s, Jobs: s.jobs,
 		Vocabulary: []radnode.Term{
 			{Label: "pneumothorax", Code: &radnode.Concept{Value: "36118008", Scheme: "SCT", Meaning: "Pneumothorax"}, English: "pneumothorax", Chinese: "气胸"},
 			{Label: "pleural_effusion", Code: &radnode.Concept{Value: "60046008", Scheme: "SCT", Meaning: "Pleural effusion"}, English: "pleural effusion", Chinese: "胸腔积液"},
