@@ -68,14 +68,15 @@ const (
 
 // Store is an open store.
 type Store struct {
-	opts   Options
-	log    *slog.Logger
-	write  *sql.DB // one connection: SQLite has one writer
-	read   *sql.DB
-	files  files
-	lock   *os.File // nil: not exclusive
-	writer writer
-	kept   keptStatements // of queries
+	opts    Options
+	log     *slog.Logger
+	write   *sql.DB // one connection: SQLite has one writer
+	read    *sql.DB
+	files   files
+	journal *journal // nil: each file is synced
+	lock    *os.File // nil: not exclusive
+	writer  writer
+	kept    keptStatements // of queries
 
 	// Only the Write that commits touches these; Close does after the last.
 	stmts  map[string]*sql.Stmt
@@ -119,6 +120,12 @@ func (s *Store) open(ctx context.Context) error {
 	}
 	if err := os.MkdirAll(s.stageRoot(), 0o700); err != nil {
 		return fileError(op, err)
+	}
+	if s.opts.Exclusive {
+		var err error
+		if s.journal, err = openJournal(ctx, s); err != nil {
+			return err
+		}
 	}
 	// The names of the database and the folders are as durable as what is in them.
 	if err := errors.Join(syncFolder(s.opts.Dir), syncFolder(filepath.Dir(filepath.Clean(s.opts.Dir)))); err != nil {
@@ -227,6 +234,8 @@ func (s *Store) Close() error {
 		errs = append(errs, st.Close())
 	}
 	s.stmts = map[string]*sql.Stmt{}
+	errs = append(errs, s.journal.close())
+	s.journal = nil
 	for _, db := range []*sql.DB{s.read, s.write} {
 		if db != nil {
 			errs = append(errs, db.Close())

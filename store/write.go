@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"sync"
@@ -43,6 +44,12 @@ func (s *Store) Write(ctx context.Context, fn func(context.Context, *Tx) error) 
 // WriteFile is Write for rows that name a finished file: the file is durable
 // before the commit.
 func (s *Store) WriteFile(ctx context.Context, f *File, fn func(context.Context, *Tx) error) error {
+	if s.journal.takes(f) {
+		if err := f.f.Chmod(whole); err != nil {
+			return fileError("write instance file", err)
+		}
+		return s.enter(&write{ctx: ctx, fn: fn, file: f, small: true, turn: make(chan bool, 1)})
+	}
 	if !s.writer.idle() {
 		// Others commit meanwhile, and take this one along once it is ready.
 		if err := f.sync(); err != nil {
@@ -80,11 +87,12 @@ func (s *Store) query(ctx context.Context, q string, args ...any) (*sql.Rows, er
 }
 
 type write struct {
-	ctx  context.Context
-	fn   func(context.Context, *Tx) error
-	file *File // to be durable before the commit; nil: none
-	err  error
-	turn chan bool // true: commit what has queued up; false: it is done
+	ctx   context.Context
+	fn    func(context.Context, *Tx) error
+	file  *File // to be durable before the commit; nil: none
+	small bool  // by way of the journal
+	err   error
+	turn  chan bool // true: commit what has queued up; false: it is done
 }
 
 // writer lets one goroutine at a time commit: the first that comes, for itself
@@ -178,6 +186,7 @@ func (s *Store) prepare() {
 
 // commit runs a batch in one transaction and settles each of its writes.
 func (s *Store) commit(batch []*write) {
+	s.secure(batch)
 	after, err := s.transact(batch)
 	s.prepare()
 	if err == nil {
@@ -190,7 +199,40 @@ func (s *Store) commit(batch []*write) {
 		if r.err == nil {
 			r.err = err
 		}
+		if r.small {
+			r.file.work.Wait() // one at a time uses the journal
+		}
 	}
+}
+
+// secure begins to make the small files of a batch durable.
+func (s *Store) secure(batch []*write) {
+	var files []*File
+	for _, r := range batch {
+		if r.small {
+			files = append(files, r.file)
+			r.file.work.Add(1)
+		}
+	}
+	if len(files) == 0 {
+		return
+	}
+	go func() {
+		err := s.journal.append(files)
+		if err != nil && !errors.Is(err, errJournalFull) {
+			s.log.Warn("the journal cannot be written; files are synced one by one", "error", err)
+		}
+		for _, f := range files {
+			if err == nil {
+				f.work.Done()
+				continue
+			}
+			go func() {
+				defer f.work.Done()
+				f.failed = f.sync()
+			}()
+		}
+	}()
 }
 
 // guard runs what a caller of Write brought along. A panic in it is its own

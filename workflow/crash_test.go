@@ -234,6 +234,7 @@ func runNode(t *testing.T, dir, step string) (killed bool) {
 func TestAKilledNodeGoesOnWhereItWas(t *testing.T) {
 	steps := []string{
 		"file.created:1", "file.written:1", "file.synced:1", "file.durable:1", "file.durable:2", "file.durable:4",
+		"journal.synced:1", "journal.synced:2", "journal.synced:3",
 		"ingest.done:1", "ingest.done:3", "job.claimed:1", "analyze.read:1", "analyze.filed:1", "job.handled:1", "job.handled:2",
 		"job.finished:1", "sign.written:1", "sign.done:1", "deliver.sent:1", "deliver.filed:1", "deliver.proved:1", "deliver.filed:2",
 		"sign.written:2", "deliver.stepped:1", "deliver.sent:4", "deliver.filed:8", "file.durable:9", "file.durable:10",
@@ -242,7 +243,7 @@ func TestAKilledNodeGoesOnWhereItWas(t *testing.T) {
 		steps = append(steps, fmt.Sprintf("store.commit:%d", n), fmt.Sprintf("store.committed:%d", n+1))
 	}
 	if testing.Short() {
-		steps = []string{"file.durable:1", "store.commit:3", "analyze.filed:1", "sign.written:1", "deliver.sent:1"}
+		steps = []string{"file.durable:1", "journal.synced:1", "store.commit:3", "analyze.filed:1", "sign.written:1", "deliver.sent:1"}
 	}
 	for _, step := range steps {
 		t.Run(step, func(t *testing.T) {
