@@ -155,9 +155,12 @@ func (d *Desk) AddScheduled(ctx context.Context, items []*dicom.Dataset, source 
 	return len(steps), err
 }
 
-// Scheduled lists the scheduled steps that match keys, those that are over
-// too.
+// Scheduled lists the scheduled steps that match keys, nil for all, those that
+// are over too.
 func (d *Desk) Scheduled(ctx context.Context, keys *dicom.Dataset, each func(radnode.ScheduledStep) error) error {
+	if keys == nil {
+		keys = dicom.NewDataset()
+	}
 	return d.store.EachScheduledStep(ctx, keys, true, func(s *store.ScheduledStep) error {
 		a := s.Attributes
 		step := a.Item(dicom.ScheduledProcedureStepSequence)

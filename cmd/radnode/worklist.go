@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/radnode/radnode"
-	"github.com/radnode/radnode/dicom"
 	"github.com/radnode/radnode/node"
 )
 
@@ -35,7 +34,7 @@ func worklist(ctx context.Context, p *program, args []string) error {
 	case rest[0] == "import" && len(rest) > 1:
 		return p.schedule(ctx, d, rest[1:], *asJSON)
 	case rest[0] == "list" && len(rest) == 1:
-		return d.Scheduled(ctx, dicom.NewDataset(), func(s radnode.ScheduledStep) error {
+		return d.Scheduled(ctx, nil, func(s radnode.ScheduledStep) error {
 			if *asJSON {
 				return p.line(s)
 			}

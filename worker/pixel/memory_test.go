@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -220,7 +219,7 @@ func TestTheWorkersMemoryFollowsTheFrame(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Log(fmt.Sprintf("%s: file of %d MB, %d frames, peak %d MB above idle", name, st.Size()>>20, frames, rise>>20))
+		t.Logf("%s: file of %d MB, %d frames, peak %d MB above idle", name, st.Size()>>20, frames, rise>>20)
 		if rise > mostPeak/2 {
 			t.Errorf("%s: %d MB for frames of 2 MB", name, rise>>20)
 		}
