@@ -1,6 +1,7 @@
 package dicom
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/binary"
 	"io"
@@ -248,6 +249,23 @@ func plausibleStart(b []byte, le, be uint16, explicit bool, left int64) bool {
 	_, known := Lookup(t)
 	n := order.Uint32(b[4:])
 	return known && (n == undefinedLength || left < 0 || int64(n) <= left)
+}
+
+// PixelStream returns the value of f.PixelData as it stands in the data set,
+// from its start; a deflated data set is inflated on the way and not kept.
+func (f *File) PixelStream(ra io.ReaderAt, size int64, lim Limits) (io.Reader, error) {
+	p := f.PixelData
+	if t, ok := LookupTransferSyntax(f.TransferSyntax); !ok || !t.Deflated {
+		return io.NewSectionReader(ra, p.Offset, p.Length), nil
+	}
+	z, err := newInflater(bufio.NewReader(io.NewSectionReader(ra, f.DatasetOffset, size-f.DatasetOffset)), lim.withDefaults())
+	if err != nil {
+		return nil, err
+	}
+	if _, err := io.CopyN(io.Discard, z, p.Offset); err != nil {
+		return nil, wrapRead(err)
+	}
+	return io.LimitReader(z, p.Length), nil
 }
 
 // PixelReader returns the reader in which the offsets of f.PixelData count: ra

@@ -43,11 +43,16 @@ type reader struct {
 type budget struct {
 	bytes           int64
 	elements, items int
+	moves           int // of elements, to make room for those out of order
 }
+
+// maxMoves is far beyond what any device's disorder needs, and a moment's
+// work.
+const maxMoves = 1 << 26
 
 func newReader(s *source, syntax TransferSyntax, lim Limits, w *warnings) *reader {
 	return &reader{source: s, lim: lim, implicit: syntax.Implicit, big: syntax.BigEndian, enc: syntax.Encapsulated,
-		warn: w, left: budget{lim.HeaderBytes, lim.Elements, lim.Items}}
+		warn: w, left: budget{lim.HeaderBytes, lim.Elements, lim.Items, maxMoves}}
 }
 
 // header is the start of an element.
@@ -227,11 +232,15 @@ func (r *reader) element(d *Dataset, h header, end int64, depth int) error {
 	}
 	if h.kind.vr == SQ {
 		items, err := r.sequence(d, r.off+int64(h.length), depth+1)
-		r.add(d, Element{Tag: h.tag, VR: SQ, Items: items})
-		return err
+		if err != nil {
+			return err
+		}
+		return r.add(d, Element{Tag: h.tag, VR: SQ, Items: items})
 	}
 	if int64(h.length) > r.lim.ValueBytes || r.lim.PassOver && int64(h.length) > r.left.bytes {
-		r.add(d, Element{Tag: h.tag, VR: h.kind.vr, Skipped: int64(h.length)})
+		if err := r.add(d, Element{Tag: h.tag, VR: h.kind.vr, Skipped: int64(h.length)}); err != nil {
+			return err
+		}
 		return r.skip(int64(h.length))
 	}
 	v, err := r.value(int(h.length))
@@ -249,8 +258,7 @@ func (r *reader) finish(d *Dataset, h header, v []byte, depth int) error {
 		if err != nil {
 			return err
 		}
-		r.add(d, Element{Tag: h.tag, VR: vr, Value: v, Items: items})
-		return nil
+		return r.add(d, Element{Tag: h.tag, VR: vr, Value: v, Items: items})
 	}
 	if r.big {
 		swap(v, k.unit)
@@ -258,19 +266,25 @@ func (r *reader) finish(d *Dataset, h header, v []byte, depth int) error {
 	if k.unit > 1 && len(v)%max(k.unit, atUnit(k)) != 0 {
 		r.warn.add("%s has %d bytes, no multiple of its VR %s", h.tag, len(v), k.vr)
 	}
-	r.add(d, Element{Tag: h.tag, VR: k.vr, Value: v})
+	if err := r.add(d, Element{Tag: h.tag, VR: k.vr, Value: v}); err != nil {
+		return err
+	}
 	switch {
 	case h.tag == SpecificCharacterSet:
 		d.cs = parseCharset(d.Texts(h.tag), r.warn.addText)
 	case h.tag == PixelRepresentation && len(v) >= 2:
 		d.signed = v[0] == 1
 	case k.charset && !isASCII(v):
-		if _, note := d.charset().decode(v, k.vr); note != "" {
+		if _, note := d.charset().decode(v[:min(len(v), lookedAt)], k.vr); note != "" {
 			r.warn.addText("%s: %s", h.tag.name(), note)
 		}
 	}
 	return nil
 }
+
+// lookedAt is how much of a text is looked at for what is wrong with it; a
+// character that is cut at its end is ASCII's loss, not the text's.
+const lookedAt = 1 << 20
 
 func atUnit(k *vrKind) int {
 	if k.vr == AT {
@@ -312,7 +326,7 @@ func (r *reader) value(n int) ([]byte, error) {
 }
 
 // add files e in d; of two with the same tag the first counts.
-func (r *reader) add(d *Dataset, e Element) {
+func (r *reader) add(d *Dataset, e Element) error {
 	if len(r.elements) == 0 {
 		r.elements = make([]Element, elementChunk)
 	}
@@ -325,12 +339,16 @@ func (r *reader) add(d *Dataset, e Element) {
 			d.elems = make([]*Element, 0, 8)
 		}
 		d.elems = append(d.elems, p)
-		return
+		return nil
 	}
 	if d.elems[i].Tag == e.Tag {
 		r.warn.add("%s occurs twice; the first one counts", e.Tag)
-		return
+		return nil
 	}
 	r.warn.add("%s is out of order", e.Tag)
+	if r.left.moves -= len(d.elems) - i; r.left.moves < 0 {
+		return radnode.Errorf(radnode.Invalid, readOp, "the elements are in no order: too many of them stand before one with a smaller tag")
+	}
 	d.Set(p)
+	return nil
 }

@@ -83,8 +83,10 @@ func (r *reader) undefined(d *Dataset, h header, depth int) error {
 		return r.nestedFragments(d, h)
 	case SQ:
 		items, err := r.sequence(d, endUndefined, depth+1)
-		r.add(d, Element{Tag: h.tag, VR: SQ, Items: items})
-		return err
+		if err != nil {
+			return err
+		}
+		return r.add(d, Element{Tag: h.tag, VR: SQ, Items: items})
 	case UN:
 		// PS3.5 6.2.2: UN of undefined length is a sequence in implicit VR little endian.
 		implicit, big := r.implicit, r.big
@@ -93,8 +95,10 @@ func (r *reader) undefined(d *Dataset, h header, depth int) error {
 		}
 		items, err := r.sequence(d, endUndefined, depth+1)
 		r.implicit, r.big = implicit, big
-		r.add(d, Element{Tag: h.tag, VR: SQ, Items: items})
-		return err
+		if err != nil {
+			return err
+		}
+		return r.add(d, Element{Tag: h.tag, VR: SQ, Items: items})
 	}
 	return radnode.Errorf(radnode.Invalid, readOp, "%s with VR %s has undefined length", h.tag, h.kind.vr)
 }
@@ -125,8 +129,7 @@ func (r *reader) nestedFragments(d *Dataset, h header) error {
 		r.take(8)
 		switch {
 		case tag == sequenceDelimiter:
-			r.add(d, e)
-			return nil
+			return r.add(d, e)
 		case tag != itemTag || length == undefinedLength:
 			return radnode.Errorf(radnode.Invalid, readOp, "%s stands where a fragment of %s should begin", tag, h.tag)
 		case int64(length) > r.lim.ValueBytes:

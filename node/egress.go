@@ -175,11 +175,10 @@ func nativePixels(f *os.File, size int64, file *dicom.File) (io.Reader, int64, e
 	if file.PixelData.Truncated {
 		return nil, 0, radnode.Errorf(radnode.Unsupported, "recode instance", "the pixel data are cut off: they are sent as stored or not at all")
 	}
-	from, err := file.PixelReader(f, size, recodeLimits)
+	pixels, err := file.PixelStream(f, size, recodeLimits)
 	if err != nil {
 		return nil, 0, err
 	}
-	pixels := io.Reader(io.NewSectionReader(from, file.PixelData.Offset, file.PixelData.Length))
 	if file.PixelData.BigEndian && file.PixelData.VR == dicom.OW {
 		pixels = &swapped{r: pixels}
 	}

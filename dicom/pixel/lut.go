@@ -78,6 +78,13 @@ func tableData(d *dicom.Dataset, t dicom.Tag, n, width int) ([]uint16, error) {
 	return out, nil
 }
 
+// readable reports whether readLUT can read an item, without its entries.
+func readable(item *dicom.Dataset, limit int) bool {
+	n, _, width, err := descriptor(item, dicom.LUTDescriptor, false, limit)
+	e, ok := item.Get(dicom.LUTData)
+	return err == nil && ok && (len(e.Value) >= 2*n || len(e.Value) >= n && width <= 8)
+}
+
 // readLUT reads one item of a Modality or VOI LUT Sequence.
 func readLUT(item *dicom.Dataset, signed bool, limit int) (*lut, error) {
 	n, first, width, err := descriptor(item, dicom.LUTDescriptor, signed, limit)

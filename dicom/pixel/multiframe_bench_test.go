@@ -73,7 +73,7 @@ func BenchmarkRolls(b *testing.B) {
 			file := filepath.Join(dir, r.file)
 			from := inMemory(b, file)
 			// Enough frames that a start of a process is small beside them.
-			n := int(min(64, max(4, (24<<20)/from.FrameBytes())))
+			n := int(min(64, max(24, (32<<20)/from.FrameBytes())))
 			one, many := roll(b, from, file, 1), roll(b, from, file, n)
 			for _, workers := range []int{1, 2} {
 				b.Run("radnode/"+strconv.Itoa(workers), func(b *testing.B) { benchRoll(b, inMemory(b, many), workers) })

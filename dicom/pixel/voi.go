@@ -61,6 +61,9 @@ func ramp(low, high float64) func(float64) float64 {
 	}
 }
 
+// maxVOI bounds the tables and the windows of a frame that a reader is offered.
+const maxVOI = 64
+
 // voiSet is the data set that holds the VOI attributes of frame n: the Frame
 // VOI LUT functional group of an enhanced object, else the object itself.
 func (im *Image) voiSet(n int) *dicom.Dataset {
@@ -82,8 +85,9 @@ func (im *Image) Windows(n int) []Window {
 	}
 	d := im.voiSet(n)
 	var list []Window
-	for i, item := range d.Items(dicom.VOILUTSequence) {
-		if _, err := im.voiLUT(item, n); err == nil {
+	tables := d.Items(dicom.VOILUTSequence)
+	for i, item := range tables[:min(len(tables), maxVOI)] {
+		if readable(item, im.lim.Entries) {
 			list = append(list, Window{Function: TableLUT, Table: i, Explanation: item.Text(dicom.LUTExplanation)})
 		}
 	}
@@ -93,7 +97,7 @@ func (im *Image) Windows(n int) []Window {
 	if function == "" {
 		function = Linear
 	}
-	for i := range min(len(centers), len(widths)) {
+	for i := range min(len(centers), len(widths), maxVOI) {
 		w := Window{Center: centers[i], Width: widths[i], Function: function}
 		if i < len(names) {
 			w.Explanation = names[i]

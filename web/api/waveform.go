@@ -11,7 +11,7 @@ import (
 
 // Bounds of a waveform that is shown: it is drawn as wide as a screen.
 const (
-	maxGroups   = 16
+	maxGroups   = 4
 	maxChannels = 64
 	maxBins     = 1500
 	opWaveform  = "show waveform"

@@ -10,6 +10,9 @@ import (
 	"github.com/radnode/radnode/web/api"
 )
 
+// maxTables bounds the VOI LUTs that a viewer is given.
+const maxTables = 16
+
 // maxDescribedFrames bounds the frames whose values are listed one by one.
 const maxDescribedFrames = 10_000
 
@@ -43,8 +46,12 @@ func (c *Cache) Describe(_ context.Context, f *dicom.File, _ radnode.Instance) (
 	}
 	if d.Has(dicom.PerFrameFunctionalGroupsSequence) && im.Frames <= maxDescribedFrames {
 		to.PerFrame = make([]api.FrameValues, im.Frames)
+		groups := d.Items(dicom.PerFrameFunctionalGroupsSequence)
 		for n := range to.PerFrame {
-			v := lookOf(d, im.Describe(n), n)
+			v := look
+			if n < len(groups) && (groups[n].Has(dicom.PixelValueTransformationSequence) || groups[n].Has(dicom.FrameVOILUTSequence)) {
+				v = lookOf(d, im.Describe(n), n)
+			}
 			to.PerFrame[n] = api.FrameValues{Slope: v.slope, Intercept: v.intercept, Windows: v.windows}
 		}
 	}
@@ -94,7 +101,11 @@ func lookOf(d *dicom.Dataset, is pixel.Description, n int) look {
 	if voi == nil {
 		voi = d
 	}
-	for _, item := range voi.Items(dicom.VOILUTSequence) {
+	items := voi.Items(dicom.VOILUTSequence)
+	if n > 0 {
+		items = nil // a viewer is given those of the first frame
+	}
+	for _, item := range items[:min(len(items), maxTables)] {
 		// The output of the modality stage can be negative where it says so
 		// (PS3.3 C.11.2.1.1).
 		if l := readLUT(item, signed(d) || v.intercept < 0); l != nil {
