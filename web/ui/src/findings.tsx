@@ -71,9 +71,10 @@ function Card({ f, i, p, terms, calibrated }: { f: ReportFinding; i: number; p: 
   useEffect(() => { if (on) ref.current?.scrollIntoView({ block: 'nearest' }); }, [on]);
   return (
     <li ref={ref} class={`card ${f.decision}${on ? ' on' : ''}`} onClick={() => p.onShow(f, i)} data-finding={f.finding.label} data-finding-id={f.id}>
-      <button class="title" aria-current={on} onClick={() => p.onShow(f, i)}><b>{findingName(says)}</b>{!own && <span class="score num">{score}<small>/100</small></span>}</button>
-      {!own && <Meter f={f.finding} />}
-      {!own && <p class="small">{calibrated ? <b>{t(wordsFor(f.finding.probability))}</b> : <b>{t(f.finding.present ? 'aboveThreshold' : 'belowThreshold')}</b>} <span class="muted">· {calibrated ? t('probability') : t('score')} · {f.finding.threshold > 0 ? t('threshold', { n: Math.round(f.finding.threshold * 100) }) : t('largestOfGroup')}</span></p>}
+      <button class="title" aria-current={on} onClick={() => p.onShow(f, i)}><b>{findingName(says)}</b>{!own && !numeric(f.finding) && <span class="score num">{score}<small>/100</small></span>}</button>
+      {!own && !numeric(f.finding) && <Meter f={f.finding} />}
+      {!own && <Doubt f={f.finding} />}
+      {!own && !numeric(f.finding) && <p class="small">{calibrated ? <b>{t(wordsFor(f.finding.probability))}</b> : <b>{t(f.finding.present ? 'aboveThreshold' : 'belowThreshold')}</b>} <span class="muted">· {calibrated ? t('probability') : t('score')} · {f.finding.threshold > 0 ? t('threshold', { n: Math.round(f.finding.threshold * 100) }) : t('largestOfGroup')}</span></p>}
       {!own && <p class="small muted"><a href="/models" title={f.model.digest} onClick={(e) => { e.preventDefault(); e.stopPropagation(); go(`/models#${f.model.id}`); }}>{f.model.id} {f.model.version} ↗</a></p>}
       {f.reading && <p class="small">{own ? t('by', { what: t('ownFinding'), who: f.reading.by }) : `${t('modelSaid', { what: findingName(f.finding) })}${f.reading.reason ? ` – ${f.reading.reason}` : ''}`}{f.reading.text && <><br />{f.reading.text}</>}{f.reading.measurement && <><br /><span class="num">{f.reading.measurement.value} {f.reading.measurement.unit}</span></>}</p>}
       {f.decision !== 'undecided' && <p class={`decision ${f.decision}`}>{f.decision === 'accepted' ? '✓ ' : '✕ '}{t('by', { what: t(f.decision), who: f.decided_by })}{f.reason ? ` – ${f.reason}` : ''}{f.decided_at ? <span class="muted"> {moment(f.decided_at)}</span> : null}</p>}
@@ -88,6 +89,22 @@ function Card({ f, i, p, terms, calibrated }: { f: ReportFinding; i: number; p: 
       )}
       {p.rejecting === f.id && <Why onDone={(why) => { p.onRejecting(''); p.onDecide(f, 'rejected', why); }} />}
     </li>
+  );
+}
+
+/** numeric: the number of a regression has no probability. */
+const numeric = (f: Finding): boolean => !!f.measurement && !f.heatmap && !f.region && f.probability === 0;
+
+/** Doubt tells what was measured, how far the score moves under small changes of the image, and what other models say. */
+function Doubt({ f }: { f: Finding }) {
+  const share = (p: number): number => Math.round(p * 100), i = f.interval, a = f.agreement;
+  return (
+    <>
+      {f.measurement && <p class="small num">{f.measurement.name}: {+f.measurement.value.toPrecision(4)} {f.measurement.unit === '1' ? '' : f.measurement.unit}</p>}
+      {f.undecided && <p class="small warn">{t('tooClose')}</p>}
+      {i && <p class={i.low < f.threshold && i.high >= f.threshold ? 'small warn' : 'small muted'}>{t('spread', { low: share(i.low), high: share(i.high), n: i.runs })}</p>}
+      {a && <p class={a.present > 0 && a.present < a.models ? 'small warn' : 'small muted'}>{t('agreement', { n: a.present, all: a.models, low: share(a.low), high: share(a.high) })}</p>}
+    </>
   );
 }
 

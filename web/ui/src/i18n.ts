@@ -27,6 +27,8 @@ const strings = {
   cannotShow: ['This image cannot be shown: {why}', '无法显示此图像：{why}'], retry: ['Try again', '重试'], noImages: ['This series has no images.', '该序列没有图像。'],
   aiNotVerified: ['AI, not verified', 'AI 结果，未经核实'], verifiedBy: ['Verified by {who}', '已由 {who} 核实'], notDiagnosis: ['A second opinion from a program, not a diagnosis.', '程序提供的参考意见，并非诊断。'],
   score: ['model score', '模型评分'], probability: ['calibrated probability', '校准概率'], threshold: ['threshold {n}', '阈值 {n}'], accept: ['Accept', '接受'], reject: ['Reject', '拒绝'], undo: ['Undo', '撤销'],
+  tooClose: ['too close to call: the model says neither yes nor no', '难以判定：模型既不肯定也不否定'], spread: ['{low}–{high} over {n} small changes of the image', '图像经 {n} 次微小改变后为 {low}–{high}'],
+  agreement: ['{n} of {all} models say so ({low}–{high})', '{all} 个模型中有 {n} 个如此判断（{low}–{high}）'],
   largestOfGroup: ['the likeliest of its group', '同组中最可能'], accepted: ['accepted', '已接受'], rejected: ['rejected', '已拒绝'], undecided: ['undecided', '未决定'], by: ['{what} by {who}', '{who} {what}'],
   whyReject: ['Why? (Esc: no reason)', '原因？（Esc：不填）'], wrongPlace: ['wrong place', '位置错误'], wrongLabel: ['wrong label', '标签错误'], notPresent: ['not present', '不存在'],
   artefact: ['artefact', '伪影'], known: ['known or irrelevant', '已知或无关'],

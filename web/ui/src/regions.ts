@@ -1,7 +1,7 @@
 import type { Slot } from './frames';
 import type { Point } from './geometry';
 import { areaOf, type Measure } from './measures';
-import type { Measurement, Region } from './types';
+import type { Measurement, Region, ReportFinding } from './types';
 
 /** outlineOf gives a region of a report as a line in image pixels (PS3.3 C.18.6.1.2). */
 export function outlineOf({ graphic, points: p }: Region): Point[] {
@@ -19,6 +19,9 @@ export function outlineOf({ graphic, points: p }: Region): Point[] {
 export function within(line: Point[], { x, y }: Point): boolean {
   return line.reduce((odd, p, i) => { const q = line[(i + 1) % line.length] as Point; return (p.y <= y) !== (q.y <= y) && x < p.x + (y - p.y) / (q.y - p.y) * (q.x - p.x) ? !odd : odd; }, false);
 }
+
+/** regionIn is the place of a finding: the reader's, else the box of a detector. */
+export const regionIn = (f: ReportFinding): Region | undefined => f.reading ? f.reading.region : f.finding.region;
 
 /** regionOf makes of a mark what a report holds: the region and what was measured there. */
 export function regionOf(m: Measure, slot: Slot | undefined): { region: Region; measurement?: Measurement } {

@@ -12,7 +12,7 @@ import { ReportPanel, SignDialog } from './report';
 import { go } from './route';
 import { Stages } from './stages';
 import { Toolbar } from './toolbar';
-import { outlineOf, regionOf, within } from './regions';
+import { outlineOf, regionIn, regionOf, within } from './regions';
 import type { Region, ReportFinding, Result, Session, Study } from './types';
 import { Viewport } from './viewport';
 import { opened } from './worklist';
@@ -85,8 +85,8 @@ function Reading({ study, session, stale }: { study: Study; session: Session; st
   const results = (study.results ?? []).filter((r) => !shownUID || r.sop_instance_uid === shownUID);
   const staged = results.find((r) => r.id === current?.result_id && r.stages?.length) ?? results.find((r) => r.stages?.length);
   const picked = staged?.stages?.find((s) => s.name === stage);
-  const boxes = (uid: string, frame: number): Box[] => (report?.findings ?? []).filter((f) => f.sop_instance_uid === uid && Math.max(1, f.frame) === frame && f.decision !== 'rejected' && f.reading?.region)
-    .map((f) => ({ points: outlineOf(f.reading?.region as Region), name: findingName(stated(f)), on: f.id === current?.id }));
+  const boxes = (uid: string, frame: number): Box[] => (report?.findings ?? []).filter((f) => f.sop_instance_uid === uid && Math.max(1, f.frame) === frame && f.decision !== 'rejected' && regionIn(f))
+    .map((f) => ({ points: outlineOf(regionIn(f) as Region), name: findingName(stated(f)), on: f.id === current?.id }));
   const shown: Shown = { heat: heatOn ? current?.finding.heatmap ?? null : null, heatUID: current?.sop_instance_uid ?? '', opacity, floor, stage: stagesOn && staged && picked ? { result: staged, stage: picked } : null, mix, boxes };
 
   const put = (i: number, p: Hung): void => setHanging((h) => ({ ...h, panes: h.panes.map((x, k) => (k === i ? p : x)) }));
@@ -111,7 +111,7 @@ function Reading({ study, session, stale }: { study: Study; session: Session; st
   const tapped = (v: Viewport, x: number, y: number): void => {
     const at = v.current;
     if (!at) return;
-    const said = decidable.map((f, i) => ({ f, i, e: f.sop_instance_uid === at.uid && Math.max(1, f.frame) === at.frame ? (f.reading?.region ? Number(within(outlineOf(f.reading.region), { x, y })) : f.finding.heatmap ? Viewport.evidence(f.finding.heatmap, x, y) : 0) : 0 })).filter((s) => s.e >= Math.max(floor, 0.3)).sort((a, b) => b.e - a.e)[0];
+    const said = decidable.map((f, i) => ({ f, i, e: f.sop_instance_uid === at.uid && Math.max(1, f.frame) === at.frame ? (regionIn(f) ? Number(within(outlineOf(regionIn(f) as Region), { x, y })) : f.finding.heatmap ? Viewport.evidence(f.finding.heatmap, x, y) : 0) : 0 })).filter((s) => s.e >= Math.max(floor, 0.3)).sort((a, b) => b.e - a.e)[0];
     if (said) { setFinding(said.i); if (said.f.finding.heatmap) setHeat(true); document.querySelector(`[data-finding-id="${CSS.escape(said.f.id)}"]`)?.scrollIntoView({ block: 'nearest' }); }
   };
   /** place is where a reader's finding lies: the newest mark on the image, if there is one. */

@@ -9,6 +9,8 @@ export interface Heatmap {
 }
 export interface Finding {
   label: string; code: Concept | null; probability: number; threshold: number; present: boolean; heatmap?: Heatmap;
+  region?: Region; measurement?: Measurement; undecided?: boolean; interval?: { low: number; high: number; runs: number };
+  agreement?: { models: number; present: number; low: number; high: number };
 }
 export interface Stage {
   name: string; step: string; parameters?: Record<string, unknown>; ms: number; file: string; note?: string; values?: Record<string, number>;
