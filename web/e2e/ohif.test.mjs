@@ -4,53 +4,17 @@
 // its folder (`make ohif` fetches it).
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { createServer, request as forward } from 'node:http';
 import { tmpdir } from 'node:os';
-import { extname, join, normalize } from 'node:path';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { freePort, missing, openBrowser, openPage, root, run, start } from './browser.mjs';
+import { dist, serveOHIF } from './ohif.mjs';
 
 const radnode = process.env.RADNODE_BIN ?? join(root, 'bin', 'radnode');
-const fetched = join(root, 'build', 'ohif', 'package', 'dist');
-const dist = process.env.OHIF_DIST ?? (existsSync(fetched) ? fetched : '');
 const studies = join(root, '..', 'shared', 'dicom');
 const skip = missing || (!existsSync(radnode) && `${radnode} is not built: run make build`) || (!dist && 'OHIF is not here: run make ohif')
   || (!existsSync(studies) && '../shared/dicom is not here');
 const shots = process.env.OHIF_PICTURES;
-
-const types = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.wasm': 'application/wasm', '.json': 'application/json', '.svg': 'image/svg+xml', '.png': 'image/png' };
-
-/** Serves OHIF, and the node beside it for those who bring no token. */
-async function serveOHIF(node, token) {
-  const config = `const root = location.search.includes('token=') ? '${node}' : location.origin; window.config = { routerBasename: '/', showStudyList: true, extensions: [], modes: [], maxNumberOfWebWorkers: 1,
-    showWarningMessageForCrossOrigin: false, showCPUFallbackMessage: false, strictZSpacingForVolumeViewport: true, investigationalUseDialog: { option: 'never' },
-    defaultDataSourceName: 'radnode', dataSources: [{ namespace: '@ohif/extension-default.dataSourcesModule.dicomweb', sourceName: 'radnode', configuration: {
-      friendlyName: 'radnode', name: 'radnode', qidoRoot: root + '/dicom-web', wadoRoot: root + '/dicom-web', wadoUriRoot: root + '/dicom-web/wado',
-      qidoSupportsIncludeField: true, imageRendering: 'wadors', thumbnailRendering: 'wadors', enableStudyLazyLoad: true, supportsFuzzyMatching: true,
-      supportsWildcard: true, dicomUploadEnabled: true, bulkDataURI: { enabled: true } } }] };`;
-  const server = createServer(async (request, response) => {
-    const path = normalize(new URL(request.url, 'http://x').pathname);
-    const headers = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp', 'Cross-Origin-Resource-Policy': 'same-origin' };
-    if (path.startsWith('/dicom-web/')) {
-      const onward = forward(`${node}${request.url}`, { method: request.method, headers: { ...request.headers, authorization: `Bearer ${token}` } }, (answer) => {
-        response.writeHead(answer.statusCode, answer.headers);
-        answer.pipe(response);
-      });
-      onward.on('error', () => response.destroy());
-      request.pipe(onward);
-      return;
-    }
-    if (path === '/app-config.js') { response.writeHead(200, { ...headers, 'Content-Type': 'text/javascript' }); response.end(config); return; }
-    const file = join(dist, extname(path) ? path : 'index.html');
-    if (!existsSync(file)) { response.writeHead(404, headers); response.end(); return; }
-    response.writeHead(200, { ...headers, 'Content-Type': types[extname(file)] ?? 'application/octet-stream' });
-    response.end(await readFile(file));
-  });
-  const port = await freePort();
-  await new Promise((resolve) => { server.listen(port, '127.0.0.1', resolve); });
-  return { origin: `http://127.0.0.1:${port}`, close: () => new Promise((resolve) => { server.closeAllConnections(); server.close(resolve); }) };
-}
 
 describe('OHIF on a running node', { skip }, () => {
   const token = 'a-token-for-ohif-only';

@@ -1,0 +1,175 @@
+// Measures the viewer beside OHIF on the same node and studies, in interleaved
+// runs; writes medians. `node speed.mjs [prepare FOLDER | run FOLDER]`: the
+// preparation (files, node, import) may run before the machine is quiet.
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { freePort, openBrowser, root, run, signIn, start } from './browser.mjs';
+import { dist, serveOHIF } from './ohif.mjs';
+import { ctSlice, note, radiograph } from './phantom.mjs';
+
+const [act, folder] = process.argv.slice(2);
+const radnode = process.env.RADNODE_BIN ?? join(root, 'bin', 'radnode');
+const rounds = Number(process.env.ROUNDS ?? 2), only = (process.env.ONLY ?? 'list,cr,ct140,ct500').split(',');
+const token = 'a-token-for-speed-only', password = 'a long enough password';
+const studies = { ct140: { uid: '2.25.140140140', n: 140, name: 'Speed, Ct140' }, ct500: { uid: '2.25.500500500', n: 500, name: 'Speed, Ct500' }, cr: { uid: '2.25.200200200', n: 1, name: 'Speed, Cr' } };
+const sleep = (ms) => new Promise((r) => { setTimeout(r, ms); });
+
+async function serve(dir) {
+  const [http, dicom] = [await freePort(), await freePort()], base = `http://127.0.0.1:${http}`;
+  const ohif = dist ? await serveOHIF(base, token) : null;
+  const node = await start(radnode, ['serve', '--data', join(dir, 'data'), '--http', `127.0.0.1:${http}`, '--dicom', `127.0.0.1:${dicom}`], 'radnode ready', {
+    env: { ...process.env, RADNODE_ALLOW_LOOPBACK: 'true', RADNODE_QUIET: '1s', RADNODE_ADMIN_PASSWORD: password, RADNODE_TOKENS: `ohif:service:${token}`, ...(ohif ? { RADNODE_WEB_ORIGINS: ohif.origin } : {}) },
+  });
+  return { base, dicom, node, ohif };
+}
+
+async function prepare(dir) {
+  mkdirSync(join(dir, 'files'), { recursive: true });
+  const files = [];
+  const put = (name, body) => { const f = join(dir, 'files', name); writeFileSync(f, body); files.push(f); };
+  for (const n of [140, 500]) for (let i = 0; i < n; i++) put(`ct${n}-${i}.dcm`, ctSlice(`${n}${n}${n}`, i, n));
+  put('cr.dcm', radiograph('200200200'));
+  const notes = Number(process.env.NOTES ?? 10_000);
+  for (let i = 0; i < notes; i++) put(`n${i}.dcm`, note(i));
+  const s = await serve(dir);
+  for (let i = 0; i < files.length; i += 500) await run(radnode, ['store', `RADNODE@127.0.0.1:${s.dicom}`, ...files.slice(i, i + 500)]);
+  for (let waiting = 1; waiting > 0;) { // until the node has looked at everything
+    const rows = (await (await fetch(`${s.base}/api/v1/studies?limit=1&state=arriving`, { headers: { Authorization: `Bearer ${token}` } })).json()).total
+      + (await (await fetch(`${s.base}/api/v1/studies?limit=1&state=analysing`, { headers: { Authorization: `Bearer ${token}` } })).json()).total;
+    waiting = rows;
+    if (waiting) await sleep(1000);
+  }
+  await s.ohif?.close(); await s.node.stop();
+}
+
+/** Resident memory of the browser's page processes that a process has alone or in part (MB). */
+function pageMemory() {
+  let sum = 0;
+  for (const pid of readdirSync('/proc').filter((d) => /^\d+$/.test(d))) {
+    try {
+      if (!readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('--type=renderer')) continue;
+      sum = Math.max(sum, Number(/Pss:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1'))[1]) / 1024);
+    } catch { /* it has ended */ }
+  }
+  return sum;
+}
+
+/** Drives the page with real input for some seconds, as fast as a hand does. */
+async function drive(page, seconds, step) {
+  const end = Date.now() + seconds * 1000;
+  for (let i = 0; Date.now() < end; i++) { const at = Date.now(); await step(i); await sleep(Math.max(0, 16 - (Date.now() - at))); }
+}
+
+const middle = async (page, selector) => { const b = await page.locator(selector).first().boundingBox(); return [b.x + b.width / 2, b.y + b.height / 2]; };
+
+async function ours(b, s, study, out) {
+  const page = await b.newPage({ viewport: { width: 1440, height: 900 } });
+  await signIn(page, s.base, 'admin', password);
+  await page.fill('.search', study.uid);
+  await page.waitForFunction((u) => document.querySelectorAll('tr.row[data-uid]').length === 1 && document.querySelector(`tr.row[data-uid="${u}"]`), study.uid);
+  await sleep(500);
+  const first = page.evaluate(() => new Promise((done) => {
+    const t = {};
+    document.addEventListener('click', () => {
+      const start = performance.now();
+      const look = () => {
+        const st = window.radnodeViewport?.status(), now = performance.now() - start;
+        if (st?.slots && (st.quality === 'preview' || st.quality === 'full') && !t.first) t.first = now;
+        if (st?.quality === 'full' && !t.exact) t.exact = now;
+        if (st?.slots && st.loaded === st.slots) { t.all = now; done(t); } else requestAnimationFrame(look);
+      };
+      look();
+    }, { once: true, capture: true });
+  }));
+  await page.click('tr.row a');
+  const t = await first;
+  Object.assign(out, { first: t.first, exact: t.exact, all: t.all });
+  if (study.n > 400) out.memory = pageMemory();
+  const [x, y] = await middle(page, '.pane');
+  await page.mouse.move(x, y);
+  await page.evaluate(() => { const v = window.radnodeViewport, old = v.onPaint; window.painted = 0; v.onPaint = () => { window.painted++; old(); }; });
+  const rate = async (step) => { await page.evaluate(() => { window.painted = 0; window.began = performance.now(); }); await drive(page, 3, step); return page.evaluate(() => window.painted / ((performance.now() - window.began) / 1000)); };
+  if (study.n > 1) out.scroll = await rate((i) => page.mouse.wheel(0, Math.floor(i / 60) % 2 ? -100 : 100));
+  else { await page.mouse.down(); out.drag = await rate((i) => page.mouse.move(x + 60 * Math.sin(i / 8), y + 60 * Math.cos(i / 8))); await page.mouse.up(); }
+  await page.close();
+}
+
+async function theirs(b, s, study, out) {
+  const page = await b.newPage({ viewport: { width: 1440, height: 900 } });
+  let frames = 0;
+  page.on('requestfinished', (r) => { if (/\/frames\//.test(r.url())) frames++; });
+  await page.goto(`${s.ohif.origin}/?studyInstanceUid=${study.uid}`);
+  await page.waitForFunction((u) => document.body.innerText.includes(u), study.n === 1 ? 'CR1' : `CT${study.n}`, { timeout: 30_000 });
+  await sleep(500);
+  const start = Date.now();
+  await page.evaluate((u) => { window.history.pushState({}, '', `/viewer?StudyInstanceUIDs=${u}`); window.dispatchEvent(new PopStateEvent('popstate')); }, study.uid);
+  await page.waitForFunction(() => {
+    const c = document.querySelector('.cornerstone-canvas');
+    if (!c?.width) return false;
+    const copy = new OffscreenCanvas(64, 64).getContext('2d');
+    copy.drawImage(c, 0, 0, 64, 64);
+    return new Set(copy.getImageData(0, 0, 64, 64).data.filter((_, i) => i % 4 === 0)).size > 8;
+  }, undefined, { timeout: 60_000 });
+  out.first = out.exact = Date.now() - start;
+  while (frames < study.n && Date.now() - start < 60_000) await sleep(20);
+  out.all = Date.now() - start;
+  await page.getByText('Skip all').click({ timeout: 1500 }).catch(() => undefined); // the guided tour of a first visit
+  if (study.n > 400) out.memory = pageMemory();
+  const [x, y] = await middle(page, '.cornerstone-canvas');
+  await page.mouse.move(x, y);
+  await page.evaluate(() => { window.painted = 0; for (const e of document.querySelectorAll('*')) e.addEventListener('CORNERSTONE_IMAGE_RENDERED', (ev) => { if (ev.target === e) window.painted++; }); });
+  const rate = async (step) => { await page.evaluate(() => { window.painted = 0; window.began = performance.now(); }); await drive(page, 3, step); return page.evaluate(() => window.painted / ((performance.now() - window.began) / 1000)); };
+  if (study.n > 1) out.scroll = await rate((i) => page.mouse.wheel(0, Math.floor(i / 60) % 2 ? -100 : 100));
+  else { await page.mouse.down(); out.drag = await rate((i) => page.mouse.move(x + 60 * Math.sin(i / 8), y + 60 * Math.cos(i / 8))); await page.mouse.up(); }
+  await page.close();
+}
+
+async function lists(b, s, mine, other) {
+  let page = await b.newPage({ viewport: { width: 1440, height: 900 } });
+  await signIn(page, s.base, 'admin', password);
+  await page.waitForSelector('tr.row[data-uid]');
+  let start = Date.now();
+  await page.goto(s.base);
+  await page.waitForSelector('tr.row[data-uid]');
+  mine.list = Date.now() - start;
+  const [x, y] = await middle(page, '.rows');
+  await page.mouse.move(x, y);
+  await page.evaluate(() => { window.longest = 0; let last = performance.now(); const look = () => { const now = performance.now(); window.longest = Math.max(window.longest, now - last); last = now; requestAnimationFrame(look); }; look(); });
+  await drive(page, 3, () => page.mouse.wheel(0, 800));
+  mine.pause = await page.evaluate(() => window.longest);
+  await page.close();
+  if (!s.ohif) return;
+  page = await b.newPage({ viewport: { width: 1440, height: 900 } });
+  await page.goto(s.ohif.origin); await page.waitForFunction(() => /Note/i.test(document.body.innerText), undefined, { timeout: 60_000 });
+  start = Date.now();
+  await page.goto(s.ohif.origin);
+  await page.waitForFunction(() => /Note/i.test(document.body.innerText), undefined, { timeout: 60_000 });
+  other.list = Date.now() - start;
+  await page.close();
+}
+
+const median = (list) => { const s = list.filter((x) => x !== undefined).sort((a, c) => a - c); return s.length ? s[Math.floor((s.length - 1) / 2)] : NaN; };
+
+async function measure(dir) {
+  const s = await serve(dir), results = {};
+  const note_ = (what, who, out) => { for (const [k, v] of Object.entries(out)) ((results[`${what} ${k}`] ??= { radnode: [], ohif: [] })[who]).push(v); };
+  try {
+    for (let i = 0; i < rounds; i++) for (const what of only) {
+      const a = {}, c = {};
+      for (const who of what === 'list' ? ['both'] : i % 2 ? ['ohif', 'radnode'] : ['radnode', 'ohif']) {
+        const b = await openBrowser(); // a browser of its own: nothing is cached
+        try {
+          if (who === 'both') await lists(b, s, a, c); else if (who === 'radnode') await ours(b, s, studies[what], a); else if (s.ohif) await theirs(b, s, studies[what], c);
+        } catch (e) { console.error(`${what} ${who}: ${e.message.split('\n')[0]}`); }
+        await b.close();
+      }
+      note_(what, 'radnode', a); note_(what, 'ohif', c);
+      console.error(what, JSON.stringify(a), JSON.stringify(c));
+    }
+  } finally { await s.ohif?.close(); await s.node.stop(); }
+  console.log('| point | radnode | OHIF | ratio |\n|---|---|---|---|');
+  for (const [k, r] of Object.entries(results)) { const [m, o] = [median(r.radnode), median(r.ohif)]; console.log(`| ${k} | ${m.toFixed(m < 100 ? 1 : 0)} | ${o.toFixed(o < 100 ? 1 : 0)} | ${(o / m).toFixed(2)} |`); }
+}
+
+if (!existsSync(radnode) || !folder) throw new Error('usage: node speed.mjs prepare|run FOLDER; run make build first');
+await (act === 'prepare' ? prepare(folder) : measure(folder));
