@@ -61,6 +61,7 @@ func (s *Server) routes() []route {
 		{method: get, path: v1 + "/instances/:uid/frames/:frame", handle: a.GetFrame, roles: readers, plain: true, summary: "The stored values of a frame (1-based), little endian"},
 		{method: get, path: v1 + "/instances/:uid/preview", handle: a.GetPreview, roles: readers, plain: true, summary: "A JPEG of a frame: ?frame=1&w=1024"},
 		{method: get, path: v1 + "/instances/:uid/attributes", handle: a.GetAttributes, roles: readers, summary: "The attributes of any object, within bounds", out: api.AttributeTable{}},
+		{method: get, path: v1 + "/instances/:uid/segments", handle: a.GetSegments, roles: readers, summary: "How the frames of a segmentation lie on images", out: api.Segmentation{}},
 		{method: get, path: v1 + "/instances/:uid/sr", handle: a.GetStructuredReport, roles: readers, summary: "The content tree of a structured report", out: api.StructuredReport{}},
 		{method: get, path: v1 + "/instances/:uid/waveform", handle: a.GetWaveform, roles: readers, summary: "The curves of a waveform object, within bounds", out: api.WaveformView{}},
 		{method: get, path: v1 + "/instances/:uid/document", handle: a.GetDocument, roles: readers, plain: true, summary: "An encapsulated document (PDF)"},

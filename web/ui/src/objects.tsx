@@ -7,7 +7,7 @@ import type { Concept, Instance, Series, UID } from './types';
 // Objects that are no pictures: reports, documents, curves, and whatever else
 // comes, by its attributes.
 
-interface Attribute { tag: string; keyword: string; vr: string; values?: string[]; bytes?: number; items?: Attribute[][] }
+export interface Attribute { tag: string; keyword: string; vr: string; values?: string[]; bytes?: number; items?: Attribute[][] }
 interface Attributes { sop_class: string; sop_class_uid: UID; attributes: Attribute[]; truncated: boolean; warnings: string[] }
 interface Item { type: string; name: Concept; text?: string; code?: Concept; number?: { value: number; text?: string; unit: Concept; missing?: boolean }; reference?: { sop_instance_uid: UID }; items?: Item[] }
 interface Channel { name: string; unit: string; low: number[]; high: number[] }
@@ -55,7 +55,7 @@ function One({ instance }: { instance: Instance }) {
   );
 }
 
-function Rows({ list }: { list: Attribute[] }) {
+export function Rows({ list }: { list: Attribute[] }) {
   return <table><tbody>{list.map((a) => (
     <tr key={a.tag}><th title={`${a.tag} ${a.vr}`}>{a.keyword === 'Unknown' ? a.tag : a.keyword}</th><td>
       {a.values?.join(' \\ ')}{a.bytes ? `${a.bytes} B` : ''}{a.items?.map((i, n) => <details key={n} open={n < 3}><summary>{n + 1}</summary><Rows list={i} /></details>)}

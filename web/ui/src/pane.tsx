@@ -7,6 +7,7 @@ import { Marks, type Box } from './marks';
 import { Objects } from './objects';
 import { Reformat, stackOf } from './reformat';
 import { useTools } from './tools';
+import type { Segments } from './segments';
 import type { Heatmap, Manifest, Result, Stage, Study, UID } from './types';
 import { Viewport, type Status } from './viewport';
 
@@ -39,7 +40,7 @@ export function useStatus(v: Viewport | null): Status | null {
   return status;
 }
 
-export interface Shown { heat: Heatmap | null; heatUID: string; opacity: number; floor: number; stage: { result: Result; stage: Stage } | null; mix: number; boxes: (uid: UID, frame: number) => Box[] }
+export interface Shown { heat: Heatmap | null; heatUID: string; opacity: number; floor: number; stage: { result: Result; stage: Stage } | null; mix: number; boxes: (uid: UID, frame: number) => Box[]; segments: Segments | null }
 
 interface Props {
   hung: Hung | undefined; study: Study | undefined; prior: boolean; active: boolean; many: boolean; text: boolean; firstUID: string | undefined; unverified: boolean; shown: Shown;
@@ -81,6 +82,13 @@ export function Pane({ hung, study, prior, active, many, text, firstUID, unverif
   useEffect(() => { if (v) { v.heatOpacity = shown.opacity; v.heatFloor = shown.floor; v.stageMix = shown.mix; } }, [v, shown.opacity, shown.floor, shown.mix]);
   const staged = shown.stage && shown.stage.result.sop_instance_uid === uid ? shown.stage : null;
   useEffect(() => { v?.stage(staged?.result.id ?? '', staged?.stage.name ?? null, staged?.stage.values).catch((e: unknown) => onProblem((e as Error).message)); }, [v, staged?.result.id, staged?.stage.name, status?.slot]);
+
+  useEffect(() => {
+    if (!v || !here || !shown.segments) { v?.segments(null); return; }
+    let gone = false;
+    shown.segments.over(here.uid, here.frame).then((layer) => { if (!gone) v.segments(layer); }, (e: unknown) => { if (!gone) onProblem((e as Error).message); });
+    return () => { gone = true; };
+  }, [v, shown.segments, uid, status?.slot]);
 
   const letters = v?.letters(), bar = v?.scaleBar(), voi = status?.voi, failed = status?.quality === 'failed', empty = manifest && manifest.instances.uids.length === 0;
   return (

@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { get, seg, stream } from './api';
 import { clinical, FindingsPanel, stated, type Place } from './findings';
 import { firstSeries, hang, rehang, sliced, type Hanging, type Hung } from './hanging';
+import { Header } from './header';
 import { age, date, findingName, personName, t } from './i18n';
 import type { Box } from './marks';
 import { Pane, type Shown } from './pane';
@@ -12,6 +13,7 @@ import { ReportPanel, SignDialog } from './report';
 import { go } from './route';
 import { Stages } from './stages';
 import { Toolbar } from './toolbar';
+import { Segments } from './segments';
 import { outlineOf, regionIn, regionOf, within } from './regions';
 import type { Region, ReportFinding, Result, Session, Study } from './types';
 import { Viewport } from './viewport';
@@ -47,7 +49,7 @@ export function StudyPage({ uid, session }: { uid: string; session: Session }) {
 function Reading({ study, session, stale }: { study: Study; session: Session; stale: string }) {
   const vps = useRef<(Viewport | null)[]>([]);
   const [hanging, setHanging] = useState<Hanging>(() => hang(study)), [active, setActive] = useState(0), [linked, setLinked] = useState(true), before = useRef<Hanging | null>(null);
-  const [lead, setLead] = useState<Viewport | null>(null), [shownUID, setShown] = useState(''), [problem, setProblem] = useState('');
+  const [lead, setLead] = useState<Viewport | null>(null), [shownUID, setShown] = useState(''), [segments, lay] = useState<Segments | null>(null), [header, setHeader] = useState(''), [problem, setProblem] = useState('');
   const reporting = useReport(study), priors = usePriors(study);
   const [finding, setFinding] = useState(0);
   const [heatOn, setHeat] = useState(false), [opacity, setOpacity] = useState(0.5), [floor, setFloor] = useState(0.15);
@@ -87,10 +89,21 @@ function Reading({ study, session, stale }: { study: Study; session: Session; st
   const picked = staged?.stages?.find((s) => s.name === stage);
   const boxes = (uid: string, frame: number): Box[] => (report?.findings ?? []).filter((f) => f.sop_instance_uid === uid && Math.max(1, f.frame) === frame && f.decision !== 'rejected' && regionIn(f))
     .map((f) => ({ points: outlineOf(regionIn(f) as Region), name: findingName(stated(f)), on: f.id === current?.id }));
-  const shown: Shown = { heat: heatOn ? current?.finding.heatmap ?? null : null, heatUID: current?.sop_instance_uid ?? '', opacity, floor, stage: stagesOn && staged && picked ? { result: staged, stage: picked } : null, mix, boxes };
+  const shown: Shown = { heat: heatOn ? current?.finding.heatmap ?? null : null, heatUID: current?.sop_instance_uid ?? '', opacity, floor, stage: stagesOn && staged && picked ? { result: staged, stage: picked } : null, mix, boxes, segments };
 
+  /** setSegments lays a segmentation over the images, or takes it away. */
+  const setSegments = (uid: string): void => {
+    if (segments?.uid === uid) { lay(null); return; }
+    Segments.open(uid).then((s) => {
+      lay(s); setProblem('');
+      const first = s.of.frames[Math.floor(s.of.frames.length / 2)]?.instance, home = study.series?.find((x) => x.instances.some((i) => i.sop_instance_uid === first));
+      if (home && !hanging.panes.some((p) => p?.series === home.series_uid)) setSeries(home.series_uid);
+      const v = vps.current[active], at = v?.slots.findIndex((x) => x.uid === first) ?? -1;
+      if (at >= 0) v?.go(at);
+    }, (e: unknown) => setProblem((e as Error).message));
+  };
   const put = (i: number, p: Hung): void => setHanging((h) => ({ ...h, panes: h.panes.map((x, k) => (k === i ? p : x)) }));
-  const setSeries = (uid: string): void => { if (study.series?.some((s) => s.series_uid === uid)) put(active, { study: study.study_uid, series: uid }); };
+  const setSeries = (uid: string): void => { const one = study.series?.find((s) => s.series_uid === uid); if (one?.modality === 'SEG' && one.instances[0]) { setSegments(one.instances[0].sop_instance_uid); return; } if (study.series?.some((s) => s.series_uid === uid)) put(active, { study: study.study_uid, series: uid }); };
   const layout = (rows: number, columns: number): void => { before.current = null; setHanging((h) => rehang(h, rows, columns, study)); if (active >= rows * columns) setActive(0); };
   const maximise = (i: number): void => {
     const h = before.current;
@@ -134,7 +147,7 @@ function Reading({ study, session, stale }: { study: Study; session: Session; st
     const v = vps.current[active] ?? null, jump = e.shiftKey ? 10 : 1, stack = v && v.slots.length > 1;
     const acts: Record<string, () => void> = {
       n: () => step(1), N: () => step(-1), a: () => decide('accepted'), x: () => { if (current && mayDecide) setRejecting(current.id); }, m: () => setHeat((h) => !h),
-      j: flipStages, u: () => setText((x) => !x), Enter: () => document.getElementById('impression')?.focus(), s: () => setLinked((l) => !l),
+      j: flipStages, u: () => setText((x) => !x), Enter: () => document.getElementById('impression')?.focus(), s: () => setLinked((l) => !l), y: () => setHeader(shownUID),
       F1: () => layout(1, 1), F2: () => layout(1, 2), F3: () => { const p = priors.list[0]; if (p) void compare(p.study_uid); }, F4: () => layout(2, 2), Tab: () => setActive((active + 1) % hanging.panes.length),
       'ctrl+Enter': () => { if (mayDecide) setSigning(true); }, 'ctrl+ArrowRight': next, Backspace: () => go('/'),
       PageDown: () => moveSeries(1), PageUp: () => moveSeries(-1),
@@ -159,6 +172,7 @@ function Reading({ study, session, stale }: { study: Study; session: Session; st
       <Strip study={study} />
       <nav class="series" aria-label={t('series')}>
         <SeriesStrip study={study} active={here?.series ?? ''} onPick={setSeries} />
+        {segments && <ul class="small">{segments.of.segments.map((s) => <li key={s.number}><i class="swatch" style={{ background: `rgb(${s.colour.join()})` }} /> {s.label}</li>)}</ul>}
         <Priors priors={priors} active={here?.series ?? ''} onCompare={(uid) => void compare(uid)} onPick={(uid, series) => put(active, { study: uid, series })} />
       </nav>
       <section class="stagearea" aria-label={t('image')}>
@@ -170,7 +184,7 @@ function Reading({ study, session, stale }: { study: Study; session: Session; st
           ))}
         </div>
         <Toolbar v={lead} hanging={hanging} linked={linked} modality={modality} stagesOn={stagesOn} textOn={textOn} hasStages={!!staged} onStages={flipStages} onText={() => setText(!textOn)} onLink={() => setLinked(!linked)}
-          onLayout={layout} onCuts={() => { if (here) { before.current = null; setActive(0); setHanging(sliced(here)); } }} onHeader={() => undefined} />
+          onLayout={layout} onCuts={() => { if (here) { before.current = null; setActive(0); setHanging(sliced(here)); } }} onHeader={() => setHeader(shownUID)} />
         {stagesOn && staged && <Stages result={staged} picked={stage} onPick={pick} mix={mix} onMix={setMix} />}
       </section>
       <aside class="side" aria-label={t('findings')}>
@@ -180,6 +194,7 @@ function Reading({ study, session, stale }: { study: Study; session: Session; st
         />
         <ReportPanel study={study} session={session} reporting={reporting} priors={priors} undecided={undecided} onSign={() => setSigning(true)} onJump={(f) => show(f, decidable.indexOf(f))} onNext={next} />
       </aside>
+      {header && <Header uid={header} onClose={() => setHeader('')} />}
       {signing && report && <SignDialog report={report} session={session} undecided={undecided.length} sign={reporting.sign} onClose={() => setSigning(false)} />}
     </main>
   );
