@@ -23,9 +23,9 @@ describe('viewer on synthetic studies', { skip: missing }, () => {
   after(async () => { await b?.close(); await server?.stop(); if (dir) rmSync(dir, { recursive: true, force: true }); });
 
   const page = async (name = 'kim', options = {}) => { const p = await openPage(b, options); await signIn(p, base, name, password); await p.waitForSelector('tr.row[data-uid]'); return p; };
-  const openStudy = async (p, patient) => {
+  const openStudy = async (p, patient, query = '') => {
     const uid = await p.evaluate(async (q) => (await (await fetch(`/api/v1/studies?q=${q}`)).json()).studies[0].study_uid, patient);
-    await p.goto(`${base}/study/${uid}`); await p.waitForSelector('[data-quality=full]', { timeout: 30_000 });
+    await p.goto(`${base}/study/${uid}${query}`); await p.waitForSelector('[data-quality=full]', { timeout: 30_000 });
   };
   const done = async (p) => { assert.deepEqual(p.troubles, []); await p.close(); };
 
@@ -68,7 +68,7 @@ describe('viewer on synthetic studies', { skip: missing }, () => {
       const p = await page();
       for (const patient of ['Rivera', 'Larsen', 'Okafor']) {
         const uid = await p.evaluate(async (q) => (await (await fetch(`/api/v1/studies?q=${q}`)).json()).studies[0].study_uid, patient);
-        await p.goto(`${base}/study/${uid}${renderer === '2d' ? '?canvas2d' : ''}`);
+        await p.goto(`${base}/study/${uid}?renderer=${renderer}`);
         await p.waitForSelector('[data-quality=full]', { timeout: 30_000 });
         assert.equal(await p.getAttribute('.pane canvas', 'data-renderer'), renderer);
         const worst = await p.evaluate(() => {
@@ -241,7 +241,7 @@ describe('viewer on synthetic studies', { skip: missing }, () => {
 
   test('a lost graphics context is rebuilt without a reload', async () => {
     const p = await page();
-    await openStudy(p, 'Okafor');
+    await openStudy(p, 'Okafor', '?renderer=gl');
     await p.evaluate(() => window.radnodeViewport.canvas.getContext('webgl2').getExtension('WEBGL_lose_context').loseContext());
     await p.waitForTimeout(400);
     assert.ok(await p.evaluate(() => window.radnodeViewport.snapshot().data.some((v, i) => i % 4 < 3 && v > 40)));

@@ -127,9 +127,11 @@ export class GLRenderer implements Renderer {
 
   constructor(private canvas: HTMLCanvasElement, private gl: WebGL2RenderingContext) {}
 
-  static on(canvas: HTMLCanvasElement): GLRenderer | null {
+  static on(canvas: HTMLCanvasElement, force: boolean): GLRenderer | null {
     const gl = canvas.getContext('webgl2', { antialias: false, depth: false, stencil: false, alpha: false, preserveDrawingBuffer: false, powerPreference: 'high-performance' });
     if (!gl || gl.isContextLost()) return null;
+    // A graphics processor that is only a program is slower than looking each pixel up.
+    if (!force && /swiftshader|llvmpipe|softpipe|basic render/i.test(String(gl.getParameter((gl.getExtension('WEBGL_debug_renderer_info')?.UNMASKED_RENDERER_WEBGL ?? gl.RENDERER))))) return null;
     const r = new GLRenderer(canvas, gl);
     try { for (const k of Object.keys(kinds) as Kind[]) r.program(k); } catch { return null; }
     return r;

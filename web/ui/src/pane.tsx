@@ -52,7 +52,7 @@ export function Pane({ hung, study, prior, active, many, text, firstUID, unverif
   const host = useRef<HTMLDivElement>(null), vp = useRef<Viewport | null>(null);
   const [probe, setProbe] = useState(''), [, repaint] = useState(0), [manifest, setManifest] = useState<Manifest | null>(null), [refused, refuse] = useState('');
   useEffect(() => {
-    const v = new Viewport(host.current as HTMLElement, new URLSearchParams(location.search).has('canvas2d'));
+    const v = new Viewport(host.current as HTMLElement, new URLSearchParams(location.search).get('renderer'));
     v.onPaint = () => repaint((n) => n + 1);
     vp.current = v;
     onViewport(v);

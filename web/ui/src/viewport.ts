@@ -61,7 +61,7 @@ export class Viewport {
   onTap: (p: Point) => void = () => {};
   onPaint: () => void = () => {};
 
-  constructor(private host: HTMLElement, private force2D = false) {
+  constructor(private host: HTMLElement, private wanted: string | null = null) {
     this.attach();
     const size = new ResizeObserver(() => this.resize());
     size.observe(host);
@@ -79,7 +79,7 @@ export class Viewport {
     this.canvas.setAttribute('role', 'img');
     this.canvas.setAttribute('aria-label', t('image'));
     this.host.prepend(this.canvas);
-    this.renderer = this.force2D ? null : GLRenderer.on(this.canvas);
+    this.renderer = this.wanted === '2d' ? null : GLRenderer.on(this.canvas, this.wanted === 'gl');
     if (!this.renderer) {
       const plain = document.createElement('canvas'); // a canvas that tried WebGL has no 2D context
       plain.setAttribute('role', 'img');
