@@ -113,7 +113,7 @@ func (a author) picture(ctx context.Context, out, path string, frame int) (image
 func (a author) of(doc workflow.Document) (report.Input, error) {
 	in := a.input(doc.Report.StudyInstanceUID, doc.SOPInstanceUID)
 	if doc.Observer != nil {
-		in.SeriesInstanceUID, in.SeriesNumber = radnode.DeriveUID("signed report series", string(doc.Report.StudyInstanceUID)), signedSeries
+		in.SeriesInstanceUID, in.SeriesNumber = radnode.DeriveUID("signed report series", string(doc.Report.StudyInstanceUID), Version), signedSeries
 	}
 	for _, e := range doc.Evidence {
 		file, err := dicom.ReadFile(e.Path, dicom.Limits{})
@@ -178,7 +178,7 @@ const signedSeries = 9902
 // must be true of everything in it.
 func (a author) input(study, instance radnode.UID) report.Input {
 	return report.Input{
-		SOPInstanceUID: instance, SeriesInstanceUID: radnode.DeriveUID("unverified report series", string(study)),
+		SOPInstanceUID: instance, SeriesInstanceUID: radnode.DeriveUID("unverified report series", string(study), Version),
 		Now: time.Now(), Software: Version, Station: a.station,
 	}
 }
