@@ -158,7 +158,7 @@ func (x *session) call(ctx context.Context, contextID byte, rq *Command, data io
 	if err := sendCommand(x.assoc.Send, contextID, rq, data); err != nil {
 		return nil, err
 	}
-	timer := time.NewTimer(x.server.cfg.Response)
+	timer := time.NewTimer(x.response)
 	defer timer.Stop()
 	var rsp *Command
 	select {
@@ -171,7 +171,7 @@ func (x *session) call(ctx context.Context, contextID byte, rq *Command, data io
 			return nil, fmt.Errorf("no response to %s: %w", rq.Field, ul.ErrClosed)
 		}
 	case <-timer.C:
-		return nil, fmt.Errorf("no response to %s within %v: %w", rq.Field, x.server.cfg.Response, ul.ErrTimeout)
+		return nil, fmt.Errorf("no response to %s within %v: %w", rq.Field, x.response, ul.ErrTimeout)
 	}
 	if rsp.Field != rq.Field.Response() {
 		return nil, fmt.Errorf("peer answered %s with %s", rq.Field, rsp.Field)

@@ -75,7 +75,7 @@ type ServerConfig struct {
 // Terms of one association. A zero field means what holds for all.
 type Terms struct {
 	Associations int           // most at once of the calling AE title, from wherever it calls
-	Idle         time.Duration // longest rest between messages
+	Silence      time.Duration // longest rest between messages, and within them and before responses at most
 }
 
 // Limits of a Server. A zero field means its default, a negative one none.

@@ -24,8 +24,10 @@ type session struct {
 	assoc  *ul.Association
 	info   atomic.Pointer[Association]
 	cancel context.CancelCauseFunc // ends the handlers' contexts
-	ctx    context.Context
-	buf    bytes.Buffer // command set being read
+	// response limits waiting for the response to a request of this side
+	response time.Duration
+	ctx      context.Context
+	buf      bytes.Buffer // command set being read
 
 	mu      sync.Mutex
 	stopped bool                       // end at the next rest
@@ -46,7 +48,7 @@ var errCancelled = errors.New("cancelled by the peer")
 
 func newSession(s *Server, conn net.Conn) *session {
 	x := &session{
-		server: s, assoc: ul.NewAcceptor(conn, s.cfg.UL), running: map[uint16]*running{},
+		server: s, assoc: ul.NewAcceptor(conn, s.cfg.UL), response: s.cfg.Response, running: map[uint16]*running{},
 		waiters: map[uint16]chan<- *Command{}, over: make(chan struct{}),
 	}
 	x.free = sync.NewCond(&x.mu)
@@ -235,8 +237,9 @@ func (x *session) take(ctx context.Context, a *Association) bool {
 		s.peers.Return(peerKey(a))
 		return false
 	}
-	if terms.Idle > 0 {
-		x.assoc.SetIdle(terms.Idle)
+	if terms.Silence > 0 {
+		x.assoc.SetSilence(terms.Silence)
+		x.response = min(x.response, terms.Silence)
 	}
 	return true
 }

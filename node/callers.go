@@ -157,7 +157,7 @@ func (c *callers) terms(ctx context.Context, a *dimse.Association) dimse.Terms {
 	if err != nil || len(peers) == 0 {
 		return dimse.Terms{} // from this machine, or authorize has refused it
 	}
-	return dimse.Terms{Associations: peers[0].Associations, Idle: time.Duration(peers[0].TimeoutSeconds) * time.Second}
+	return dimse.Terms{Associations: peers[0].Associations, Silence: time.Duration(peers[0].TimeoutSeconds) * time.Second}
 }
 
 // refusals bounds what strangers can write into the audit trail.

@@ -241,6 +241,9 @@ func (n *node) ready(r *http.Request) error {
 	if err := n.desk.store.Reader().PingContext(r.Context()); err != nil {
 		return radnode.Errorf(radnode.Unavailable, "ready", "the index does not answer: %w", err)
 	}
+	if err := n.desk.store.WriteProblem(); err != nil {
+		return err
+	}
 	return n.desk.store.CheckSpace()
 }
 

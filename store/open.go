@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/pressly/goose/v3"
@@ -77,6 +78,7 @@ type Store struct {
 	lock    *os.File // nil: not exclusive
 	writer  writer
 	kept    keptStatements // of queries
+	failed  atomic.Pointer[failedWrite]
 
 	// Only the Write that commits touches these; Close does after the last.
 	stmts  map[string]*sql.Stmt

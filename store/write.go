@@ -188,6 +188,7 @@ func (s *Store) prepare() {
 func (s *Store) commit(batch []*write) {
 	s.secure(batch)
 	after, err := s.transact(batch)
+	s.noteWrite(err)
 	s.prepare()
 	if err == nil {
 		s.trace("store.committed")

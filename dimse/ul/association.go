@@ -247,12 +247,13 @@ func (a *Association) Hurry(limit time.Duration) {
 	}
 }
 
-// SetIdle sets how long the association may rest between messages. It is
-// called before the first Next.
-func (a *Association) SetIdle(limit time.Duration) {
+// SetSilence sets how long the association may rest between messages, and
+// lowers the patience within them to that. It is called before the first Next
+// and the first Send.
+func (a *Association) SetSilence(limit time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.cfg.Idle = limit
+	a.cfg.Idle, a.cfg.Read, a.cfg.Write = limit, min(a.cfg.Read, limit), min(a.cfg.Write, limit)
 }
 
 // CloseNow closes the transport without another word; a peer that gets no

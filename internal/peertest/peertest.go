@@ -240,3 +240,16 @@ func ReleaseRP() []byte { return PDU(6, make([]byte, 4)) }
 
 // Abort makes an A-ABORT (PS3.8 9.3.8).
 func Abort(source, reason byte) []byte { return PDU(7, []byte{0, 0, source, reason}) }
+
+// Role builds the role selection sub-item of a SOP class (PS3.7 D.3.3.4).
+func Role(class string, scu, scp bool) []byte {
+	value := append([]byte{0, byte(len(class))}, class...)
+	for _, role := range []bool{scu, scp} {
+		if role {
+			value = append(value, 1)
+		} else {
+			value = append(value, 0)
+		}
+	}
+	return Item(0x54, value...)
+}
