@@ -20,6 +20,7 @@ package workflow
 import (
 	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/radnode/radnode"
@@ -150,7 +151,8 @@ type Workflow struct {
 	queue  *jobs.Queue
 	events broadcast
 
-	listeners listeners // to workitems
+	listeners listeners    // to workitems
+	forgot    atomic.Int64 // when old workitems were dropped last, Unix time
 }
 
 // Schemas are the tables that the workflow needs besides the store's own; give

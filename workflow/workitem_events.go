@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/radnode/radnode"
@@ -172,12 +173,14 @@ func (w *Workflow) SubscribeToWorkitems(ctx context.Context, sub Subscription) e
 	}
 	var items []radnode.UID
 	if global {
-		err = w.store.EachWorkitem(ctx, "", func(item *store.Workitem) error {
-			if !item.Final() && (sub.Workitem == GlobalSubscription || match(item.Attributes)) {
-				items = append(items, item.UID)
-			}
-			return nil
-		})
+		for _, state := range []string{store.WorkitemScheduled, store.WorkitemInProgress} {
+			err = errors.Join(err, w.store.EachWorkitem(ctx, state, func(item *store.Workitem) error {
+				if sub.Workitem == GlobalSubscription || match(item.Attributes) {
+					items = append(items, item.UID)
+				}
+				return nil
+			}))
+		}
 	} else {
 		items = []radnode.UID{sub.Workitem}
 	}

@@ -41,7 +41,7 @@ func (w *Workflow) CreateWorkitem(ctx context.Context, account string, uid radno
 		return nil, err
 	}
 	err = w.store.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
-		if err := tx.DropWorkitems(ctx, time.Now().Add(-keepWorkitems)); err != nil {
+		if err := w.forgetWorkitems(ctx, tx); err != nil {
 			return err
 		}
 		if err := tx.AddWorkitem(ctx, item); err != nil {
@@ -59,6 +59,16 @@ func (w *Workflow) CreateWorkitem(ctx context.Context, account string, uid radno
 	})
 	w.queue.Wake(time.Now())
 	return added, err
+}
+
+// forgetWorkitems drops old ones, once in a while.
+func (w *Workflow) forgetWorkitems(ctx context.Context, tx *store.Tx) error {
+	at := time.Now()
+	if at.Sub(time.Unix(w.forgot.Load(), 0)) < time.Hour {
+		return nil
+	}
+	tx.AfterCommit(func() { w.forgot.Store(at.Unix()) })
+	return tx.DropWorkitems(ctx, at.Add(-keepWorkitems))
 }
 
 // workitemDefaults are the attributes of type 1 that have a sensible value

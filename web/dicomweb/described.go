@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"mime"
 	"mime/multipart"
 	"os"
@@ -20,6 +21,7 @@ import (
 const (
 	describedBytes = 64 << 20 // metadata of one request
 	bulkInMemory   = 64 << 20 // of values that are not pixel data, in one instance
+	bulkOnDisk     = 8 << 30  // of bulk data in one request
 	mostDescribed  = 10_000   // instances of one request
 )
 
@@ -30,7 +32,8 @@ type described struct {
 	w     *storing
 	dir   string // "": no bulk data have come
 	texts [][]byte
-	size  int
+	size  int                   // of the metadata
+	left  int64                 // for bulk data
 	bulk  map[string][]bulkPart // by Content-Location
 }
 
@@ -45,7 +48,7 @@ type bulkPart struct {
 
 // storeDescribed takes instances in that come as metadata and bulk data.
 func (w *storing) storeDescribed(kind string, body *multipart.Reader) (err error) {
-	d := &described{w: w, bulk: map[string][]bulkPart{}}
+	d := &described{w: w, left: bulkOnDisk, bulk: map[string][]bulkPart{}}
 	defer func() {
 		if d.dir != "" {
 			err = errors.Join(err, os.RemoveAll(d.dir))
@@ -91,9 +94,17 @@ func (d *described) part(kind string, part *multipart.Part) error {
 	if err != nil {
 		return radnode.Errorf(radnode.NoResources, opStore, "no room for bulk data: %w", err)
 	}
-	size, err := io.Copy(f, part)
-	if err := errors.Join(err, f.Close()); err != nil {
+	size, err := io.Copy(f, io.LimitReader(part, d.left+1))
+	err = errors.Join(err, f.Close())
+	var disk *fs.PathError
+	switch {
+	case errors.As(err, &disk):
+		return radnode.Errorf(radnode.NoResources, opStore, "no room for bulk data: %w", err)
+	case err != nil:
 		return bodyError(err)
+	}
+	if d.left -= size; d.left < 0 {
+		return radnode.Errorf(radnode.TooLarge, opStore, "the bulk data of the request are longer than %d bytes: send DICOM files", int64(bulkOnDisk))
 	}
 	syntax := radnode.UID(parameters["transfer-syntax"])
 	d.bulk[at] = append(d.bulk[at], bulkPart{f.Name(), size, own, syntax})

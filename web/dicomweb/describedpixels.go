@@ -19,7 +19,7 @@ import (
 )
 
 // mostPixels bounds the pictures that are decoded here, of PNG and GIF.
-const mostPixels = 1 << 27
+const mostPixels = 1 << 25
 
 // encode writes the data set in the transfer syntax that its pixel data
 // decide: that of the codestreams, else Explicit VR Little Endian.

@@ -20,6 +20,7 @@ const (
 	mostResults   = 10_000
 	mostOffset    = 10_000_000
 	mostFields    = 500
+	mostHeaders   = 2000 // matches whose headers are read for one answer
 	countFurther  = 1000 // matches beyond the page that are counted
 	opSearch      = "search"
 	maxQueryBytes = 64 << 10
@@ -161,6 +162,9 @@ func parseSearch(raw string, level int, within place) (*search, error) {
 		q.keys.SetUID(uniqueKeys[i], uid)
 	}
 	q.returned(within)
+	if q.all || len(q.fields) > 0 {
+		q.limit = min(q.limit, mostHeaders) // each match costs a header
+	}
 	return q, nil
 }
 

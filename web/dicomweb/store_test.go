@@ -172,3 +172,23 @@ func TestDescribedInstancesThatLackSomethingAreRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestDICOMTextIsNeverMarkup: names of patients, files and media types come back
+// as data of a type that no browser takes for a page.
+func TestDICOMTextIsNeverMarkup(t *testing.T) {
+	const evil = `<script>alert(1)</script>`
+	for _, c := range []struct{ method, path, kind, body string }{
+		{http.MethodGet, "/studies?PatientName=" + evil, "", ""},
+		{http.MethodGet, "/studies?" + evil + "=1", "", ""},
+		{http.MethodGet, "/studies/" + "%3Cscript%3E/rendered", "", ""},
+		{http.MethodPost, "/studies/" + evil, "application/dicom", evil},
+		{http.MethodPost, "/studies", `multipart/related; type="` + evil + `"; boundary=x`, "--x--"},
+		{http.MethodPost, "/studies", "application/dicom+json", `[{"00100010":{"vr":"PN","Value":[{"Alphabetic":"` + evil + `"}]}}]`},
+	} {
+		w := ask(&archive{}, c.method, c.path, c.kind, "", strings.NewReader(c.body))
+		kind := w.Header().Get("Content-Type")
+		if strings.Contains(w.Body.String(), evil) && !strings.Contains(kind, "json") || strings.Contains(kind, "html") {
+			t.Errorf("%s %s: %s %s", c.method, c.path, kind, w.Body)
+		}
+	}
+}
