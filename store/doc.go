@@ -4,20 +4,21 @@
 //
 // # The promise
 //
-// A file is written under a temporary name, synced, renamed, and its folder
-// synced; then one transaction writes the rows. A row therefore never names a
-// file that a power failure can take away, and the row is the commit point: a
-// file without a row was never acknowledged. The sweep at the next start
-// deletes temporary files and moves complete files without a row to
-// quarantine; it never touches a file that has a row.
+// The bytes of an object go to a file of its own and are made durable there,
+// or, where they are few, in the journal, which many share; the transaction
+// that writes the rows commits after that. A row therefore never names a file
+// that a power failure can take away for good: what the journal holds of it is
+// written again at the next start. The row is the commit point: a file without
+// a row was never acknowledged. The sweep at the next start deletes files whose
+// writing was cut off and moves whole files without a row to quarantine; it
+// never touches a file that has a row.
 //
 // # Group commit
 //
-// SQLite has one writer. Write hands a function to the writer, which runs
-// whatever has queued up in one transaction with one sync (each function
-// inside its own savepoint, so that one failure leaves the others alone) and
-// answers all of them after the commit. Readers use a pool of their own and
-// see the last commit (WAL).
+// SQLite has one writer. The first Write that comes commits for itself and for
+// all that came before it began; those that come meanwhile queue up and share
+// the next transaction and its sync. One that fails has the others run again
+// without it. Readers use a pool of their own and see the last commit (WAL).
 //
 // # SQL
 //

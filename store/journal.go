@@ -312,10 +312,13 @@ func (j *journal) syncFiles(names []string) error {
 	return nil
 }
 
-// close leaves what is not emptied to the next start.
+// close empties the journal. What cannot be emptied is left to the next start.
 func (j *journal) close() error {
 	if j == nil {
 		return nil
+	}
+	if j.active != nil {
+		j.empty(j.active)
 	}
 	close(j.quit)
 	j.emptying.Wait()

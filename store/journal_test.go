@@ -50,6 +50,17 @@ func object(n, size int) []byte {
 	return bytes.Repeat(fmt.Appendf(nil, "%08d", n), (size+7)/8)[:size]
 }
 
+// crashed is a copy of the folder of a store as it is now: what a start after
+// a crash finds.
+func crashed(t *testing.T, s *store.Store) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "data")
+	if err := os.CopyFS(dir, os.DirFS(s.Dir())); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 func checkFiles(t *testing.T, s *store.Store, want map[string][]byte) {
 	t.Helper()
 	for name, data := range want {
@@ -60,8 +71,7 @@ func checkFiles(t *testing.T, s *store.Store, want map[string][]byte) {
 }
 
 func TestFilesThatAPowerCutLosesAreWrittenAgainFromTheJournal(t *testing.T) {
-	dir := t.TempDir()
-	s := mustOpen(t, store.Options{Dir: dir, Exclusive: true})
+	s := mustOpen(t, store.Options{Exclusive: true})
 	want := map[string][]byte{}
 	var names []string
 	for n := range 6 {
@@ -77,9 +87,7 @@ func TestFilesThatAPowerCutLosesAreWrittenAgainFromTheJournal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
+	dir := crashed(t, s)
 	// What was written and not synced may be gone, short, or empty blocks.
 	lose := []func(path string) error{
 		os.Remove,
@@ -94,11 +102,11 @@ func TestFilesThatAPowerCutLosesAreWrittenAgainFromTheJournal(t *testing.T) {
 		},
 	}
 	for n, damage := range lose {
-		if err := damage(s.Path(names[n])); err != nil {
+		if err := damage(filepath.Join(dir, "instances", names[n])); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Remove(s.Path(unnamed.File)); err != nil {
+	if err := os.Remove(filepath.Join(dir, "instances", unnamed.File)); err != nil {
 		t.Fatal(err)
 	}
 	s = mustOpen(t, store.Options{Dir: dir, Exclusive: true})
@@ -134,8 +142,7 @@ func TestAJournalThatIsCutOffOrSpoilsGivesWhatIsWhole(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			dir := t.TempDir()
-			s := mustOpen(t, store.Options{Dir: dir, Exclusive: true})
+			s := mustOpen(t, store.Options{Exclusive: true})
 			var names []string
 			for n := range 3 {
 				r, err := ingest(s, object(n, 30_000), true)
@@ -144,9 +151,7 @@ func TestAJournalThatIsCutOffOrSpoilsGivesWhatIsWhole(t *testing.T) {
 				}
 				names = append(names, r.File)
 			}
-			if err := s.Close(); err != nil {
-				t.Fatal(err)
-			}
+			dir := crashed(t, s)
 			f, err := os.OpenFile(filepath.Join(dir, "journal", "0"), os.O_RDWR, 0)
 			if err != nil {
 				t.Fatal(err)
@@ -158,7 +163,7 @@ func TestAJournalThatIsCutOffOrSpoilsGivesWhatIsWhole(t *testing.T) {
 			}
 			for _, name := range names {
 				if err == nil {
-					err = os.Remove(s.Path(name))
+					err = os.Remove(filepath.Join(dir, "instances", name))
 				}
 			}
 			if err != nil {
@@ -177,10 +182,9 @@ func TestAJournalThatIsCutOffOrSpoilsGivesWhatIsWhole(t *testing.T) {
 }
 
 func TestTheJournalIsUsedAgainAndAgain(t *testing.T) {
-	dir := t.TempDir()
 	var mu sync.Mutex
 	journalled, alone := 0, 0
-	s := mustOpen(t, store.Options{Dir: dir, Exclusive: true, Trace: func(step string) {
+	s := mustOpen(t, store.Options{Exclusive: true, Trace: func(step string) {
 		mu.Lock()
 		defer mu.Unlock()
 		switch step {
@@ -208,6 +212,7 @@ func TestTheJournalIsUsedAgainAndAgain(t *testing.T) {
 		})
 	}
 	senders.Wait()
+	dir := crashed(t, s)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -221,6 +226,7 @@ func TestTheJournalIsUsedAgainAndAgain(t *testing.T) {
 		}
 	}
 	checkFiles(t, mustOpen(t, store.Options{Dir: dir, Exclusive: true}), want)
+	checkFiles(t, mustOpen(t, store.Options{Dir: s.Dir(), Exclusive: true}), want)
 }
 
 func TestNothingIsCommittedBeforeItsFileIsDurable(t *testing.T) {
