@@ -9,7 +9,9 @@ import (
 
 func TestWhoIsMeasuredAndWhatTheReaderIsTold(t *testing.T) {
 	good := []radnode.Finding{{Label: labelChestFilm, Present: true}, {Label: labelUpright, Present: true}}
-	with := func(label string) []radnode.Finding { return append(good[:2:2], radnode.Finding{Label: label, Present: true}) }
+	with := func(label string) []radnode.Finding {
+		return append(good[:2:2], radnode.Finding{Label: label, Present: true})
+	}
 	adult := age{known: true, years: 50, text: "50 years"}
 	for _, c := range []struct {
 		name        string

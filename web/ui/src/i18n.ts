@@ -21,6 +21,7 @@ const strings = {
   studies: ['{n} studies', '{n} 个检查'], noStudies: ['No studies yet. Send one to this node by DICOM; it appears here by itself.', '暂无检查。通过 DICOM 发送后会自动出现。'],
   noMatch: ['No study matches this search.', '没有符合条件的检查。'], loading: ['Loading …', '加载中…'], newOnes: ['{n} changed – show', '{n} 项更新 – 显示'],
   minutes: ['{n} min', '{n} 分钟'], hours: ['{h} h {m} min', '{h} 小时 {m} 分'], daysAgo: ['{n} d', '{n} 天'],
+  ctr: ['AI: cardiothoracic ratio {value}', 'AI：心胸比 {value}'],
   series: ['Series', '序列'], stages: ['Pipeline stages', '处理步骤'], findings: ['Findings', '发现'], report: ['Report', '报告'], features: ['Measurements and features', '测量与特征'],
   provenance: ['Provenance', '来源'], original: ['Original', '原图'], preview: ['preview', '预览'], full: ['full data', '完整数据'], failedImage: ['not shown', '无法显示'],
   previewTitle: ['Preview: compressed picture, do not measure', '预览：压缩图像，请勿测量'], fullTitle: ['Full stored values', '完整原始像素'],

@@ -87,8 +87,10 @@ function Reading({ study, session, stale }: { study: Study; session: Session; st
   const results = (study.results ?? []).filter((r) => !shownUID || r.sop_instance_uid === shownUID);
   const staged = results.find((r) => r.id === current?.result_id && r.stages?.length) ?? results.find((r) => r.stages?.length);
   const picked = staged?.stages?.find((s) => s.name === stage);
-  const boxes = (uid: string, frame: number): Box[] => (report?.findings ?? []).filter((f) => f.sop_instance_uid === uid && Math.max(1, f.frame) === frame && f.decision !== 'rejected' && regionIn(f))
-    .map((f) => ({ points: outlineOf(regionIn(f) as Region), name: findingName(stated(f)), on: f.id === current?.id }));
+  const measured = (uid: string, frame: number): Box[] => (heatOn ? study.results ?? [] : []).filter((r) => r.sop_instance_uid === uid && Math.max(1, r.frame ?? 0) === frame && r.measured?.length).slice(-1)
+    .flatMap((r) => r.measured ?? []).flatMap((m) => m.regions.map((g, i) => ({ points: outlineOf(g), name: i === 0 && m.name === 'cardiothoracic_ratio' ? t('ctr', { value: m.value.toFixed(2) }) : '', on: false })));
+  const boxes = (uid: string, frame: number): Box[] => measured(uid, frame).concat((report?.findings ?? []).filter((f) => f.sop_instance_uid === uid && Math.max(1, f.frame) === frame && f.decision !== 'rejected' && regionIn(f))
+    .map((f) => ({ points: outlineOf(regionIn(f) as Region), name: findingName(stated(f)), on: f.id === current?.id })));
   const shown: Shown = { heat: heatOn ? current?.finding.heatmap ?? null : null, heatUID: current?.sop_instance_uid ?? '', opacity, floor, stage: stagesOn && staged && picked ? { result: staged, stage: picked } : null, mix, boxes, segments };
 
   /** setSegments lays a segmentation over the images, or takes it away. */

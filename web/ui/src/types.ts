@@ -21,7 +21,7 @@ export interface Provenance {
 }
 export interface Result {
   id: string; created_at: string; sop_instance_uid: UID; frame?: number; gate: { accepted: boolean; reasons: string[] | null };
-  model: ModelRef; device: string; findings: Finding[] | null; features: Record<string, number> | null;
+  model: ModelRef; device: string; findings: Finding[] | null; features: Record<string, number> | null; measured?: Measured[];
   timings_ms: { decode: number; preprocess: number; inference: number }; error: string | null; provenance?: Provenance; stages?: Stage[];
 }
 
@@ -49,6 +49,8 @@ export interface ReportFinding {
 export interface Reading { label: string; code: Concept | null; text: string; region?: Region; measurement?: Measurement; reason?: string; by: string; at: string }
 export interface Region { graphic: 'POINT' | 'POLYLINE' | 'CIRCLE' | 'ELLIPSE'; points: number[] } // column and row by turns
 export interface Measurement { name: string; value: number; unit: string }
+/** A number that a pipeline measured, with the lines and outlines it was measured by. */
+export interface Measured extends Measurement { regions: (Region & { name: string })[] }
 export interface Term { label: string; code: Concept | null; en: string; zh: string }
 export interface Delivery {
   id: string; report_id: string; study_uid: UID; peer: string; kind: string; state: 'queued' | 'sent' | 'delivered' | 'unprovable' | 'failed'; proof: string;
