@@ -25,6 +25,40 @@ func (p *Pipeline) Diagram() string {
 	return b.String()
 }
 
+// Mermaid draws the pipeline as a flow chart in the language of mermaid, which
+// Markdown viewers show.
+func (p *Pipeline) Mermaid() string {
+	var b strings.Builder
+	b.WriteString("flowchart TD\n  image([image])\n")
+	last := mermaidStages(&b, p.stages, "image")
+	channels, rows, columns := p.Shape()
+	fmt.Fprintf(&b, "  tensor([\"tensor %d x %d x %d, 0: as the image\"])\n  %s --> tensor\n", channels, rows, columns, last)
+	return b.String()
+}
+
+// mermaidStages links stages one behind the other after the node from, and
+// returns the last. A branch leaves the line and does not come back.
+func mermaidStages(b *strings.Builder, stages []stage, from string) string {
+	for _, s := range stages {
+		id := "s" + strings.ReplaceAll(s.path, ".", "_")
+		inner, isBranch := s.args["steps"].(*branch)
+		label := s.path + " " + s.spec.Name
+		if isBranch {
+			label += " " + s.args.text("name")
+		}
+		if s.args.has("as") {
+			label += " → mask " + s.args.text("as")
+		}
+		fmt.Fprintf(b, "  %s[\"%s\"]\n  %s --> %s\n", id, label, from, id)
+		if isBranch {
+			mermaidStages(b, inner.stages, id)
+			continue
+		}
+		from = id
+	}
+	return from
+}
+
 func drawStages(b *strings.Builder, stages []stage, indent string) {
 	for _, s := range stages {
 		fmt.Fprintf(b, "%s  |\n%s  +-- %s %s", indent, indent, s.path, s.spec.Name)

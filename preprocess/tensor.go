@@ -1,7 +1,9 @@
 package preprocess
 
 import (
+	"encoding/binary"
 	"math"
+	"slices"
 
 	"gocv.io/x/gocv"
 
@@ -14,6 +16,34 @@ type Tensor struct {
 	Float32 []float32
 	Float16 []uint16 // IEEE 754 binary16 bit patterns
 	Uint8   []byte
+}
+
+// NewTensor makes a buffer of the type that the pipeline declares, for n values.
+func (p *Pipeline) NewTensor(n int) Tensor {
+	kind := ""
+	if p.end.tensor != nil {
+		kind = p.end.tensor.kind
+	}
+	switch kind {
+	case "float16":
+		return Tensor{Float16: make([]uint16, n)}
+	case "uint8":
+		return Tensor{Uint8: make([]byte, n)}
+	}
+	return Tensor{Float32: make([]float32, n)}
+}
+
+// Bytes are the values in little-endian order, whose hash is the digest of a
+// tensor.
+func (t Tensor) Bytes() []byte {
+	out := slices.Clone(t.Uint8)
+	for _, v := range t.Float16 {
+		out = binary.LittleEndian.AppendUint16(out, v)
+	}
+	for _, v := range t.Float32 {
+		out = binary.LittleEndian.AppendUint32(out, math.Float32bits(v))
+	}
+	return out
 }
 
 // tensorFormat is what the tensor step declares. The zero value is float32,

@@ -26,6 +26,7 @@ const (
 	OpModels    = "models"
 	OpVerify    = "verify"
 	OpInfer     = "infer"
+	OpPipeline  = "pipeline"
 
 	opCancel = "cancel" // stop the request under way; it is still answered
 )

@@ -88,6 +88,52 @@ type Window struct {
 	Explanation string  `json:"explanation,omitempty"`
 }
 
+// PipelineRequest names a pipeline and what it is to run on.
+type PipelineRequest struct {
+	Text string `json:"text,omitempty"` // of a pipeline file; else Name counts
+	Name string `json:"name,omitempty"` // of a bundled pipeline, or "id" or "id@version" of a model
+
+	Paths  []string `json:"paths,omitempty"` // one image, or the files of a series; none: only describe
+	Frame  int      `json:"frame,omitempty"` // of the image, counted from 1; 0: the first
+	OutDir string   `json:"out_dir,omitempty"`
+}
+
+// PipelineResult describes a pipeline and, where it ran, what it made.
+type PipelineResult struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	Purpose string `json:"purpose,omitempty"`
+	Digest  string `json:"digest"`  // of the canonical text
+	Diagram string `json:"diagram"` // as text
+	Mermaid string `json:"mermaid"`
+
+	Shape        []int              `json:"shape,omitempty"` // channels, rows and columns of the tensor
+	TensorDigest string             `json:"tensor_digest,omitempty"`
+	InputDigest  string             `json:"input_digest,omitempty"`
+	Features     map[string]float64 `json:"features,omitempty"`
+	Stages       []radnode.Stage    `json:"stages,omitempty"`
+	Series       *SeriesReport      `json:"series,omitempty"`
+}
+
+// SeriesReport says how the files of a series lie in the patient, and which
+// volume was made of them.
+type SeriesReport struct {
+	Slices  int         `json:"slices"`  // of the files
+	Order   []string    `json:"order"`   // SOP instances by place
+	Spacing float64     `json:"spacing"` // between slices, in mm
+	Notes   []string    `json:"notes"`   // gaps, duplicates, slices left out
+	Volume  [3]int      `json:"volume"`  // columns, rows, slices of the volume
+	Voxel   [3]float64  `json:"voxel"`   // its spacing in mm
+	Missing []SeriesGap `json:"missing,omitempty"`
+}
+
+// SeriesGap is a place where slices are missing.
+type SeriesGap struct {
+	After   string  `json:"after"` // SOP instance before the gap
+	Width   float64 `json:"width"` // mm
+	Missing int     `json:"missing"`
+}
+
 // ModelStatus is one model as a worker has it.
 type ModelStatus struct {
 	ID         string           `json:"id"`

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -66,6 +67,19 @@ func (p *Pool) Render(ctx context.Context, r RenderRequest) (RenderInfo, error) 
 		return RenderInfo{}, err
 	}
 	return ask[RenderInfo](ctx, p, OpRender, r, p.cfg.Timeouts.Frame)
+}
+
+// Pipeline describes a pipeline, and runs it where there are files.
+func (p *Pool) Pipeline(ctx context.Context, r PipelineRequest) (*PipelineResult, error) {
+	paths := []*string{&r.OutDir}
+	r.Paths = slices.Clone(r.Paths)
+	for i := range r.Paths {
+		paths = append(paths, &r.Paths[i])
+	}
+	if err := absolute(paths...); err != nil {
+		return nil, err
+	}
+	return ask[*PipelineResult](ctx, p, OpPipeline, r, p.cfg.Timeouts.Analyze)
 }
 
 // Models lists the models as a process has them.

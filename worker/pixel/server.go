@@ -30,6 +30,9 @@ var operations = map[string]operation{
 	}),
 	worker.OpRender: decoded(func(s *server, ctx context.Context, r worker.RenderRequest) (any, error) { return s.render(ctx, r) }),
 	worker.OpInfer:  decoded(func(s *server, ctx context.Context, r worker.InferOrder) (any, error) { return s.infer(ctx, r) }),
+	worker.OpPipeline: decoded(func(s *server, ctx context.Context, r worker.PipelineRequest) (any, error) {
+		return s.pipeline(ctx, r)
+	}),
 	worker.OpVerify: decoded(func(s *server, ctx context.Context, _ struct{}) (any, error) { return s.verify(ctx) }),
 	worker.OpModels: decoded(func(s *server, _ context.Context, _ struct{}) (any, error) { return s.models() }),
 }
