@@ -237,6 +237,9 @@ func (b *builder) evaluations() []sr.Evaluation {
 	if b.Observer == nil {
 		out = append(out, sr.Evaluation{Name: sr.Comment, Text: Unverified + ". Findings are the output of algorithms and need review by a physician."})
 	}
+	if t := b.otherFilmsText(); t != "" {
+		out = append(out, sr.Evaluation{Name: sr.Comment, Text: t})
+	}
 	for _, t := range NotAnalysed(b.Analyses) {
 		out = append(out, sr.Evaluation{Name: sr.Comment, Text: t})
 	}

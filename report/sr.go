@@ -58,6 +58,8 @@ type builder struct {
 	models   []model
 	private  bool // a private code was used
 	findings []radnode.ReportFinding
+
+	otherFilms int // images that are no chest films
 }
 
 // model is one model version with what its analyses said about it.
@@ -146,6 +148,7 @@ func (b *builder) chooseFindings() error {
 	if all == nil {
 		all = Undecided(b.Analyses)
 	}
+	all = b.meaningful(all)
 	for _, f := range all {
 		if b.images[f.SOPInstanceUID] == nil {
 			return radnode.Errorf(radnode.Invalid, op, "finding %s is on image %s, which is not among the images of the report", f.Finding.Label, f.SOPInstanceUID)
