@@ -157,7 +157,11 @@ func judge(report *dimse.CommitReport, objects []workflow.Object) error {
 		if !known {
 			code = radnode.Unavailable
 		}
-		return workflow.Answered(radnode.Errorf(code, op, "the peer did not commit to the object: failure reason %04X", uint16(report.Failed[at].Reason)))
+		err := workflow.Answered(radnode.Errorf(code, op, "the peer did not commit to the object: failure reason %04X", uint16(report.Failed[at].Reason)))
+		if code == radnode.Invalid || code == radnode.Unsupported {
+			return workflow.Denied(err)
+		}
+		return err
 	}
 	return nil
 }

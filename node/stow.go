@@ -23,6 +23,9 @@ var _ workflow.Sender = stowSender{}
 
 const jsonType = "application/dicom+json"
 
+// answerLimits bound what is read of an answer, whose bytes are bounded already.
+var answerLimits = dicomjson.Limits{Depth: 8, Items: 10_000, Elements: 100_000}
+
 // Store implements workflow.Sender.
 func (s stowSender) Store(ctx context.Context, peer radnode.Peer, o workflow.Object) error {
 	f, err := os.Open(o.Path)
@@ -56,7 +59,7 @@ func boundaryOf(uid radnode.UID) string {
 // failedObject reads from an answer what became of an object (PS3.18 10.5.3).
 func failedObject(a *answer, o workflow.Object) error {
 	const op = "deliver"
-	list, err := dicomjson.Decode(a.body, dicomjson.Limits{})
+	list, err := dicomjson.Decode(a.body, answerLimits)
 	if err != nil {
 		return workflow.Answered(radnode.Errorf(radnode.Unavailable, op, "the destination answered %d with words that cannot be read", a.status))
 	}
@@ -106,7 +109,7 @@ func (s stowSender) proveOne(ctx context.Context, peer radnode.Peer, o workflow.
 	case a.status == http.StatusNoContent:
 		return "", workflow.Answered(radnode.Errorf(radnode.NotFound, op, "a search of the destination does not find the object"))
 	}
-	list, err := dicomjson.Decode(a.body, dicomjson.Limits{})
+	list, err := dicomjson.Decode(a.body, answerLimits)
 	if err != nil {
 		return "", workflow.Answered(radnode.Errorf(radnode.Unavailable, op, "the answer to the search cannot be read: %w", err))
 	}

@@ -14,6 +14,7 @@ import (
 type DeliveryRow struct {
 	radnode.Delivery
 	StartedAt time.Time // begin of the present series of attempts
+	Losses    int       // how often the peer answered success and did not have the object, in this series
 }
 
 // AddDelivery files a delivery. The same object to the same peer is one
@@ -44,18 +45,18 @@ func nextAttempt(d *DeliveryRow) int64 {
 func (t *Tx) SetDelivery(ctx context.Context, d *DeliveryRow) error {
 	return t.one(ctx, "set delivery", `UPDATE deliveries SET state = $1, proof = $2, attempts = $3, error = $4, next_attempt = $5,
   started_at = $6, updated_at = $7, note = $8,
-  sop_uid = $9 WHERE id = $10`, string(d.State), clip(d.Proof), d.Attempts, clip(d.Error), nextAttempt(d),
-		micros(d.StartedAt), micros(d.UpdatedAt), clip(d.Note), string(d.SOPInstanceUID), d.ID)
+  sop_uid = $9, losses = $10 WHERE id = $11`, string(d.State), clip(d.Proof), d.Attempts, clip(d.Error), nextAttempt(d),
+		micros(d.StartedAt), micros(d.UpdatedAt), clip(d.Note), string(d.SOPInstanceUID), d.Losses, d.ID)
 }
 
-const deliveryColumns = `id, report_id, study_uid, peer, kind, sop_uid, state, proof, attempts, error, next_attempt, started_at, created_at, updated_at, note, optional`
+const deliveryColumns = `id, report_id, study_uid, peer, kind, sop_uid, state, proof, attempts, error, next_attempt, started_at, created_at, updated_at, note, optional, losses`
 
 func scanDelivery(row scanner) (DeliveryRow, error) {
 	var d DeliveryRow
 	var next, started, created, updated int64
 	var optional int
 	err := row.Scan(&d.ID, &d.ReportID, &d.StudyInstanceUID, &d.Peer, &d.Kind, &d.SOPInstanceUID, &d.State, &d.Proof, &d.Attempts, &d.Error,
-		&next, &started, &created, &updated, &d.Note, &optional)
+		&next, &started, &created, &updated, &d.Note, &optional, &d.Losses)
 	d.NextAttempt, d.StartedAt, d.OrderedAt, d.UpdatedAt = timePointer(next), timeOf(started), timeOf(created), timeOf(updated)
 	d.Optional = optional != 0
 	return d, err

@@ -2,7 +2,6 @@ package workflow
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/radnode/radnode"
@@ -16,19 +15,6 @@ import (
 // its outcome closes the breaker or opens it for longer. The state is in the
 // database, so that a restart neither forgets nor repeats it.
 const breakAfter = 3
-
-// unanswered reports whether an error says that the destination is down or in
-// trouble, rather than anything about the object.
-func unanswered(err error) bool {
-	if a := (answered{}); errors.As(err, &a) {
-		return false
-	}
-	switch radnode.CodeOf(err) {
-	case radnode.Unavailable, radnode.NoResources, radnode.Canceled:
-		return true
-	}
-	return false
-}
 
 // blocked says until when a destination is not called, and why; the zero time
 // lets one through. Of the deliveries that ask when the pause is over, one is

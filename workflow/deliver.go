@@ -77,6 +77,9 @@ func (w *Workflow) deliver(ctx context.Context, job jobs.Job) error {
 	if err != nil {
 		return err
 	}
+	if message(peer) != (d.Kind == KindFHIR || d.Kind == KindHL7) || message(peer) && d.Kind != peer.Kind {
+		return w.failed(ctx, &d, "the destination is of another kind than it was when this was ordered")
+	}
 	if ahead, err := w.store.Ahead(ctx, d); err != nil {
 		return err
 	} else if d.State == radnode.DeliveryQueued && len(ahead) > 0 {
@@ -99,8 +102,11 @@ func (w *Workflow) attempt(ctx context.Context, d *store.DeliveryRow, peer radno
 		}
 	}
 	object, err := w.object(ctx, d, peer)
+	if radnode.CodeOf(err) == radnode.NotFound {
+		return w.failed(ctx, d, radnode.MessageOf(err))
+	}
 	if err != nil {
-		return w.putOff(ctx, d, err)
+		return w.putOff(ctx, d, own{err})
 	}
 	if d.State == radnode.DeliveryQueued {
 		if over, err := w.sendObject(ctx, d, peer, object); over || err != nil {
@@ -146,14 +152,14 @@ func (w *Workflow) sendObject(ctx context.Context, d *store.DeliveryRow, peer ra
 	case arrived:
 		beside, err := w.pictures(ctx, d, object.SOPClassUID)
 		if err != nil {
-			return true, w.putOff(ctx, d, err)
+			return true, w.putOff(ctx, d, own{err})
 		}
 		return false, w.sent(ctx, d, object, beside)
 	case classRefused:
 		return true, w.stepDown(ctx, d, peer, object.SOPClassUID, err)
 	case refused:
 		d.Attempts++
-		return true, w.failed(ctx, d, radnode.MessageOf(err))
+		return true, w.failed(ctx, d, radnode.MessageOf(err), w.answered(d.Peer))
 	}
 	return true, w.putOff(ctx, d, err)
 }
@@ -191,18 +197,37 @@ func (w *Workflow) sent(ctx context.Context, d *store.DeliveryRow, object Object
 func (w *Workflow) prove(ctx context.Context, d *store.DeliveryRow, peer radnode.Peer, object Object) error {
 	proof, err := w.Sender.Prove(ctx, peer, []Object{object})
 	w.Trace("deliver.proved")
+	no := denied{}
 	switch code := radnode.CodeOf(err); {
 	case code == "":
 		d.State, d.Proof, d.Error, d.NextAttempt = radnode.DeliveryProven, proof, "", nil
 		return w.fileDelivery(ctx, d, "delivered, proved by "+proof, w.answered(d.Peer))
 	case code == radnode.NotFound:
-		// It said success and does not have it: send it again.
+		return w.lost(ctx, d, err)
+	case errors.As(err, &no) && code == radnode.Unsupported:
 		d.State = radnode.DeliveryQueued
-		return w.putOff(ctx, d, radnode.Errorf(radnode.NotFound, "prove delivery", "the peer answered success but does not have the object: %w", err))
+		return w.stepDown(ctx, d, peer, object.SOPClassUID, err)
+	case errors.As(err, &no):
+		return w.failed(ctx, d, radnode.MessageOf(err), w.answered(d.Peer))
 	case noProof[code]:
-		return w.unprovable(ctx, d, radnode.MessageOf(err))
+		return w.unprovable(ctx, d, radnode.MessageOf(err), w.answered(d.Peer))
 	}
 	return w.putOff(ctx, d, err)
+}
+
+// maxLosses is how often an object is sent to a peer that answers success and
+// does not keep it.
+const maxLosses = 5
+
+// lost sends an object again whose arrival the peer answered with success and
+// which it does not have, but not for ever.
+func (w *Workflow) lost(ctx context.Context, d *store.DeliveryRow, cause error) error {
+	d.State, d.Losses = radnode.DeliveryQueued, d.Losses+1
+	if d.Losses >= maxLosses {
+		return w.failed(ctx, d, fmt.Sprintf("the peer answered success %d times and does not keep the object; its last answer: %s",
+			d.Losses, radnode.MessageOf(cause)), w.answered(d.Peer))
+	}
+	return w.putOff(ctx, d, radnode.Errorf(radnode.NotFound, "prove delivery", "the peer answered success but does not have the object: %w", cause))
 }
 
 // putOff plans the next attempt, or gives up when the time for it is over.
@@ -223,11 +248,16 @@ func (w *Workflow) putOff(ctx context.Context, d *store.DeliveryRow, cause error
 	at := w.now().Add(pause)
 	d.NextAttempt = &at
 	w.Log.Warn("delivery put off", "delivery", d.ID, "peer", d.Peer, "attempts", d.Attempts, "next", at, "error", cause)
-	effect := w.answered(d.Peer)
-	if unanswered(cause) {
-		effect = w.unanswered(d.Peer, d.Error)
+	var effects []func(context.Context, *store.Tx) error
+	mine := own{}
+	switch {
+	case errors.As(cause, &mine):
+	case !IsAnswer(cause):
+		effects = append(effects, w.unanswered(d.Peer, d.Error))
+	case radnode.CodeOf(cause) != radnode.Internal: // which is our own
+		effects = append(effects, w.answered(d.Peer))
 	}
-	if err := w.fileDelivery(ctx, d, "", effect); err != nil {
+	if err := w.fileDelivery(ctx, d, "", effects...); err != nil {
 		return err
 	}
 	return jobs.Snooze(at)
@@ -264,15 +294,15 @@ func (w *Workflow) hold(ctx context.Context, d *store.DeliveryRow, until time.Ti
 
 // unprovable notes that the destination took the object and will not say that it
 // keeps it. That is not delivered.
-func (w *Workflow) unprovable(ctx context.Context, d *store.DeliveryRow, reason string) error {
+func (w *Workflow) unprovable(ctx context.Context, d *store.DeliveryRow, reason string, effects ...func(context.Context, *store.Tx) error) error {
 	d.State, d.Proof, d.Error, d.NextAttempt = radnode.DeliveryUnprovable, "sent, not provable: "+reason, "", nil
-	return w.fileDelivery(ctx, d, d.Proof)
+	return w.fileDelivery(ctx, d, d.Proof, effects...)
 }
 
 // failed notes a refusal for good.
-func (w *Workflow) failed(ctx context.Context, d *store.DeliveryRow, reason string) error {
+func (w *Workflow) failed(ctx context.Context, d *store.DeliveryRow, reason string, effects ...func(context.Context, *store.Tx) error) error {
 	d.State, d.Error, d.NextAttempt = radnode.DeliveryFailed, reason, nil
-	return w.fileDelivery(ctx, d, "failed: "+reason)
+	return w.fileDelivery(ctx, d, "failed: "+reason, effects...)
 }
 
 // fileDelivery writes where a delivery stands and what that means for its

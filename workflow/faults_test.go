@@ -408,3 +408,70 @@ func TestAnImageThatWasDamagedIsReadOnceItIsSentAgain(t *testing.T) {
 	}
 	b.balanced()
 }
+
+func TestAPACSThatAnswersSuccessAndKeepsNothingIsNotSentToForEver(t *testing.T) {
+	b := mustOpen(t, t.TempDir(), quickly)
+	b.pacs.proof = func(int) (string, error) { return "", coded(radnode.NotFound, "failure reason 0112") }
+	i, _ := b.ordered()
+	s := b.state(i.study, radnode.Undelivered)
+	if d := deliveryOf(s, "sr"); b.pacs.count() != 5 || !strings.Contains(d.Error, "answered success 5 times") || !strings.Contains(d.Error, "0112") {
+		t.Errorf("sent %d times, %+v", b.pacs.count(), d)
+	}
+	b.balanced()
+}
+
+func TestACommitmentThatIsDeniedIsNoDelivery(t *testing.T) {
+	b := mustOpen(t, t.TempDir(), quickly)
+	b.pacs.proof = func(int) (string, error) { return "", workflow.Denied(coded(radnode.Invalid, "failure reason 0119")) }
+	i, _ := b.ordered()
+	s := b.state(i.study, radnode.Undelivered)
+	if d := deliveryOf(s, "sr"); d.State != radnode.DeliveryFailed || !strings.Contains(d.Error, "0119") {
+		t.Errorf("%+v", d)
+	}
+}
+
+func TestACommitmentThatIsDeniedForTheClassStepsDown(t *testing.T) {
+	b := mustOpen(t, t.TempDir(), quickly)
+	b.pacs.proof = func(n int) (string, error) {
+		if n == 1 {
+			return "", workflow.Denied(coded(radnode.Unsupported, "failure reason 0122"))
+		}
+		return "storage commitment", nil
+	}
+	i, _ := b.ordered()
+	s := b.state(i.study, radnode.Delivered)
+	if d := deliveryOf(s, "sr"); !strings.HasPrefix(d.Note, "sent as Comprehensive SR") {
+		t.Errorf("%+v", d)
+	}
+	b.balanced()
+}
+
+func TestAFullDiskDelaysASmallerClassAndBlamesNobodyElse(t *testing.T) {
+	b := mustOpen(t, t.TempDir(), quickly)
+	b.pacs.refuses = map[radnode.UID]bool{srStorage: true}
+	b.author.full = 6
+	i, _ := b.ordered()
+	s := b.state(i.study, radnode.Delivered)
+	if d := deliveryOf(s, "sr"); d.Attempts < 6 || !strings.HasPrefix(d.Note, "sent as Comprehensive SR") {
+		t.Errorf("%+v", d)
+	}
+	if b.pacs.count() > 9 || b.destination("pacs").Breaker.Failures != 0 {
+		t.Errorf("sent %d times, breaker %+v", b.pacs.count(), b.destination("pacs").Breaker)
+	}
+	b.balanced()
+}
+
+func TestADestinationThatBecameAnotherKindGetsNothingTwice(t *testing.T) {
+	b := mustOpen(t, t.TempDir(), quickly)
+	b.pacs.answer = func(int) error { return coded(radnode.Unavailable, "connection refused") }
+	i, _ := b.signedFor(everything)
+	b.delivery(i.study, "tried", func(d radnode.Delivery) bool { return d.Attempts > 0 })
+	if err := b.AddPeer(context.Background(), radnode.Peer{Name: "pacs", Kind: workflow.KindFHIR, URL: "https://ehr.example/", Deliver: []string{"fhir"}}); err != nil {
+		t.Fatal(err)
+	}
+	s := b.state(i.study, radnode.Undelivered)
+	if !strings.Contains(s.StateReason, "another kind") || len(b.pacs.texts) != 0 {
+		t.Errorf("%s; messages %v", s.StateReason, b.pacs.texts)
+	}
+	b.balanced()
+}

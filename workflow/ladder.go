@@ -75,7 +75,7 @@ func (w *Workflow) stepDown(ctx context.Context, d *store.DeliveryRow, peer radn
 		d.Attempts++
 	}
 	if !isReport(d) || at < 0 {
-		return w.failed(ctx, d, radnode.MessageOf(cause))
+		return w.failed(ctx, d, radnode.MessageOf(cause), w.answered(d.Peer))
 	}
 	refused, err := w.refusals(ctx, peer.Name)
 	if err != nil {
@@ -157,7 +157,7 @@ func (w *Workflow) step(ctx context.Context, d *store.DeliveryRow, to rung, refu
 	}
 	docs, err := w.rungDocuments(ctx, r, to)
 	if err != nil {
-		return true, w.putOff(ctx, d, err)
+		return true, w.putOff(ctx, d, own{err})
 	}
 	defer w.discardAll(docs)
 	if len(docs.all) == 0 || goes(r, d.Peer, docs.all[0].SOPInstanceUID) {

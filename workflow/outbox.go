@@ -71,7 +71,7 @@ func (w *Workflow) retry(ctx context.Context, tx *store.Tx, user radnode.User, i
 	case radnode.DeliveryUnprovable:
 		d.State = radnode.DeliverySent
 	}
-	d.Proof, d.Error, d.NextAttempt, d.StartedAt, d.UpdatedAt = "", "", &at, at, at
+	d.Proof, d.Error, d.NextAttempt, d.StartedAt, d.UpdatedAt, d.Losses = "", "", &at, at, at, 0
 	if err := tx.SetDelivery(ctx, &d); err != nil {
 		return err
 	}

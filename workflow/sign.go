@@ -3,6 +3,7 @@ package workflow
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/radnode/radnode"
@@ -46,7 +47,7 @@ func (w *Workflow) Cosign(ctx context.Context, user radnode.User, reportID strin
 		return nil, radnode.Errorf(radnode.Conflict, op, "report %s is %s and waits for no second signature", r.ID, r.State)
 	case r.Version != version:
 		return nil, radnode.Errorf(radnode.Conflict, op, "report %s was changed meanwhile: load it again", r.ID)
-	case r.Signer == user.Name:
+	case r.Signer == user.Name || strings.EqualFold(r.SignedBy, user.FullName):
 		return nil, radnode.Errorf(radnode.Forbidden, op, "the second signature must be of another person than the first")
 	}
 	at := w.now()

@@ -19,6 +19,7 @@ package workflow
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -67,6 +68,31 @@ func Answered(err error) error { return answered{err} }
 type answered struct{ error }
 
 func (a answered) Unwrap() error { return a.error }
+
+// Denied marks an error as the destination's word that it does not keep an
+// object and will not: it is no answer that only leaves the proof out.
+func Denied(err error) error { return denied{err} }
+
+type denied struct{ error }
+
+func (d denied) Unwrap() error { return d.error }
+
+// own marks an error as the node's: it says nothing about a destination.
+type own struct{ error }
+
+func (o own) Unwrap() error { return o.error }
+
+// IsAnswer reports whether an error is an answer in the sense of Answered.
+func IsAnswer(err error) bool {
+	if a := (answered{}); errors.As(err, &a) {
+		return true
+	}
+	switch radnode.CodeOf(err) {
+	case "", radnode.Unavailable, radnode.NoResources, radnode.Canceled:
+		return false
+	}
+	return true
+}
 
 // NotBefore is an error after which the destination wants to be left alone for a
 // while.
