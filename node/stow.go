@@ -24,7 +24,7 @@ var _ workflow.Sender = stowSender{}
 const jsonType = "application/dicom+json"
 
 // answerLimits bound what is read of an answer, whose bytes are bounded already.
-var answerLimits = dicomjson.Limits{Depth: 8, Items: 10_000, Elements: 100_000}
+var answerLimits = dicomjson.Limits{Depth: 8, Elements: 100_000}
 
 // Store implements workflow.Sender.
 func (s stowSender) Store(ctx context.Context, peer radnode.Peer, o workflow.Object) error {

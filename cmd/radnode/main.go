@@ -47,7 +47,7 @@ func commands() []command {
 		{"replay", "replay RESULT [--json]", "make a result of the data folder again; exit 1 if it comes out otherwise", replay},
 		{"user", "user add NAME --role ROLE [--full-name NAME] | list | disable NAME | enable NAME", "accounts of people", user},
 		{"token", "token create --role ROLE --name NAME | list | revoke NAME", "tokens of programs", token},
-		{"peer", "peer add NAME AE@HOST:PORT [--allow store,query,retrieve,commit] [--deliver sr] [--tls] … | set NAME [AE@HOST:PORT] … | list [--json] | remove NAME", "DICOM peers and destinations", peer},
+		{"peer", "peer add NAME AE@HOST:PORT [--allow store,query,retrieve,commit] [--deliver sr,seg] [--tls] … | add NAME ADDRESS --kind stow|fhir|hl7 | set NAME [AE@HOST:PORT] … | list [--json] | remove NAME", "DICOM peers and destinations", peer},
 		{"worklist", "worklist import PATH… | list [--json] | remove STUDY STEP | remove --before DATE", "scheduled procedure steps for modalities (modality worklist)", worklist},
 		{"ledger", "ledger [--verify] [--json]", "balance of everything the node accepted; exit 1 if anything is unaccounted for", ledger},
 		{"doctor", "doctor [--json]", "what works on this machine, and the remedy for what does not", doctor},
