@@ -159,6 +159,7 @@ type Delivery struct {
 	Error            string        `json:"error"`
 	NextAttempt      *time.Time    `json:"next_attempt"`
 	OrderedAt        time.Time     `json:"ordered_at"`
+	StartedAt        time.Time     `json:"started_at"` // begin of the present series of attempts, or of the questions for proof
 	UpdatedAt        time.Time     `json:"updated_at"`
 }
 

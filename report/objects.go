@@ -86,7 +86,7 @@ func (b *builder) frames() []Frame {
 	seen := map[Frame]bool{}
 	var out []Frame
 	for _, f := range b.findings {
-		k := Frame{f.SOPInstanceUID, f.Frame}
+		k := Frame{f.SOPInstanceUID, max(f.Frame, 1)} // 0 is the only one
 		if f.Decision == radnode.Rejected || f.Stated().Code == nil || seen[k] {
 			continue
 		}

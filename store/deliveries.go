@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/radnode/radnode"
 )
@@ -13,8 +12,7 @@ import (
 // DeliveryRow is a delivery as it is filed.
 type DeliveryRow struct {
 	radnode.Delivery
-	StartedAt time.Time // begin of the present series of attempts
-	Losses    int       // how often the peer answered success and did not have the object, in this series
+	Losses int // how often the peer answered success and did not have the object, in this series
 }
 
 // AddDelivery files a delivery. The same object to the same peer is one

@@ -327,8 +327,8 @@ func (w *Workflow) order(ctx context.Context, tx *store.Tx, r *store.ReportRow, 
 // orderOne files one delivery and its job.
 func (w *Workflow) orderOne(ctx context.Context, tx *store.Tx, r *store.ReportRow, d radnode.Delivery, at time.Time) error {
 	d.ID, d.ReportID, d.StudyInstanceUID = store.NewID(), r.ID, r.StudyInstanceUID
-	d.State, d.NextAttempt, d.OrderedAt, d.UpdatedAt = radnode.DeliveryQueued, &at, at, at
-	if err := tx.AddDelivery(ctx, &store.DeliveryRow{Delivery: d, StartedAt: at}); err != nil {
+	d.State, d.NextAttempt, d.OrderedAt, d.StartedAt, d.UpdatedAt = radnode.DeliveryQueued, &at, at, at, at
+	if err := tx.AddDelivery(ctx, &store.DeliveryRow{Delivery: d}); err != nil {
 		return err
 	}
 	return jobs.Enqueue(ctx, tx, deliverJob, d.ID, at)

@@ -119,8 +119,14 @@ func TestAPACSThatTakesNothingIsSaidToRefuseEachClass(t *testing.T) {
 	uid := n.settled(1)[0].StudyInstanceUID
 	n.marked(uid)
 	n.sign(uid)
+	var list []radnode.Delivery
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("deliveries: %+v", list)
+		}
+	})
 	eventually(t, "both are refused", time.Minute, func() bool {
-		list := n.study(uid).Reports[0].Deliveries
+		list = n.study(uid).Reports[0].Deliveries
 		return len(list) == 2 && list[0].State == radnode.DeliveryFailed && list[1].State == radnode.DeliveryFailed
 	})
 	s := n.study(uid)
