@@ -113,5 +113,5 @@ func TestWhatWasSignedComesBackFromOrthancAsItWasMade(t *testing.T) {
 
 func TestWhatWasSignedComesBackFromDCMQRSCPAsItWasMade(t *testing.T) {
 	n := startNode(t)
-	roundTrip(t, n, fmt.Sprintf("QR@127.0.0.1:%d", dcmqrscp(t, n)), "query")
+	roundTrip(t, n, dcmqrscp(t, n), "query")
 }

@@ -142,7 +142,7 @@ func TestAPACSThatTakesNothingIsSaidToRefuseEachClass(t *testing.T) {
 }
 
 // cutter passes connections on and cuts the first ones in the midst.
-func cutter(t *testing.T, to int, cuts int64, after int64) (port int) {
+func cutter(t *testing.T, to string, cuts int64, after int64) (port int) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -158,7 +158,7 @@ func cutter(t *testing.T, to int, cuts int64, after int64) (port int) {
 			}
 			go func() {
 				defer in.Close()
-				out, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", to))
+				out, err := net.Dial("tcp", to)
 				if err != nil {
 					return
 				}
@@ -177,7 +177,7 @@ func cutter(t *testing.T, to int, cuts int64, after int64) (port int) {
 
 func TestAConnectionCutInMidObjectCostsAnAttemptEvenWithAKill(t *testing.T) {
 	n := startNode(t)
-	pacs := dcmqrscp(t, n)
+	_, pacs, _ := strings.Cut(dcmqrscp(t, n), "@")
 	if status, out := n.run("peer", "add", "PACS", fmt.Sprintf("QR@127.0.0.1:%d", cutter(t, pacs, 2, 4000)), "--deliver", "sr,sc"); status != 0 {
 		t.Fatal(out)
 	}
@@ -202,8 +202,8 @@ func TestAConnectionCutInMidObjectCostsAnAttemptEvenWithAKill(t *testing.T) {
 
 func TestAPACSThatDoesNotKnowTheNodeStopsTheDeliveryWithItsReason(t *testing.T) {
 	n := startNode(t)
-	port := dcmqrscp(t, n)
-	if status, out := n.run("peer", "add", "PACS", fmt.Sprintf("WRONG@127.0.0.1:%d", port), "--deliver", "sr"); status != 0 {
+	_, pacs, _ := strings.Cut(dcmqrscp(t, n), "@")
+	if status, out := n.run("peer", "add", "PACS", "WRONG@"+pacs, "--deliver", "sr"); status != 0 {
 		t.Fatal(out)
 	}
 	if status, out := n.storescu(film()); status != 0 {
@@ -216,7 +216,7 @@ func TestAPACSThatDoesNotKnowTheNodeStopsTheDeliveryWithItsReason(t *testing.T) 
 		t.Errorf("the reason is %q", reason)
 	}
 	// It is mended, and somebody presses the button.
-	if status, out := n.run("peer", "add", "PACS", fmt.Sprintf("QR@127.0.0.1:%d", port), "--deliver", "sr"); status != 0 {
+	if status, out := n.run("peer", "add", "PACS", "QR@"+pacs, "--deliver", "sr"); status != 0 {
 		t.Fatal(out)
 	}
 	status, body, _ := n.request(token, "POST", "/api/v1/deliveries/retry", map[string]bool{"all": true})
