@@ -65,3 +65,25 @@ func TestLabelsOfFilmQualityAreNotToldOfWhatIsNoChestFilm(t *testing.T) {
 		})
 	}
 }
+
+func TestAFrameThatTwoFindingsNameDifferentlyIsWantedOnce(t *testing.T) {
+	in := input()
+	for _, f := range in.Findings {
+		if f.Finding.Code != nil && f.Decision != radnode.Rejected {
+			other := f
+			other.Frame = 1 - min(f.Frame, 1)
+			in.Findings = append(slices.Clone(in.Findings), other)
+			break
+		}
+	}
+	frames, err := report.Wanted(in)
+	seen := map[radnode.UID]int{}
+	for _, f := range frames {
+		seen[f.SOPInstanceUID]++
+	}
+	for uid, n := range seen {
+		if n != 1 || err != nil {
+			t.Errorf("%s is wanted %d times (%v)", uid, n, err)
+		}
+	}
+}

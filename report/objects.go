@@ -86,12 +86,12 @@ func (b *builder) frames() []Frame {
 	seen := map[Frame]bool{}
 	var out []Frame
 	for _, f := range b.findings {
-		k := Frame{f.SOPInstanceUID, max(f.Frame, 1)} // 0 is the only one
+		k := Frame{f.SOPInstanceUID, max(f.Frame, 1)} // 0 is the only one, which is the first
 		if f.Decision == radnode.Rejected || f.Stated().Code == nil || seen[k] {
 			continue
 		}
 		seen[k] = true
-		out = append(out, k)
+		out = append(out, Frame{f.SOPInstanceUID, f.Frame})
 	}
 	at := map[radnode.UID]int{}
 	for i, s := range b.Source {
