@@ -32,7 +32,8 @@ type Description struct {
 	AspectRatio    float64     `json:"aspect_ratio"` // height of a pixel by its width
 	Orientation    Orientation `json:"orientation"`
 	Overlays       []Overlay   `json:"overlays,omitempty"`
-	FrameMillis    float64     `json:"frame_ms,omitempty"` // time between frames
+	FrameMillis    float64     `json:"frame_ms,omitempty"`    // time between frames
+	ICCProfile     bool        `json:"icc_profile,omitempty"` // colours are shown without it: as sRGB
 	Warnings       []string    `json:"warnings,omitempty"`
 }
 
@@ -96,6 +97,8 @@ func (im *Image) Describe(n int) Description {
 	if ms, ok := im.set.Float(dicom.FrameTime); ok && ms > 0 {
 		d.FrameMillis = ms
 	}
+	paths := im.set.Items(dicom.OpticalPathSequence)
+	d.ICCProfile = im.DisplaySamples() == 3 && (im.set.Has(dicom.ICCProfile) || len(paths) > 0 && paths[0].Has(dicom.ICCProfile))
 	return d
 }
 

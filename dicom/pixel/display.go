@@ -118,7 +118,7 @@ type tone struct {
 	modality *modality
 	curve    func(float64) float64
 	invert   bool
-	padding  *Padding
+	padding  func(stored float64) bool
 	key      toneKey
 }
 
@@ -130,7 +130,7 @@ type toneKey struct {
 }
 
 func (t *tone) at(stored float64) float64 {
-	if p := t.padding; p != nil && stored >= float64(p.Low) && stored <= float64(p.High) {
+	if t.padding(stored) {
 		return 0 // background
 	}
 	y := t.curve(t.modality.at(stored))
@@ -165,7 +165,7 @@ func (im *Image) tone(f *Frame, n int, w *Window) (*tone, error) {
 	if w.Function == TableLUT || m.lut != nil {
 		key.frame = n
 	}
-	return &tone{modality: m, curve: curve, invert: im.inverts(), padding: im.Padding, key: key}, nil
+	return &tone{modality: m, curve: curve, invert: im.inverts(), padding: im.isPadding, key: key}, nil
 }
 
 // DefaultWindow returns what a nil window stands for: the first of Windows,
@@ -249,10 +249,6 @@ func (im *Image) distribution(f *Frame, m *modality) (values []float64, counts [
 		counts[i] = 1
 	}
 	return values, counts
-}
-
-func (im *Image) isPadding(v float64) bool {
-	return im.Padding != nil && v >= float64(im.Padding.Low) && v <= float64(im.Padding.High)
 }
 
 func (im *Image) histogram(f *Frame, m *modality, entries int) (values []float64, counts []int) {

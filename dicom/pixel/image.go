@@ -60,6 +60,7 @@ type Image struct {
 	codec        *Codec // nil: native
 	index        []int  // first fragment of each frame, and one behind the last
 	palette      *palette
+	floatPadding *[2]float64   // as Padding, of float pixel data
 	presentation *presentation // nil: as the object itself says
 	curves       curveCache
 }
@@ -303,6 +304,9 @@ func (im *Image) coded() Coded {
 // readPadding reads Pixel Padding Value and Range Limit in stored values; a
 // wrong VR or foreign high bits are mended by the width of the samples.
 func (im *Image) readPadding() {
+	if im.Float {
+		im.readFloatPadding()
+	}
 	if im.Samples != 1 || im.Float || im.Photometric == PaletteColor {
 		return
 	}
@@ -316,6 +320,32 @@ func (im *Image) readPadding() {
 	}
 	a, b := im.storedValue(v), im.storedValue(limit)
 	im.Padding = &Padding{Low: min(a, b), High: max(a, b)}
+}
+
+// readFloatPadding reads the padding of float pixel data, which has attributes
+// of its own (PS3.3 C.7.6.24, C.7.6.25).
+func (im *Image) readFloatPadding() {
+	value, limit := dicom.FloatPixelPaddingValue, dicom.FloatPixelPaddingRangeLimit
+	if im.data.Tag == dicom.DoubleFloatPixelData {
+		value, limit = dicom.DoubleFloatPixelPaddingValue, dicom.DoubleFloatPixelPaddingRangeLimit
+	}
+	a, ok := im.set.Float(value)
+	if !ok {
+		return
+	}
+	b, ok := im.set.Float(limit)
+	if !ok {
+		b = a
+	}
+	im.floatPadding = &[2]float64{min(a, b), max(a, b)}
+}
+
+// isPadding reports whether a stored value stands for no measurement.
+func (im *Image) isPadding(v float64) bool {
+	if p := im.floatPadding; p != nil {
+		return v >= p[0] && v <= p[1]
+	}
+	return im.Padding != nil && v >= float64(im.Padding.Low) && v <= float64(im.Padding.High)
 }
 
 // storedValue cuts v to the bits and sign of stored values.

@@ -41,7 +41,7 @@ func (im *Image) Present(pr *dicom.Dataset) (*Image, error) {
 		Rows: im.Rows, Columns: im.Columns, Frames: im.Frames, Samples: im.Samples,
 		BitsAllocated: im.BitsAllocated, BitsStored: im.BitsStored, HighBit: im.HighBit, Signed: im.Signed, Float: im.Float,
 		Photometric: im.Photometric, Planar: im.Planar, TransferSyntax: im.TransferSyntax,
-		Padding: im.Padding, Warnings: im.Warnings,
+		Padding: im.Padding, floatPadding: im.floatPadding, Warnings: im.Warnings,
 		set: im.set, data: im.data, src: im.src, lim: im.lim, codec: im.codec, index: im.index, palette: im.palette,
 		presentation: p,
 	}

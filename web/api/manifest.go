@@ -25,7 +25,8 @@ type ImageDescription struct {
 	VOILUTs     []LUT    `json:"voi_luts,omitempty"`
 	Inverse     bool     `json:"inverse"` // Presentation LUT Shape INVERSE
 	Palette     *Palette `json:"palette,omitempty"`
-	Float       bool     `json:"float,omitempty"` // 32-bit floating point samples
+	ICCProfile  bool     `json:"icc_profile,omitempty"` // the object carries one; its colours are shown as sRGB
+	Float       bool     `json:"float,omitempty"`       // 32-bit floating point samples
 
 	PerFrame []FrameValues `json:"per_frame,omitempty"` // one per frame, where frames differ in scale or window
 	Padding  *[2]int64     `json:"padding,omitempty"`   // stored values from, to that are not part of the image

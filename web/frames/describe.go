@@ -31,7 +31,7 @@ func (c *Cache) Describe(_ context.Context, f *dicom.File, _ radnode.Instance) (
 		BitsAllocated: first.BitsAllocated, BitsStored: first.BitsStored, Signed: first.Signed, Float: first.Float,
 		Photometric: first.Photometric, Slope: look.slope, Intercept: look.intercept, Units: look.unit,
 		ModalityLUT: look.modality, Windows: look.windows, VOIFunction: look.function, VOILUTs: look.tables,
-		Inverse: first.Inverted, TransferSyntax: f.TransferSyntax,
+		Inverse: first.Inverted, TransferSyntax: f.TransferSyntax, ICCProfile: first.ICCProfile,
 	}
 	if p := im.Padding; p != nil {
 		to.Padding = &[2]int64{int64(p.Low), int64(p.High)}
