@@ -14,7 +14,7 @@ import (
 func (b *builder) basicText() (*sr.Item, error) {
 	r := &sr.TextReport{
 		Title:     sr.DiagnosticImagingReport,
-		Language:  sr.Language{Language: sr.LanguageOf(b.Language)},
+		Language:  documentLanguage,
 		Observers: []sr.Observer{{Device: b.observer()}},
 	}
 	findings := sr.TextSection{Heading: sr.Findings}
@@ -29,7 +29,7 @@ func (b *builder) basicText() (*sr.Item, error) {
 	}
 	impressions, comments := sr.TextSection{Heading: sr.Impressions}, sr.TextSection{Heading: sr.Findings}
 	for _, e := range b.evaluations() {
-		t := sr.TextItem{Name: e.Name, Text: e.Text}
+		t := sr.TextItem{Name: e.Name, Text: e.Text, Language: e.Language}
 		if sr.Is(e.Name, sr.Impression) {
 			impressions.By = e.By
 			impressions.Texts = append(impressions.Texts, t)

@@ -229,6 +229,7 @@ func (b *builder) evaluations() []sr.Evaluation {
 		if e.Text == "" {
 			continue
 		}
+		e.Language = b.readerLanguage()
 		if b.Observer != nil {
 			e.By = &sr.Observer{Person: &sr.PersonObserver{Name: b.Observer.Name, Login: b.Observer.Login, Organization: b.Observer.Organization}}
 		}

@@ -29,7 +29,7 @@ func KeyObjects(in Input) (*dicom.Dataset, error) {
 	if objects == nil {
 		return nil, nil
 	}
-	k := &sr.KeyObjects{Title: sr.OfInterest, Language: sr.Language{Language: sr.LanguageOf("en")}, Observer: &sr.Observer{Device: b.observer()},
+	k := &sr.KeyObjects{Title: sr.OfInterest, Language: documentLanguage, Observer: &sr.Observer{Device: b.observer()},
 		Description: b.mark("Images with positive findings"), Objects: objects}
 	root, err := k.Content()
 	if err != nil {

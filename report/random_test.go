@@ -68,6 +68,8 @@ func randomInput(r *rand.Rand, n int) report.Input {
 		}
 		in.Observer = &report.Person{Name: names[r.IntN(5)]}
 		in.Observer.Name += "^Reader"
+		in.Language = []string{"", "en", "zh"}[r.IntN(3)]
+		in.FindingsText = []string{"", "右下叶斑片影。", "line 1\nline 2 & <3>"}[r.IntN(3)]
 		in.Impression = []string{"", "No acute findings.", "右下肺炎。\nFollow-up."}[r.IntN(3)]
 	}
 	return in

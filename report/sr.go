@@ -193,7 +193,7 @@ func Undecided(analyses []radnode.Analysis) []radnode.ReportFinding {
 func (b *builder) content() *sr.MeasurementReport {
 	r := &sr.MeasurementReport{
 		Title:      sr.ImagingMeasurementReport,
-		Language:   sr.Language{Language: sr.LanguageOf(b.Language)},
+		Language:   documentLanguage,
 		Observers:  []sr.Observer{{Device: b.observer()}},
 		Procedures: []radnode.Concept{procedure(b.Source[0])},
 		Library:    b.library(),
@@ -218,6 +218,17 @@ func (b *builder) content() *sr.MeasurementReport {
 		}
 	}
 	return r
+}
+
+// documentLanguage is that of the sentences of the program.
+var documentLanguage = sr.Language{Language: sr.LanguageOf("en")}
+
+// readerLanguage is that of the reader's texts, nil where it is the document's.
+func (b *builder) readerLanguage() *sr.Language {
+	if b.Language == "en" {
+		return nil
+	}
+	return &sr.Language{Language: sr.LanguageOf(b.Language)}
 }
 
 // observer is the one device that made the observations: the model where there

@@ -301,3 +301,17 @@ func TestPatientsAreComparedAsDevicesWriteThem(t *testing.T) {
 		}
 	}
 }
+
+func TestAReadersTextHasItsOwnLanguage(t *testing.T) {
+	in := signed(t)
+	in.Language = "zh"
+	for _, class := range report.Ladder {
+		in.Class = class
+		ds := mustSR(t, in)
+		got := tree(t, ds)
+		if n := strings.Count(got, "(zh, RFC5646"); n != 1 || !strings.Contains(got, "(en, RFC5646") {
+			t.Errorf("%s: %d texts in Chinese:\n%s", class, n, got)
+		}
+		validate(t, mustFile(t, ds))
+	}
+}

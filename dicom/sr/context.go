@@ -80,6 +80,14 @@ func (l Language) item() *Item {
 	return it
 }
 
+func languageOf(i *Item) *Language {
+	l := i.First(LanguageOfContent)
+	if l == nil || l.Code == nil {
+		return nil
+	}
+	return &Language{Language: *l.Code, Country: l.codeOf(CountryOfLanguage)}
+}
+
 // Observer is TID 1002: one person or one device.
 type Observer struct {
 	Person *PersonObserver

@@ -124,6 +124,8 @@ type Evaluation struct {
 	Code *radnode.Concept
 	Text string
 	By   *Observer
+	// Language is that of Text where it is not the document's (TID 1204).
+	Language *Language
 }
 
 func (e Evaluation) item() (*Item, error) {
@@ -133,6 +135,9 @@ func (e Evaluation) item() (*Item, error) {
 	it := textItem(Contains, Text, e.Name, e.Text)
 	if e.Code != nil {
 		it = codeItem(Contains, e.Name, *e.Code)
+	}
+	if e.Language != nil {
+		it.add(e.Language.item())
 	}
 	if e.By != nil {
 		by, err := e.By.items()
@@ -145,7 +150,7 @@ func (e Evaluation) item() (*Item, error) {
 }
 
 func evaluationOf(i *Item) Evaluation {
-	e := Evaluation{Name: i.Name, Code: i.Code, Text: i.Text}
+	e := Evaluation{Name: i.Name, Code: i.Code, Text: i.Text, Language: languageOf(i)}
 	if o := observersOf(i); len(o) > 0 {
 		e.By = &o[0]
 	}

@@ -61,8 +61,9 @@ func everyRow() *sr.MeasurementReport {
 			&sr.VolumetricROI{Group: rows("3"), Regions: []sr.Region{{Graphic: sr.Graphic{Type: "POINT", Points: []float64{1, 1}}, Image: bare(image1)}, {Graphic: sr.Graphic{Type: "CIRCLE", Points: []float64{1, 1, 2, 2}}, Image: bare(image1)}}},
 			&sr.MeasurementGroup{Group: rows("4"), Sources: []sr.Reference{bare(image1)}},
 		},
-		Derived:     []sr.DerivedMeasurement{{Measurement: sr.Measurement{Name: sr.CertaintyOfFinding, Number: sr.Number{Value: 50, Unit: sr.Percent}}, From: []int{0, 3}}},
-		Evaluations: []sr.Evaluation{{Name: sr.Impression, Text: "impression", By: &sr.Observer{Person: &sr.PersonObserver{Name: "Li^Ming"}}}},
+		Derived: []sr.DerivedMeasurement{{Measurement: sr.Measurement{Name: sr.CertaintyOfFinding, Number: sr.Number{Value: 50, Unit: sr.Percent}}, From: []int{0, 3}}},
+		Evaluations: []sr.Evaluation{{Name: sr.Impression, Text: "impression", By: &sr.Observer{Person: &sr.PersonObserver{Name: "Li^Ming"}},
+			Language: &sr.Language{Language: sr.LanguageOf("en")}}},
 	}
 }
 

@@ -23,6 +23,8 @@ type TextItem struct {
 	Name   radnode.Concept // CID 7002
 	Text   string
 	Images []Reference // it was inferred from
+	// Language is that of Text where it is not the document's.
+	Language *Language
 }
 
 // Content returns the content tree, for any SR class.
@@ -52,6 +54,9 @@ func (r *TextReport) Content() (*Item, error) {
 		}
 		for _, t := range s.Texts {
 			it := textItem(Contains, Text, t.Name, t.Text)
+			if t.Language != nil {
+				it.add(t.Language.item())
+			}
 			for _, i := range t.Images {
 				it.add(imageItem(InferredFrom, SourceOfMeasurement, i))
 			}

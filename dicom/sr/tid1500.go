@@ -150,8 +150,8 @@ func ParseMeasurementReport(root *Item) (*MeasurementReport, error) {
 		return nil, radnode.Errorf(radnode.Unsupported, "read structured report", "the document is no measurement report (TID 1500)")
 	}
 	r := &MeasurementReport{Title: root.Name, Observers: observersOf(root), Procedure: procedureOf(root), Subject: subjectOf(root)}
-	if l := root.First(LanguageOfContent); l != nil && l.Code != nil {
-		r.Language = Language{Language: *l.Code, Country: l.codeOf(CountryOfLanguage)}
+	if l := languageOf(root); l != nil {
+		r.Language = *l
 	}
 	for _, p := range root.Find(ProcedureReported) {
 		if p.Code != nil {

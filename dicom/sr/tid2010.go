@@ -71,8 +71,8 @@ func ParseKeyObjects(root *Item) (*KeyObjects, error) {
 		return nil, radnode.Errorf(radnode.Unsupported, "read structured report", "the document is no key object selection (TID 2010)")
 	}
 	k := &KeyObjects{Title: root.Name, Description: root.textOf(KeyObjectDescription)}
-	if l := root.First(LanguageOfContent); l != nil && l.Code != nil {
-		k.Language = Language{Language: *l.Code, Country: l.codeOf(CountryOfLanguage)}
+	if l := languageOf(root); l != nil {
+		k.Language = *l
 	}
 	if o := observersOf(root); len(o) > 0 {
 		k.Observer = &o[0]
