@@ -37,6 +37,28 @@ func (u UID) Valid() bool {
 	return true
 }
 
+// Usable reports whether u can stand for an object of a device: digits and
+// dots, at most 64, no empty component. Devices are met that begin components
+// with zeros against PS3.5 9.1, and their images are needed too. A usable UID
+// is safe in a file name; it is compared character by character like any other.
+func (u UID) Usable() bool {
+	if len(u) == 0 || len(u) > MaxUIDLength {
+		return false
+	}
+	dot := true // an empty component so far
+	for i := range len(u) {
+		switch {
+		case u[i] >= '0' && u[i] <= '9':
+			dot = false
+		case u[i] == '.' && !dot:
+			dot = true
+		default:
+			return false
+		}
+	}
+	return !dot
+}
+
 // NewUID makes a globally unique identifier from a random UUID (PS3.5 B.2).
 func NewUID() UID {
 	var b [16]byte

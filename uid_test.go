@@ -30,6 +30,10 @@ func TestUIDsFollowPS35Section9(t *testing.T) {
 		if got := radnode.UID(c.uid).Valid(); got != c.want {
 			t.Errorf("UID %q: valid is %v, want %v", c.uid, got, c.want)
 		}
+		// Leading zeros are the one breach that devices are forgiven.
+		if got := radnode.UID(c.uid).Usable(); got != (c.want || c.uid == "1.02") {
+			t.Errorf("UID %q: usable is %v", c.uid, got)
+		}
 	}
 }
 

@@ -33,7 +33,7 @@ type Meta struct {
 func WriteMeta(w io.Writer, m Meta) error {
 	const op = "write file meta information"
 	for _, u := range []radnode.UID{m.SOPClassUID, m.SOPInstanceUID, m.TransferSyntaxUID} {
-		if !u.Valid() {
+		if !u.Usable() {
 			return radnode.Errorf(radnode.Invalid, op, "%q is not a valid UID", string(u))
 		}
 	}

@@ -98,7 +98,7 @@ func (x *session) commit(ctx context.Context, r *request, d *dicom.Dataset, answ
 		return &StatusError{Status: StatusInvalidArgumentValue, Comment: "transaction UID or referenced SOP sequence is missing"}
 	}
 	for _, ref := range req.References {
-		if !plausible(ref.SOPClassUID) || !plausible(ref.SOPInstanceUID) {
+		if !ref.SOPClassUID.Usable() || !ref.SOPInstanceUID.Usable() {
 			return &StatusError{Status: StatusInvalidArgumentValue, Comment: "referenced SOP sequence holds what is no UID"}
 		}
 	}

@@ -76,7 +76,7 @@ func (x *session) step(r *request, instance radnode.UID, handle func(*StepReques
 	case fault != nil:
 	case x.server.cfg.Steps == nil || radnode.UID(r.context.AbstractSyntax) != ModalityPerformedStep:
 		fault = &StatusError{Status: StatusSOPClassNotSupported}
-	case !plausible(instance):
+	case !instance.Usable():
 		fault = &StatusError{Status: StatusInvalidSOPInstance, Comment: "SOP instance UID is missing or no UID"}
 	default:
 		fault = x.guard(r, func() error {

@@ -133,7 +133,7 @@ func newStoreRequest(r *request) (*StoreRequest, error) {
 	switch {
 	case r.data == nil:
 		return nil, &StatusError{Status: StatusCannotUnderstand, Comment: "no data set"}
-	case !plausible(r.cmd.AffectedSOPInstanceUID):
+	case !r.cmd.AffectedSOPInstanceUID.Usable():
 		return nil, &StatusError{Status: StatusInvalidSOPInstance, Comment: "affected SOP instance UID is not a UID"}
 	}
 	return &StoreRequest{
@@ -142,21 +142,6 @@ func newStoreRequest(r *request) (*StoreRequest, error) {
 		TransferSyntaxUID: radnode.UID(r.context.TransferSyntax), Priority: r.cmd.Priority,
 		MoveOriginatorAE: r.cmd.MoveOriginatorAE, MoveOriginatorMessageID: r.cmd.MoveOriginatorMessageID,
 	}, nil
-}
-
-// plausible is the least a SOP instance UID must be: digits and dots, at most
-// 64 (PS3.5 9.1). Devices are met that break the rule on leading zeros, and
-// their images are needed too.
-func plausible(u radnode.UID) bool {
-	if len(u) == 0 || len(u) > radnode.MaxUIDLength {
-		return false
-	}
-	for i := 0; i < len(u); i++ {
-		if u[i] != '.' && (u[i] < '0' || u[i] > '9') {
-			return false
-		}
-	}
-	return true
 }
 
 // limitedObject fails with radnode.TooLarge when a data set is longer than

@@ -17,7 +17,7 @@ var _ dimse.Storer = (*fetcher)(nil)
 // and renames it when it is whole.
 func (f *fetcher) Store(_ context.Context, req *dimse.StoreRequest, data io.Reader) error {
 	const op = "C-GET"
-	if !req.AffectedSOPInstanceUID.Valid() {
+	if !req.AffectedSOPInstanceUID.Usable() {
 		return radnode.Errorf(radnode.Invalid, op, "the SOP Instance UID is no UID")
 	}
 	path := f.path(req.AffectedSOPInstanceUID)

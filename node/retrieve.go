@@ -47,7 +47,7 @@ func (a archive) Retrieve(ctx context.Context, req *dimse.RetrieveRequest, ident
 	if req.MoveDestination != "" {
 		event.Detail = strconv.Itoa(len(objects)) + " instances by C-MOVE to " + req.MoveDestination
 	}
-	if uid := identifier.UID(dicom.StudyInstanceUID); uid.Valid() {
+	if uid := identifier.UID(dicom.StudyInstanceUID); uid.Usable() {
 		event.StudyUID = uid
 	}
 	a.audited(event)

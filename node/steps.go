@@ -101,14 +101,14 @@ func advance(ctx context.Context, tx *store.Tx, d *dicom.Dataset, status string)
 func stepOf(req *dimse.StepRequest, d *dicom.Dataset) (*store.Step, error) {
 	p := &store.Step{SOPInstanceUID: req.SOPInstanceUID, AETitle: req.CallingAE, Status: d.Text(dicom.PerformedProcedureStepStatus)}
 	for _, item := range d.Items(dicom.ScheduledStepAttributesSequence) {
-		if uid := item.UID(dicom.StudyInstanceUID); uid.Valid() && !slices.Contains(p.Studies, uid) {
+		if uid := item.UID(dicom.StudyInstanceUID); uid.Usable() && !slices.Contains(p.Studies, uid) {
 			p.Studies = append(p.Studies, uid)
 		}
 	}
 	for _, series := range d.Items(dicom.PerformedSeriesSequence) {
 		for _, sequence := range []dicom.Tag{dicom.ReferencedImageSequence, dicom.ReferencedNonImageCompositeSOPInstanceSequence} {
 			for _, item := range series.Items(sequence) {
-				if uid := item.UID(dicom.ReferencedSOPInstanceUID); uid.Valid() {
+				if uid := item.UID(dicom.ReferencedSOPInstanceUID); uid.Usable() {
 					p.Instances = append(p.Instances, uid)
 				}
 			}

@@ -74,7 +74,7 @@ func newBuilder(in Input) (*builder, error) {
 		return nil, radnode.Errorf(radnode.Invalid, op, "a report needs at least one image")
 	}
 	for _, u := range []radnode.UID{in.SOPInstanceUID, in.SeriesInstanceUID} {
-		if !u.Valid() {
+		if !u.Usable() {
 			return nil, radnode.Errorf(radnode.Invalid, op, "%q is not a valid UID for a report", string(u))
 		}
 	}
@@ -103,7 +103,7 @@ func newBuilder(in Input) (*builder, error) {
 
 func (b *builder) addImage(s *dicom.Dataset) error {
 	uid := s.UID(dicom.SOPInstanceUID)
-	if !uid.Valid() || !s.UID(dicom.SOPClassUID).Valid() || !s.UID(dicom.SeriesInstanceUID).Valid() || !s.UID(dicom.StudyInstanceUID).Valid() {
+	if !uid.Usable() || !s.UID(dicom.SOPClassUID).Usable() || !s.UID(dicom.SeriesInstanceUID).Usable() || !s.UID(dicom.StudyInstanceUID).Usable() {
 		return radnode.Errorf(radnode.Invalid, op, "an image lacks a valid study, series, instance or class UID; a report cannot refer to it")
 	}
 	if len(b.Source) > 0 && !samePatientID(b.Source[0], s) {

@@ -53,7 +53,7 @@ type File struct {
 // part of the file's name.
 func (s *Store) Create(uid radnode.UID) (*File, error) {
 	const op = "create instance file"
-	if !uid.Valid() {
+	if !uid.Usable() {
 		return nil, radnode.Errorf(radnode.Invalid, op, "the SOP Instance UID is not a UID (PS3.5 9.1)")
 	}
 	if err := s.CheckSpace(); err != nil {

@@ -124,7 +124,7 @@ func (s *Store) quarantine() string { return filepath.Join(s.opts.Dir, "quaranti
 func (s *Store) indexed(ctx context.Context, rel string) (bool, error) {
 	base := filepath.Base(rel)
 	uid, _, ok := strings.Cut(base, "-")
-	if !ok || !radnode.UID(uid).Valid() {
+	if !ok || !radnode.UID(uid).Usable() {
 		return false, nil
 	}
 	var n int

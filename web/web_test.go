@@ -384,7 +384,7 @@ func TestFramesAreSentAsStoredAndKeptForGood(t *testing.T) {
 func TestAddressesThatAreNoIdentifiersAreRefused(t *testing.T) {
 	n := mustServe(t, nil)
 	for path, want := range map[string]int{
-		"/api/v1/studies/1.2.3": 404, "/api/v1/studies/..%2f..%2fetc%2fpasswd": 400, "/api/v1/studies/1.02": 400,
+		"/api/v1/studies/1.2.3": 404, "/api/v1/studies/..%2f..%2fetc%2fpasswd": 400, "/api/v1/studies/1..2": 400,
 		"/api/v1/results/..%2f..%2fx/stages/y": 400, "/api/v1/results/r/stages/..": 400, "/api/v1/reports/%00": 400,
 		"/assets/..%2findex.html": 404, "/api/v1/series/1.2/manifest": 400, "/nowhere": 404,
 	} {

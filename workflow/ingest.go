@@ -3,6 +3,7 @@ package workflow
 import (
 	"context"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,7 +26,7 @@ type Source struct {
 // nothing. On an error nothing is kept.
 func (w *Workflow) Ingest(ctx context.Context, src Source, ts, class, instance radnode.UID, data io.Reader) error {
 	const op = "ingest"
-	if !class.Valid() || !instance.Valid() || !ts.Valid() {
+	if !class.Usable() || !instance.Usable() || !ts.Usable() {
 		return radnode.Errorf(radnode.Invalid, op, "SOP class, SOP instance or transfer syntax is not a UID (PS3.5 9.1)")
 	}
 	f, err := w.store.Create(instance)
@@ -119,8 +120,18 @@ func (w *Workflow) receive(f *store.File, src Source, ts, class, instance radnod
 	rec = store.RecordOf(header)
 	rec.TransferSyntaxUID, rec.Source, rec.Remote = ts, src.Name, src.Remote
 	rec.Origin, rec.ReceivedAt = store.Received, w.now()
-	rec.Remark = textRemark(header.TextWarnings())
+	rec.Remark = strings.Join(slices.DeleteFunc([]string{textRemark(header.TextWarnings()), uidRemark(&rec)}, func(s string) bool { return s == "" }), "; ")
 	return rec, agree(&rec, class, instance)
+}
+
+// uidRemark warns of UIDs that other systems may refuse.
+func uidRemark(rec *store.Record) string {
+	for _, uid := range []radnode.UID{rec.SOPInstanceUID, rec.SeriesInstanceUID, rec.StudyInstanceUID} {
+		if uid != "" && !uid.Valid() {
+			return "UIDs of this study break the rules (PS3.5 9.1: a component begins with 0): other systems may refuse its objects; have the device corrected"
+		}
+	}
+	return ""
 }
 
 // maxRemarks bounds how many attributes a remark about characters names.
@@ -163,9 +174,9 @@ func agree(rec *store.Record, class, instance radnode.UID) error {
 		return radnode.Errorf(radnode.Invalid, op, "the data set is of another SOP class than announced")
 	case rec.SOPInstanceUID != instance:
 		return radnode.Errorf(radnode.Invalid, op, "the data set has another SOP Instance UID than announced")
-	case bound && !rec.StudyInstanceUID.Valid():
+	case bound && !rec.StudyInstanceUID.Usable():
 		return radnode.Errorf(radnode.Invalid, op, "the data set has no valid Study Instance UID")
-	case bound && !rec.SeriesInstanceUID.Valid():
+	case bound && !rec.SeriesInstanceUID.Usable():
 		return radnode.Errorf(radnode.Invalid, op, "the data set has no valid Series Instance UID")
 	}
 	if !bound {

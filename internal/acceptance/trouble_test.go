@@ -547,3 +547,43 @@ func dialFrom(last int, address string) (net.Conn, error) {
 	dialer := from(last)
 	return dialer.Dial("tcp", address)
 }
+
+func TestUIDsWithLeadingZerosAreTakenWithAWarning(t *testing.T) {
+	n := startNode(t)
+	odd := filepath.Join(t.TempDir(), "odd.dcm")
+	text, err := os.ReadFile(film())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(odd, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const study, series, image = "1.2.840.00.1", "1.2.840.00.1.01", "1.2.840.00.1.01.001"
+	if status, out := command(t, tool(t, "dcmodify"), "-nb", "-m", "StudyInstanceUID="+study, "-m", "SeriesInstanceUID="+series, "-m", "SOPInstanceUID="+image, odd); status != 0 {
+		t.Fatal(out)
+	}
+	host, port := n.hostPort()
+	if status, out := command(t, tool(t, "storescu"), "-aec", "RADNODE", host, port, odd); status != 0 {
+		t.Fatalf("exit %d: %s", status, out)
+	}
+	if s := n.settled(1)[0]; s.State != radnode.ToReview && s.State != radnode.NotAnalysed {
+		t.Errorf("the study is %s (%s)", s.State, s.StateReason)
+	}
+	s := n.study(study)
+	if len(s.Warnings) == 0 || !strings.Contains(strings.Join(s.Warnings, " "), "9.1") {
+		t.Errorf("state %s (%s), warnings %v", s.State, s.StateReason, s.Warnings)
+	}
+	dir := t.TempDir()
+	if status, out := command(t, tool(t, "getscu"), "-S", "-aec", "RADNODE", "-od", dir, "-k", "QueryRetrieveLevel=STUDY", "-k", "StudyInstanceUID="+study, host, port); status != 0 {
+		t.Errorf("exit %d: %s", status, out)
+	}
+	if files, _ := filepath.Glob(filepath.Join(dir, "*")); len(files) != 1 {
+		t.Errorf("%d files came", len(files))
+	} else {
+		samePixels(t, odd, files[0])
+	}
+	t.Logf("the study is %s (%s)", s.State, s.StateReason)
+	n.kill()
+	n.start()
+	n.balanced()
+}

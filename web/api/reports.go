@@ -88,7 +88,7 @@ func (a *API) PostFinding(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	if !in.SOPInstanceUID.Valid() {
+	if !in.SOPInstanceUID.Usable() {
 		return radnode.Errorf(radnode.Invalid, "add finding", "instance must be the UID of an image of the study")
 	}
 	r, err := a.Findings.AddFinding(c.Request().Context(), middleware.UserOf(c), id, version, in)

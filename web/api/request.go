@@ -41,7 +41,7 @@ func readJSON(c echo.Context, v any) error {
 // uidParam returns a path parameter that must be a UID (PS3.5 9.1).
 func uidParam(c echo.Context, name string) (radnode.UID, error) {
 	uid := radnode.UID(c.Param(name))
-	if !uid.Valid() {
+	if !uid.Usable() {
 		return "", radnode.Errorf(radnode.Invalid, "read request", "the address must hold a DICOM UID")
 	}
 	return uid, nil

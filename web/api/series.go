@@ -26,7 +26,7 @@ func (a *API) GetManifest(c echo.Context) error {
 		return err
 	}
 	study := radnode.UID(c.QueryParam("study"))
-	if !study.Valid() {
+	if !study.Usable() {
 		return radnode.Errorf(radnode.Invalid, "read request", "name the study: ?study=UID")
 	}
 	ctx := c.Request().Context()

@@ -160,7 +160,7 @@ func (a *API) GetPriors(c echo.Context) error {
 // page, so that a RIS can open a study.
 func (a *API) Viewer(c echo.Context) error {
 	uid := radnode.UID(c.QueryParam("studyUID"))
-	if c.QueryParam("requestType") != "STUDY" || !uid.Valid() {
+	if c.QueryParam("requestType") != "STUDY" || !uid.Usable() {
 		return radnode.Errorf(radnode.Invalid, "open viewer", "the address must be /viewer?requestType=STUDY&studyUID=UID")
 	}
 	return c.Redirect(http.StatusFound, "/study/"+string(uid))

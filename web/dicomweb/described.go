@@ -173,7 +173,7 @@ func (d *described) store(object json.RawMessage) error {
 		return d.w.gone(err)
 	}
 	class, instance := set.UID(dicom.SOPClassUID), set.UID(dicom.SOPInstanceUID)
-	if !class.Valid() || !instance.Valid() {
+	if !class.Usable() || !instance.Usable() {
 		d.w.nameless = append(d.w.nameless, failure(cannotUnderstand))
 		return nil
 	}

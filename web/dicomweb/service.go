@@ -169,7 +169,7 @@ func (p place) path() string {
 func placeOf(c echo.Context) (place, error) {
 	p := place{radnode.UID(c.Param("study")), radnode.UID(c.Param("series")), radnode.UID(c.Param("instance"))}
 	for _, uid := range []radnode.UID{p.study, p.series, p.instance} {
-		if uid != "" && !uid.Valid() {
+		if uid != "" && !uid.Usable() {
 			return p, radnode.Errorf(radnode.Invalid, "address", "the address holds something that is not a UID (PS3.5 9.1)")
 		}
 	}

@@ -44,7 +44,7 @@ func (s *Service) pictured(c echo.Context, o Object) (Object, radnode.Instance, 
 				break
 			}
 			uid := ref.UID(dicom.ReferencedSOPInstanceUID)
-			if !uid.Valid() {
+			if !uid.Usable() {
 				continue
 			}
 			list, err := s.Index.Objects(ctx, f.Dataset.UID(dicom.StudyInstanceUID), series.UID(dicom.SeriesInstanceUID), uid)

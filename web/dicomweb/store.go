@@ -213,7 +213,7 @@ func (w *storing) instance(body io.Reader) error {
 		return w.gone(err)
 	}
 	class, instance, ts := meta.UID(dicom.MediaStorageSOPClassUID), meta.UID(dicom.MediaStorageSOPInstanceUID), meta.UID(dicom.TransferSyntaxUID)
-	if !class.Valid() || !instance.Valid() || !ts.Valid() {
+	if !class.Usable() || !instance.Usable() || !ts.Usable() {
 		w.nameless = append(w.nameless, failure(cannotUnderstand))
 		return nil
 	}

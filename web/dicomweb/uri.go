@@ -30,7 +30,7 @@ func (s *Service) RetrieveByURI(c echo.Context) error {
 		return radnode.Errorf(radnode.Invalid, opURI, "requestType must be WADO (PS3.18 9.4.1.2.1)")
 	}
 	p := place{radnode.UID(q.Get("studyUID")), radnode.UID(q.Get("seriesUID")), radnode.UID(q.Get("objectUID"))}
-	if !p.study.Valid() || !p.series.Valid() || !p.instance.Valid() {
+	if !p.study.Usable() || !p.series.Usable() || !p.instance.Usable() {
 		return radnode.Errorf(radnode.Invalid, opURI, "studyUID, seriesUID and objectUID each name a UID (PS3.18 9.4.1.2)")
 	}
 	if v := q.Get("anonymize"); v != "" && v != "no" {
@@ -220,7 +220,7 @@ func (s *Service) uriState(c echo.Context, q url.Values, r *rendering) error {
 	if series == "" && instance == "" {
 		return nil
 	}
-	if !series.Valid() || !instance.Valid() || r.window != nil {
+	if !series.Usable() || !instance.Usable() || r.window != nil {
 		return radnode.Errorf(radnode.Invalid, opURI, "presentationSeriesUID and presentationUID stand together, and without a window")
 	}
 	list, err := s.Index.Objects(c.Request().Context(), radnode.UID(q.Get("studyUID")), series, instance)
