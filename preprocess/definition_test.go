@@ -35,7 +35,7 @@ func TestThePublishedSchemaAndReferenceFollowTheStepTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden(t, "pipeline.schema.json", text)
-	golden(t, "STEPS.md", []byte(preprocess.Reference()))
+	golden(t, "../docs/pipelines.md", []byte(preprocess.Reference()))
 }
 
 func compiledSchema(t *testing.T) *jsonschema.Schema {

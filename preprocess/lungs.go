@@ -151,8 +151,7 @@ func darkRegion(pix, air []byte, e ellipse, side int) []byte {
 	}
 	dark := make([]byte, len(pix))
 	global := otsuThreshold(all)
-	for y := range lungSide {
-		limit := byte(rowThreshold(&rows, y, global))
+	for y, limit := range rowThresholds(&rows, global) {
 		for i := y * lungSide; i < (y+1)*lungSide; i++ {
 			if near[i] != 0 && pix[i] <= limit {
 				dark[i] = 1
@@ -164,22 +163,34 @@ func darkRegion(pix, air []byte, e ellipse, side int) []byte {
 	return opened(region, 5)
 }
 
-// rowThreshold separates the rows around y, whose exposure differs from the
-// apex to the base, held near the value for the whole field.
-func rowThreshold(rows *[lungSide][256]int, y, global int) int {
+// rowThresholds separates the rows around each row, whose exposure differs from
+// the apex to the base, held near the value for the whole field.
+func rowThresholds(rows *[lungSide][256]int, global int) (limits [lungSide]byte) {
 	const around = lungSide / 8
 	var counts [256]int
 	n := 0
-	for k := max(0, y-around); k <= min(lungSide-1, y+around); k++ {
-		for v, c := range rows[k] {
-			counts[v] += c
-			n += c
+	add := func(y, sign int) {
+		if y < 0 || y >= lungSide {
+			return
+		}
+		for v, c := range rows[y] {
+			counts[v] += sign * c
+			n += sign * c
 		}
 	}
-	if n == 0 {
-		return global
+	for y := range around {
+		add(y, 1)
 	}
-	return max(global*8/10, min(global*rowSlack/100, (otsuThreshold(counts)+global)/2))
+	for y := range lungSide {
+		add(y+around, 1)
+		add(y-around-1, -1)
+		limit := global
+		if n > 0 {
+			limit = max(global*8/10, min(global*rowSlack/100, (otsuThreshold(counts)+global)/2))
+		}
+		limits[y] = byte(limit)
+	}
+	return limits
 }
 
 const rowSlack = 125

@@ -126,10 +126,35 @@ func (p *Param) schema() map[string]any {
 	return out
 }
 
+const referenceHead = `# Pipelines
+
+Made from the step table; do not edit.
+
+A pipeline is a YAML file, or the part pipeline of a model's manifest: a list of steps with their parameters. What is wrong is refused when it
+is read, in a sentence that names the step, the parameter and what is allowed. Defaults count as written out: the digest of a pipeline, which
+stands in the provenance of each result, is that of its meaning. The schema of a file is preprocess/pipeline.schema.json.
+
+    radnode pipeline show chest-lungs                    # draw a bundled pipeline, a file or that of a model; --mermaid for a flow chart
+    radnode pipeline run film.dcm chest-lungs --out DIR  # run it: a picture of each stage, result.json with features and digests
+    radnode pipeline run CT-FOLDER ct-liver-volume       # a series: ordered by place, gaps and doubles reported, features of the volume
+
+Bundled are chest-classifier, chest-lungs, cardiothoracic, ct-head, ct-chest, ct-liver-volume, ultrasound and pathology. A step branch runs
+steps beside the line to the network; as names a mask, and source, mask and markers use one.
+
+## The cardiothoracic ratio
+Each frontal chest film that chest-film-quality finds upright and not inverted, of a human who is no known child, is measured by the pipeline
+cardiothoracic: feature cardiothoracic_ratio, the lines it was taken along and the outlines of the lung fields (measured in the JSON of
+"radnode analyze", and in the viewer with the heat map), a measurement with its lines in the draft report. Where the fields found are not plausible
+the result says why there is no ratio. On an AP film the heart looks larger than it is, and the result says so. Its accuracy against a person's
+measurement is not known: there was no set of measured films. What is known stands at lung_fields below. It is no diagnosis.
+
+# Steps
+`
+
 // Reference returns the documentation of every step as Markdown.
 func Reference() string {
 	var b strings.Builder
-	b.WriteString("# Steps of a pipeline\n\nMade from the step table; do not edit.\n")
+	b.WriteString(referenceHead)
 	group := ""
 	for _, s := range sortedSteps() {
 		if s.Group != group {
