@@ -118,6 +118,9 @@ func OpenHeader(f *dicom.File, lim Limits) (*Image, error) {
 	if err := im.describe(); err != nil {
 		return nil, err
 	}
+	if ts, _ := dicom.LookupTransferSyntax(im.TransferSyntax); ts.Video {
+		return nil, notDecoded(ts.Name)
+	}
 	if err := im.checkSizes(); err != nil {
 		return nil, err
 	}
@@ -126,6 +129,11 @@ func OpenHeader(f *dicom.File, lim Limits) (*Image, error) {
 	}
 	im.readPadding()
 	return im, nil
+}
+
+// notDecoded is the answer for what is kept and handed on as it is.
+func notDecoded(syntax string) error {
+	return radnode.Errorf(radnode.Unsupported, opOpen, "transfer syntax %s is not decoded here: the object is kept and handed on as it is", syntax)
 }
 
 // readPalettes reads the palette of palette colour, or the supplemental one,
@@ -283,7 +291,7 @@ func (im *Image) chooseCodec() error {
 		if known {
 			name = ts.Name
 		}
-		return radnode.Errorf(radnode.Unsupported, opOpen, "transfer syntax %s is not decoded here", name)
+		return notDecoded(name)
 	}
 	if im.BitsAllocated != 1 && im.BitsAllocated%8 != 0 || im.width() == 32 && im.BitsAllocated != 32 {
 		return radnode.Errorf(radnode.Unsupported, opOpen, "%d bits allocated are not handled in compressed pixel data", im.BitsAllocated)

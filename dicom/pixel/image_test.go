@@ -213,8 +213,14 @@ func TestSyntaxesWithoutCodecAreNamed(t *testing.T) {
 		d := monochrome(4, 4, 8, 8, nil)
 		d.SetFragments(dicom.PixelDataTag, []byte{1, 2})
 		_, err := reopen(t, d, ts)
-		if radnode.CodeOf(err) != radnode.Unsupported || !strings.Contains(err.Error(), "is not decoded here") {
+		if radnode.CodeOf(err) != radnode.Unsupported || !strings.Contains(err.Error(), "is not decoded here: the object is kept and handed on") {
 			t.Errorf("%s: %v", ts, err)
+		}
+		if video, _ := dicom.LookupTransferSyntax(ts); video.Video {
+			f := &dicom.File{Dataset: d, TransferSyntax: ts, PixelData: &dicom.PixelData{Encapsulated: true, Tag: dicom.PixelDataTag}}
+			if _, err := pixel.OpenHeader(f, pixel.DefaultLimits); radnode.CodeOf(err) != radnode.Unsupported {
+				t.Errorf("%s by its header: %v", ts, err)
+			}
 		}
 	}
 }
