@@ -98,9 +98,9 @@ async function theirs(b, s, study, out) {
   const page = await b.newPage({ viewport: { width: 1440, height: 900 } });
   let frames = 0;
   page.on('requestfinished', (r) => { if (/\/frames\//.test(r.url())) frames++; });
-  const id = study.n === 1 ? 'CR1' : `CT${study.n}`;
+  const id = study.n === 1 ? 'CR1' : `CT${study.n}`, shown = study.name;
   await page.goto(`${s.ohif.origin}/?mrn=${id}`);
-  await page.waitForFunction((u) => document.body.innerText.includes(u), id, { timeout: 60_000 }).catch(async (e) => { await page.screenshot({ path: join(folder, 'failed.png') }); throw e; });
+  await page.waitForFunction((u) => document.body.innerText.includes(u), shown, { timeout: 60_000 }).catch(async (e) => { await page.screenshot({ path: join(folder, 'failed.png') }); throw e; });
   await sleep(500);
   const start = Date.now();
   await page.evaluate((u) => { window.history.pushState({}, '', `/viewer?StudyInstanceUIDs=${u}`); window.dispatchEvent(new PopStateEvent('popstate')); }, study.uid);

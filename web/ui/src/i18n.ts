@@ -66,6 +66,7 @@ const strings = {
   views: ['Views', '视图'], usualView: ['Usual view', '默认视图'], columns: ['Columns', '列'], accession: ['Accession', '检查号'], station: ['From', '来源'], theme: ['Light or dark', '浅色或深色'],
   activity: ['Last 24 hours', '最近 24 小时'], imagesIn: ['images received', '接收图像'], drafted: ['reports drafted', '生成报告草稿'], most: ['most in an hour: {n}', '每小时最多 {n}'], queue: ['Queue', '队列'], due: ['due', '待处理'], later: ['later', '稍后'], runningNow: ['running', '运行中'], lastError: ['Last error', '最近错误'],
   failures: ['Failed deliveries', '送达失败'], noFailures: ['No delivery has failed.', '没有失败的送达。'], retryAll: ['Retry all', '全部重试'], settings: ['Settings in force', '当前设置'], settingsHint: ['Set by file, environment or flags; radnode config prints them.', '通过文件、环境变量或参数设置；radnode config 可打印。'], changed: ['not the default', '非默认'], selfTest: ['Self-test', '自检'],
+  tour: ['Guided tour', '导览'], tourOpen: ['(open a study to see it)', '（打开检查后可见）'], next: ['Next', '下一步'],
 } satisfies Record<string, [string, string]>;
 
 export type Key = keyof typeof strings;

@@ -8,6 +8,7 @@ import { Models } from './models';
 import { Node } from './node';
 import { go, onRoute } from './route';
 import { StudyPage } from './study';
+import { Tour } from './tour';
 import type { Session, Term } from './types';
 import { Worklist } from './worklist';
 
@@ -17,6 +18,7 @@ function App() {
   const [ended, setEnded] = useState(false);
   const [help, setHelp] = useState(false);
   const [failed, setFailed] = useState('');
+  const [touring, tour] = useState(localStorage.getItem('tour') === null);
   const [, redraw] = useState(0);
   const keep = (s: Session | null): void => {
     setSession(s); setState(s); setAsked(true); setEnded(false);
@@ -50,7 +52,8 @@ function App() {
     <div class="shell" key={currentLanguage()}>
       <Bar session={session} onSignOut={signOut} onLanguage={language} onHelp={() => setHelp(true)} />
       <Page session={session} />
-      {help && <Help onClose={() => setHelp(false)} />}
+      {touring && <Tour onEnd={() => { localStorage.setItem('tour', 'seen'); tour(false); }} />}
+      {help && <Help onClose={() => setHelp(false)} onTour={() => { setHelp(false); go('/'); tour(true); }} />}
       {ended && <Login again onSession={keep} />}
     </div>
   );

@@ -3,7 +3,9 @@ import { get, seg } from './api';
 import { loaderOf } from './frames';
 import type { Hung } from './hanging';
 import { date, personName, t } from './i18n';
+import type { Point } from './geometry';
 import { Marks, type Box } from './marks';
+import type { Measure } from './measures';
 import { Objects } from './objects';
 import { Reformat, stackOf } from './reformat';
 import { useTools } from './tools';
@@ -50,10 +52,11 @@ interface Props {
 /** The picture with everything written on it. */
 export function Pane({ hung, study, prior, active, many, text, firstUID, unverified, shown, onViewport, onActivate, onMaximise, onProblem }: Props) {
   const host = useRef<HTMLDivElement>(null), vp = useRef<Viewport | null>(null);
-  const [probe, setProbe] = useState(''), [, repaint] = useState(0), [manifest, setManifest] = useState<Manifest | null>(null), [refused, refuse] = useState('');
+  const [probe, setProbe] = useState(''), [, repaint] = useState(0), [manifest, setManifest] = useState<Manifest | null>(null), [refused, refuse] = useState(''), [labelled, setLabelled] = useState<Measure | null>(null);
   useEffect(() => {
     const v = new Viewport(host.current as HTMLElement, new URLSearchParams(location.search).get('renderer'));
     v.onPaint = () => repaint((n) => n + 1);
+    v.onLabel = (m) => setLabelled(m);
     vp.current = v;
     onViewport(v);
     repaint(1);
@@ -95,6 +98,7 @@ export function Pane({ hung, study, prior, active, many, text, firstUID, unverif
     <div class={`pane${active && many ? ' active' : ''}`} ref={host} tabIndex={0} role="group" aria-label={t('image')} onPointerDown={onActivate} onFocus={onActivate} onDblClick={(e) => { if (!(e.target as Element).closest('input')) onMaximise(); }}>
       {v && <Marks vp={v} draft={draft} boxes={here ? shown.boxes(here.uid, here.frame) : []} />}
       {empty && objects ? <Objects series={objects} /> : (empty || !hung) && <p class="blank muted">{t(hung ? 'noImages' : 'chooseSeries')}</p>}
+      {labelled && v && <form class="words" style={{ left: `${v.toCSS(labelled.points[0] as Point).x}px`, top: `${v.toCSS(labelled.points[0] as Point).y}px` }} onSubmit={(e) => { e.preventDefault(); v.label(labelled, String(new FormData(e.currentTarget).get('words'))); setLabelled(null); }}><input name="words" maxLength={80} aria-label={t('words')} ref={(x) => x?.focus()} onBlur={(e) => { v.label(labelled, e.currentTarget.value); setLabelled(null); }} /></form>}
       {refused && <p class="blank" role="alert">{refused}</p>}
       {failed && <div class="blank" role="alert"><p>{t('cannotShow', { why: status.error })}</p><button onClick={() => v?.retry()}>{t('retry')}</button></div>}
       {status?.quality === 'none' && hung && !empty && !refused && <p class="blank muted">{t('loading')}</p>}

@@ -32,6 +32,7 @@ export function useTools(host: { current: HTMLElement | null }, vp: { current: V
       if (!short && m.points.length < pointsOf[m.kind] && m.kind !== 'freehand') return; // the next drag goes on with it
       if (!short) v.addMeasure(m);
       update(null);
+      if (!short && m.kind === 'arrow') v.onLabel(m);
     };
     const down = (e: PointerEvent): void => {
       const v = vp.current;

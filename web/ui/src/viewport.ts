@@ -60,6 +60,8 @@ export class Viewport {
   onMove: (what: Move, by: number) => void = () => {};
   onTap: (p: Point) => void = () => {};
   onPaint: () => void = () => {};
+  onLabel: (m: Measure) => void = () => {};
+  label(m: Measure, text: string): void { this.measures = this.measures.map((x) => (x === m ? { ...m, text } : x)); this.paint(); }
 
   constructor(private host: HTMLElement, private wanted: string | null = null) {
     this.attach();
