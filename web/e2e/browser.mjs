@@ -23,8 +23,9 @@ export async function openBrowser() {
 
 /** A page that fails the test when the browser reports an error or a breach of the content security policy. */
 export async function openPage(b, options = {}) {
-  const page = await b.newPage({ viewport: { width: 1440, height: 900 }, locale: 'en-GB', ...options });
-  if (!options.tour) await page.addInitScript(() => { try { localStorage.setItem('tour', 'seen'); } catch { /* a page without storage */ } });
+  const { tour, ...rest } = options;
+  const page = await b.newPage({ viewport: { width: 1440, height: 900 }, locale: 'en-GB', ...rest });
+  if (!tour) await page.addInitScript(() => { try { localStorage.setItem('tour', 'seen'); } catch { /* a page without storage */ } });
   page.troubles = [];
   page.on('pageerror', (e) => page.troubles.push(`error: ${e.message}`));
   page.on('console', (m) => { if (m.type() === 'error' && !/status of (401|403|404|412|429)/.test(m.text())) page.troubles.push(m.text()); });
@@ -93,5 +94,5 @@ export async function picture(page, name) {
   const folder = process.env.SCREENSHOTS;
   if (!folder) return;
   mkdirSync(folder, { recursive: true });
-  await page.screenshot({ path: join(folder, `${name}.png`) });
+  await page.screenshot({ path: join(folder, `${name}.jpg`), type: 'jpeg', quality: 55 });
 }

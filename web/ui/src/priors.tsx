@@ -34,7 +34,7 @@ export function Priors({ priors, active, onCompare, onPick }: { priors: PriorLis
       {priors.list.map((p, i) => (
         <div key={p.study_uid} class="prior">
           <button onClick={() => onCompare(p.study_uid)} aria-pressed={p.study_uid in priors.open} title={t('compare')}><b>{(p.modalities ?? []).join(' ')}</b> {date(p.study_date)}{i === 0 && <> <kbd>F3</kbd></>}<small>{p.description}</small></button>
-          {priors.open[p.study_uid] && <SeriesStrip study={priors.open[p.study_uid] as Study} active={active} onPick={(s) => onPick(p.study_uid, s)} />}
+          {priors.open[p.study_uid] && <SeriesStrip study={priors.open[p.study_uid] as Study} active={active} onPick={(s) => onPick(p.study_uid, s)} calm />}
         </div>
       ))}
     </>

@@ -49,7 +49,7 @@ export function StudyPage({ uid, session }: { uid: string; session: Session }) {
 function Reading({ study, session, stale }: { study: Study; session: Session; stale: string }) {
   const vps = useRef<(Viewport | null)[]>([]);
   const [hanging, setHanging] = useState<Hanging>(() => hang(study)), [active, setActive] = useState(0), [linked, setLinked] = useState(true), before = useRef<Hanging | null>(null);
-  const [lead, setLead] = useState<Viewport | null>(null), [shownUID, setShown] = useState(''), [segments, lay] = useState<Segments | null>(null), [header, setHeader] = useState(''), [problem, setProblem] = useState('');
+  const [lead, setLead] = useState<Viewport | null>(null), [shownUID, setShown] = useState(''), [segments, lay] = useState<Segments | null>(null), [header, setHeader] = useState(''), [calm, setCalm] = useState(false), [problem, setProblem] = useState('');
   const reporting = useReport(study), priors = usePriors(study);
   const [finding, setFinding] = useState(0);
   const [heatOn, setHeat] = useState(false), [opacity, setOpacity] = useState(0.5), [floor, setFloor] = useState(0.15);
@@ -72,7 +72,7 @@ function Reading({ study, session, stale }: { study: Study; session: Session; st
     window.radnodeViewport = v; // for tests, which compare the screen with the stored values
     if (!v) return;
     let timer = 0, uid = '';
-    const stop = v.watch(() => { const next = v.current?.uid ?? ''; if (next !== uid) { uid = next; clearTimeout(timer); timer = window.setTimeout(() => setShown(uid), 60); } });
+    const stop = v.watch((s) => { if (s.quality === 'full' || s.quality === 'failed') setCalm(true); const next = v.current?.uid ?? ''; if (next !== uid) { uid = next; clearTimeout(timer); timer = window.setTimeout(() => setShown(uid), 60); } });
     return () => { stop(); clearTimeout(timer); };
   }, [active, hanging]);
   const others = (i: number): Viewport[] => vps.current.filter((v, k): v is Viewport => v !== null && k !== i && k < hanging.panes.length);
@@ -173,7 +173,7 @@ function Reading({ study, session, stale }: { study: Study; session: Session; st
       <h1 class="hidden">{personName(study.patient_name)}</h1>
       <Strip study={study} />
       <nav class="series" aria-label={t('series')}>
-        <SeriesStrip study={study} active={here?.series ?? ''} onPick={setSeries} />
+        <SeriesStrip study={study} active={here?.series ?? ''} onPick={setSeries} calm={calm || !here} />
         {segments && <ul class="small">{segments.of.segments.map((s) => <li key={s.number}><i class="swatch" style={{ background: `rgb(${s.colour.join()})` }} /> {s.label}</li>)}</ul>}
         <Priors priors={priors} active={here?.series ?? ''} onCompare={(uid) => void compare(uid)} onPick={(uid, series) => put(active, { study: uid, series })} />
       </nav>
@@ -240,14 +240,15 @@ function Strip({ study }: { study: Study }) {
   return null;
 }
 
-export function SeriesStrip({ study, active, onPick }: { study: Study; active: string; onPick: (uid: string) => void }) {
+/** SeriesStrip shows its small pictures when all is calm: nothing may delay the first image. */
+export function SeriesStrip({ study, active, onPick, calm }: { study: Study; active: string; onPick: (uid: string) => void; calm: boolean }) {
   return (
     <>
       {(study.series ?? []).map((s) => {
         const image = s.instances.filter((i) => i.frames > 0), mid = image[Math.floor((image.length - 1) / 2)];
         return (
-          <button key={s.series_uid} aria-pressed={s.series_uid === active} onClick={() => onPick(s.series_uid)} title={s.description}>
-            {mid ? <img src={`/api/v1/instances/${seg(mid.sop_instance_uid)}/preview?frame=${Math.max(1, Math.ceil(mid.frames / 2))}&w=256`} alt="" loading="lazy" /> : <span class="noimg">{s.modality}</span>}
+          <button key={s.series_uid} data-series={s.series_uid} aria-pressed={s.series_uid === active} onClick={() => onPick(s.series_uid)} title={s.description}>
+            {mid && calm ? <img src={`/api/v1/instances/${seg(mid.sop_instance_uid)}/preview?frame=${Math.max(1, Math.ceil(mid.frames / 2))}&w=256`} alt="" loading="lazy" /> : <span class="noimg">{s.modality}</span>}
             <span><b>{s.modality}</b> {image.length > 1 ? image.length : image.reduce((n, i) => n + i.frames, 0) || s.instances.length}</span>
             <small>{s.description || s.body_part}</small>
           </button>
