@@ -99,7 +99,7 @@ func TestTheCardiothoracicRatioSeparatesEnlargedHeartsFromOthers(t *testing.T) {
 	tried, others := 0, 0
 	for i, file := range files {
 		if !enlarged[i] {
-			if others++; others%12 != 0 && !*thorough {
+			if others++; others%24 != 0 && !*thorough {
 				continue
 			}
 		}
@@ -130,7 +130,7 @@ func TestTheCardiothoracicRatioSeparatesEnlargedHeartsFromOthers(t *testing.T) {
 	if float64(len(readings)) < 0.7*float64(tried) {
 		t.Errorf("only %d of %d films have a ratio", len(readings), tried)
 	}
-	least := 0.65 // of a tenth of the films: two standard errors below
+	least := 0.65 // of a twentieth of the films: two standard errors below
 	if *thorough {
 		least = 0.75
 	}
