@@ -42,12 +42,18 @@ async function prepare(dir) {
   await s.ohif?.close(); await s.node.stop();
 }
 
-/** Resident memory of the browser's page processes that a process has alone or in part (MB). */
+/** ours: a process that this one started, directly or not. */
+function started(pid) {
+  for (let p = Number(pid); p > 1; p = Number(readFileSync(`/proc/${p}/stat`, 'latin1').split(') ').at(-1).split(' ')[1])) if (p === process.pid) return true;
+  return false;
+}
+
+/** Memory of the browser's largest page process, its share of common pages counted (MB). */
 function pageMemory() {
   let sum = 0;
   for (const pid of readdirSync('/proc').filter((d) => /^\d+$/.test(d))) {
     try {
-      if (!readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('--type=renderer')) continue;
+      if (!readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('--type=renderer') || !started(pid)) continue;
       sum = Math.max(sum, Number(/Pss:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1'))[1]) / 1024);
     } catch { /* it has ended */ }
   }
