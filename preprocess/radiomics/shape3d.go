@@ -2,17 +2,21 @@ package radiomics
 
 import "math"
 
-// Shape3D describes the region of a volume whose voxels measure x, y and z
-// millimetres (IBSI 3.1): the features that need no mesh, and the principal
-// axes.
-func Shape3D(l *Levels, dx, dy, dz float64) ([]Feature, error) {
-	var n float64
-	var sum [3]float64
+// Shape3D describes the region of a volume whose voxels measure d millimetres
+// along columns, rows and slices (IBSI 3.1). value gives the intensity of a
+// voxel, which weighs the centre of mass (KLMA); where the intensities add up
+// to nothing there is no such centre, and the shift is 0.
+func Shape3D(l *Levels, d [3]float64, value func(x, y, z int) float64) ([]Feature, error) {
+	var n, mass float64
+	var sum, weighted [3]float64
 	var square [3][3]float64
 	each(l, func(x, y, z int) {
-		p := [3]float64{float64(x) * dx, float64(y) * dy, float64(z) * dz}
+		p := [3]float64{float64(x) * d[0], float64(y) * d[1], float64(z) * d[2]}
+		m := value(x, y, z)
 		n++
+		mass += m
 		for i := range 3 {
+			weighted[i] += m * p[i]
 			sum[i] += p[i]
 			for j := range 3 {
 				square[i][j] += p[i] * p[j]
@@ -31,8 +35,15 @@ func Shape3D(l *Levels, dx, dy, dz float64) ([]Feature, error) {
 	}
 	values := eigenvalues(cov)
 	major, minor, least := 4*math.Sqrt(values[0]), 4*math.Sqrt(values[1]), 4*math.Sqrt(values[2])
-	return []Feature{
-		{"morph.volume_voxels", "YEKZ", n * dx * dy * dz},
+	shift := 0.0
+	for i := range 3 {
+		if mass != 0 {
+			shift = math.Hypot(shift, weighted[i]/mass-sum[i]/n)
+		}
+	}
+	return append(meshFeatures(l, d), []Feature{
+		{"morph.volume_voxels", "YEKZ", n * d[0] * d[1] * d[2]},
+		{"morph.centre_of_mass_shift", "KLMA", shift},
 		{"morph.major_axis", "TDIC", major},
 		{"morph.minor_axis", "P9VJ", minor},
 		{"morph.least_axis", "7J51", least},
@@ -41,7 +52,25 @@ func Shape3D(l *Levels, dx, dy, dz float64) ([]Feature, error) {
 		{"morph.centroid_x", "", sum[0] / n},
 		{"morph.centroid_y", "", sum[1] / n},
 		{"morph.centroid_z", "", sum[2] / n},
-	}, nil
+	}...), nil
+}
+
+// meshFeatures compare the surface of the region with that of a sphere.
+func meshFeatures(l *Levels, d [3]float64) []Feature {
+	volume, area := meshOf(l, d)
+	compactness := 36 * math.Pi * volume * volume / (area * area * area)
+	disproportion := 1 / math.Cbrt(compactness)
+	return []Feature{
+		{"morph.volume_mesh", "RNU0", volume},
+		{"morph.area_mesh", "C0JK", area},
+		{"morph.surface_to_volume", "2PR5", area / volume},
+		{"morph.compactness_1", "SKGS", volume / math.Sqrt(math.Pi*area*area*area)},
+		{"morph.compactness_2", "BQWJ", compactness},
+		{"morph.spherical_disproportion", "KRCK", disproportion},
+		{"morph.sphericity", "QCFX", 1 / disproportion},
+		{"morph.asphericity", "25C7", disproportion - 1},
+		{"morph.diameter_maximum", "L0JK", diameterOf(l, d)},
+	}
 }
 
 func each(l *Levels, f func(x, y, z int)) {

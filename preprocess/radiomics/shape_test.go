@@ -10,14 +10,98 @@ import (
 
 func TestShape3DMatchesThePublishedPhantomValues(t *testing.T) {
 	// IBSI's tolerances for the phantom with voxels of 2 mm.
-	want := map[string][2]float64{"YEKZ": {592, 4}, "TDIC": {11.4, 0.1}, "P9VJ": {9.31, 0.06}, "7J51": {8.54, 0.05}, "Q3CK": {0.816, 0.005}, "N17B": {0.749, 0.005}}
-	got, err := radiomics.Shape3D(phantomLevels(t), 2, 2, 2)
+	want := map[string][2]float64{
+		"RNU0": {556, 4}, "C0JK": {388, 3}, "2PR5": {0.698, 0.004}, "SKGS": {0.0411, 0.0003}, "BQWJ": {0.599, 0.004}, "KRCK": {1.19, 0.01},
+		"QCFX": {0.843, 0.005}, "25C7": {0.186, 0.001}, "KLMA": {0.672, 0.004}, "L0JK": {13.1, 0.1},
+		"YEKZ": {592, 4}, "TDIC": {11.4, 0.1}, "P9VJ": {9.31, 0.06}, "7J51": {8.54, 0.05}, "Q3CK": {0.816, 0.005}, "N17B": {0.749, 0.005},
+	}
+	got, err := radiomics.Shape3D(phantomLevels(t), [3]float64{2, 2, 2}, func(x, y, z int) float64 { return float64(phantom[z][y][x]) })
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, f := range got {
 		if w, ok := want[f.Code]; ok && math.Abs(round3(f.Value)-w[0]) > w[1] {
 			t.Errorf("%s: got %g, want %g", f.Name, f.Value, w[0])
+		}
+		delete(want, f.Code)
+	}
+	if len(want) > 0 {
+		t.Errorf("features %v are missing", want)
+	}
+}
+
+// The mesh of random regions, with voxels that are no cubes.
+func TestTheMeshAgreesWithScikitImage(t *testing.T) {
+	t.Parallel()
+	const columns, rows, deep = 17, 13, 11
+	d := [3]float64{0.8, 1.1, 2.5}
+	for _, c := range []struct {
+		name      string
+		in        func(x, y, z int) bool
+		tolerance float64
+	}{
+		{"ellipsoid", func(x, y, z int) bool {
+			return math.Hypot(math.Hypot(float64(x-8)/8, float64(y-6)/6), float64(z-5)/5) < 1
+		}, 1e-5},
+		// Single voxels at random meet at edges and corners, where tables differ.
+		{"noise", func(x, y, z int) bool { return (x*x*7+y*y*11+z*z*13+x*y*z*5)%9 < 3 }, 0.02},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l, err := radiomics.NewLevels(columns, rows, deep, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			inside := make([]byte, 0, columns*rows*deep)
+			for z := range deep {
+				for y := range rows {
+					for x := range columns {
+						if c.in(x, y, z) {
+							l.Row(y, z)[x] = 1
+						}
+						inside = append(inside, byte(l.Row(y, z)[x]))
+					}
+				}
+			}
+			want := askPython(t, fmt.Sprintf(`
+from skimage.measure import marching_cubes, mesh_surface_area
+from scipy.spatial.distance import pdist
+v, f, _, _ = marching_cubes(np.pad(data.reshape(%d, %d, %d), 1).astype(float), 0.5, spacing=(%g, %g, %g), method='lorensen', allow_degenerate=False)
+volume = abs(np.einsum('ij,ij->i', v[f[:,0]].astype(float), np.cross(v[f[:,1]].astype(float), v[f[:,2]].astype(float))).sum() / 6)
+sys.stdout.buffer.write(np.array([volume, mesh_surface_area(v, f), pdist(v).max()], float).tobytes())`, deep, rows, columns, d[2], d[1], d[0]), inside)
+			got, err := radiomics.Shape3D(l, d, func(x, y, z int) float64 { return 1 })
+			if err != nil {
+				t.Fatal(err)
+			}
+			value := map[string]float64{}
+			for _, f := range got {
+				value[f.Name] = f.Value
+			}
+			for i, name := range []string{"morph.volume_mesh", "morph.area_mesh", "morph.diameter_maximum"} {
+				if math.Abs(value[name]/want[i]-1) > c.tolerance {
+					t.Errorf("%s: got %g, scikit-image %g", name, value[name], want[i])
+				}
+			}
+			if value["morph.centre_of_mass_shift"] > 1e-9 {
+				t.Errorf("equal weights shift the centre by %g", value["morph.centre_of_mass_shift"])
+			}
+		})
+	}
+}
+
+func TestTheMeshOfOneVoxelIsAnOctahedron(t *testing.T) {
+	l, err := radiomics.NewLevels(1, 1, 1, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Row(0, 0)[0] = 1
+	got, err := radiomics.Shape3D(l, [3]float64{1, 1, 3}, func(x, y, z int) float64 { return 0 })
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]float64{"morph.volume_mesh": 0.5, "morph.area_mesh": 8 * math.Sqrt(19) / 8, "morph.diameter_maximum": 3, "morph.centre_of_mass_shift": 0}
+	for _, f := range got {
+		if w, ok := want[f.Name]; ok && math.Abs(f.Value-w) > 1e-12 {
+			t.Errorf("%s: got %g, want %g", f.Name, f.Value, w)
 		}
 	}
 }

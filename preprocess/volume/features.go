@@ -50,7 +50,9 @@ func Features(v *Volume, region Region, families []string, rule radiomics.Discre
 		"ngtdm":      func() ([]radiomics.Feature, error) { return radiomics.NGTDM(l, radiomics.Zones3D), nil },
 		"ngldm":      func() ([]radiomics.Feature, error) { return radiomics.NGLDM(l, radiomics.Zones3D), nil },
 		"morph": func() ([]radiomics.Feature, error) {
-			return radiomics.Shape3D(l, v.Spacing[0], v.Spacing[1], v.Spacing[2])
+			return radiomics.Shape3D(l, v.Spacing, func(x, y, z int) float64 {
+				return float64(v.Values[(z*v.Rows+y)*v.Columns+x])
+			})
 		},
 	}
 	var out []radiomics.Feature
