@@ -16,26 +16,40 @@ func (m *Model) Spread(ctx context.Context, input []float32) ([]radnode.Interval
 	if len(changes) == 0 {
 		return nil, nil
 	}
-	size := m.manifest.Input.Size()
-	batch := make([]float32, (1+len(changes))*size)
-	copy(batch, input)
-	for i, d := range changes {
-		disturb(batch[(1+i)*size:(2+i)*size], input, m.manifest.Input, d)
+	in, runs := m.manifest.Input, 1+len(changes)
+	size, most := in.Size(), together(in, runs)
+	batch := make([]float32, most*size)
+	spread := make([]radnode.Interval, len(m.manifest.Labels))
+	for j := range spread {
+		spread[j] = radnode.Interval{Low: 1, High: 0, Runs: runs}
 	}
-	out, err := m.Run(ctx, 1+len(changes), batch)
-	if err != nil {
-		return nil, err
-	}
-	spread := make([]radnode.Interval, out.Labels)
-	for j, l := range m.manifest.Labels {
-		one := radnode.Interval{Low: 1, High: 0, Runs: 1 + len(changes)}
-		for i := range 1 + len(changes) {
-			p := Calibrate(l.Calibration, min(max(float64(out.Summary[i*out.Labels+j]), 0), 1))
-			one.Low, one.High = min(one.Low, p), max(one.High, p)
+	for first := 0; first < runs; first += most {
+		n := min(most, runs-first)
+		for i := range n {
+			one := batch[i*size : (i+1)*size]
+			if first+i == 0 {
+				copy(one, input)
+			} else {
+				disturb(one, input, in, changes[first+i-1])
+			}
 		}
-		spread[j] = one
+		out, err := m.Run(ctx, n, batch[:n*size])
+		if err != nil {
+			return nil, err
+		}
+		m.widen(spread, out)
 	}
 	return spread, nil
+}
+
+// widen takes the calibrated probabilities of the images of a run into spread.
+func (m *Model) widen(spread []radnode.Interval, out *Output) {
+	for j, l := range m.manifest.Labels {
+		for i := range out.Images {
+			p := Calibrate(l.Calibration, min(max(float64(out.Summary[i*out.Labels+j]), 0), 1))
+			spread[j].Low, spread[j].High = min(spread[j].Low, p), max(spread[j].High, p)
+		}
+	}
 }
 
 // disturb writes the changed image to dst. Geometry is one affine map with

@@ -11,6 +11,10 @@ import (
 // explainBatch is how many hidden versions of an image are run together.
 const explainBatch = 32
 
+// explainBytes bounds the inputs that are run together: those of 32 images of
+// the common sizes; larger ones are run fewer at once.
+const explainBytes = 64 << 20
+
 // Explain makes heat maps of all labels by the method of the manifest and puts
 // them into out, the output of this one image. It runs the graph often: ask
 // for it only where a map will be shown.
@@ -19,59 +23,75 @@ func (m *Model) Explain(ctx context.Context, input []float32, out *Output) error
 	if e == nil {
 		return nil
 	}
-	in, labels := m.manifest.Input, len(m.manifest.Labels)
-	plane, runs := in.Rows*in.Columns, e.Runs(in)
+	in, labels, runs := m.manifest.Input, len(m.manifest.Labels), e.Runs(m.manifest.Input)
 	draw := occlusionMask
 	if e.Method == models.ExplainRISE {
 		draw = riseMask
 	}
-	sums, weights := make([]float64, labels*plane), make([]float64, plane)
-	fill, most := average(input), min(runs, explainBatch)
-	batch, masks := make([]float32, most*in.Size()), make([]float32, most*plane)
+	rows, columns := shrunk(in.Rows), shrunk(in.Columns)
+	cells, most := rows*columns, together(in, runs)
+	sums, weights := make([]float64, labels*cells), make([]float64, cells)
+	fill, mask := average(input), make([]float32, in.Rows*in.Columns)
+	batch, says := make([]float32, most*in.Size()), make([]float64, most*cells)
 	for first := 0; first < runs; first += most {
 		n := min(most, runs-first)
 		for i := range n {
-			mask := masks[i*plane : (i+1)*plane]
 			draw(mask, in, *e, first+i)
 			hide(batch[i*in.Size():(i+1)*in.Size()], input, in, mask, fill)
+			m.speaksFor(says[i*cells:(i+1)*cells], mask, rows, columns)
 		}
 		got, err := m.Run(ctx, n, batch[:n*in.Size()])
 		if err != nil {
 			return err
 		}
 		for i := range n {
-			m.weigh(sums, weights, masks[i*plane:(i+1)*plane], out.Summary, got.Summary[i*labels:(i+1)*labels])
+			m.weigh(sums, weights, says[i*cells:(i+1)*cells], out.Summary, got.Summary[i*labels:(i+1)*labels])
 		}
 	}
-	out.HeatRows, out.HeatColumns = shrunk(in.Rows), shrunk(in.Columns)
-	out.Heat = make([]float32, 0, labels*out.HeatRows*out.HeatColumns)
+	out.HeatRows, out.HeatColumns = rows, columns
+	out.Heat = make([]float32, 0, labels*cells)
 	for label := range labels {
-		out.Heat = append(out.Heat, shrink(sums[label*plane:(label+1)*plane], weights, in, out.HeatRows, out.HeatColumns)...)
+		out.Heat = append(out.Heat, level(sums[label*cells:(label+1)*cells], weights)...)
 	}
 	return nil
 }
 
-// weigh adds what one mask says. Occlusion: what hiding a place takes away
-// from the probability belongs to that place. RISE: what is left of it belongs
-// to what stayed in sight.
-func (m *Model) weigh(sums, weights []float64, mask, whole, hidden []float32) {
-	plane := len(weights)
-	rise := m.manifest.Explain.Method == models.ExplainRISE
+// together is how many of the runs of one image are made at once, in bounded
+// memory.
+func together(in models.Input, runs int) int {
+	return max(1, min(runs, explainBatch, explainBytes/(4*in.Size())))
+}
+
+// speaksFor adds up for each cell of the map how much of it a mask hides
+// (occlusion) or leaves in sight (RISE).
+func (m *Model) speaksFor(cells []float64, mask []float32, rows, columns int) {
+	clear(cells)
+	in, rise := m.manifest.Input, m.manifest.Explain.Method == models.ExplainRISE
 	for at, seen := range mask {
 		weight := 1 - float64(seen)
 		if rise {
 			weight = float64(seen)
 		}
+		cells[(at/in.Columns)*rows/in.Rows*columns+(at%in.Columns)*columns/in.Columns] += weight
+	}
+}
+
+// weigh adds what one mask says. Occlusion: what hiding a place takes away
+// from the probability belongs to that place. RISE: what is left of it belongs
+// to what stayed in sight.
+func (m *Model) weigh(sums, weights, says []float64, whole, hidden []float32) {
+	rise := m.manifest.Explain.Method == models.ExplainRISE
+	for cell, weight := range says {
 		if weight == 0 {
 			continue
 		}
-		weights[at] += weight
+		weights[cell] += weight
 		for label := range whole {
 			value := float64(whole[label]) - float64(hidden[label])
 			if rise {
 				value = float64(hidden[label])
 			}
-			sums[label*plane+at] += weight * value
+			sums[label*len(says)+cell] += weight * value
 		}
 	}
 }
@@ -139,28 +159,19 @@ const mapSide = 32
 
 func shrunk(side int) int { return min(side, mapSide) }
 
-// shrink averages the weighted sums over the cells of a map of rows x columns
-// and takes the level of the map away, so that only what stands out is hot.
-func shrink(sums, weights []float64, in models.Input, rows, columns int) []float32 {
-	values, n := make([]float64, rows*columns), make([]float64, rows*columns)
-	for at, s := range sums {
-		if weights[at] == 0 {
-			continue
+// level divides the weighted sums by their weights and takes the level of the
+// map away, so that only what stands out is hot.
+func level(sums, weights []float64) []float32 {
+	values, least := make([]float64, len(sums)), math.Inf(1)
+	for i, s := range sums {
+		if weights[i] > 0 {
+			values[i] = s / weights[i]
 		}
-		cell := (at/in.Columns)*rows/in.Rows*columns + (at%in.Columns)*columns/in.Columns
-		values[cell] += s / weights[at]
-		n[cell]++
-	}
-	level := math.Inf(1)
-	for i := range values {
-		if n[i] > 0 {
-			values[i] /= n[i]
-		}
-		level = min(level, values[i])
+		least = min(least, values[i])
 	}
 	out := make([]float32, len(values))
 	for i, v := range values {
-		out[i] = float32(v - max(level, 0))
+		out[i] = float32(v - max(least, 0))
 	}
 	return out
 }

@@ -15,6 +15,7 @@ import (
 type Placement struct {
 	Left, Top, Width, Height float64
 	Upright                  func(rows, columns int, values []float32) (int, int, []float32)
+	Rows, Columns            int     // of the frame; 0: not known
 	PixelArea                float64 // of the source, mm²; 0: not known
 }
 
@@ -91,6 +92,7 @@ func exclude(labels []models.Label, findings []radnode.Finding) {
 // heatmap scales a class activation map to 0..255. Evidence against the label
 // is negative in such a map and shown as 0.
 func heatmap(rows, columns int, values []float32, place Placement) *radnode.Heatmap {
+	rows, columns, values = coarse(rows, columns, values)
 	if place.Upright != nil {
 		rows, columns, values = place.Upright(rows, columns, values)
 	}
@@ -111,6 +113,29 @@ func heatmap(rows, columns int, values []float32, place Placement) *radnode.Heat
 		h.Values[i] = byte(math.Round(255 * float64(max(v, 0)) / float64(top)))
 	}
 	return h
+}
+
+// maxMapSide is the largest side of the map of a finding, which is filed with
+// every result and sent to every reader.
+const maxMapSide = 256
+
+// coarse averages a map that is finer than maxMapSide.
+func coarse(rows, columns int, values []float32) (int, int, []float32) {
+	if rows <= maxMapSide && columns <= maxMapSide {
+		return rows, columns, values
+	}
+	r, c := min(rows, maxMapSide), min(columns, maxMapSide)
+	sums, n := make([]float64, r*c), make([]float64, r*c)
+	for at, v := range values {
+		cell := at/columns*r/rows*c + at%columns*c/columns
+		sums[cell] += float64(v)
+		n[cell]++
+	}
+	out := make([]float32, r*c)
+	for i := range out {
+		out[i] = float32(sums[i] / n[i])
+	}
+	return r, c, out
 }
 
 // Calibrate turns the output p of a graph into a calibrated probability. nil

@@ -1,6 +1,7 @@
 package inference
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -32,23 +33,27 @@ func (b box) overlap(o box) float64 {
 func (m *Model) boxes(out *Output, i int, place Placement) []radnode.Finding {
 	corners, _ := out.Of(models.Boxes, i)
 	scores, _ := out.Of(models.Scores, i)
-	var findings []radnode.Finding
+	kept := make([][]box, len(m.manifest.Labels))
 	for j, l := range m.manifest.Labels {
 		var all []box
 		for k := range len(corners) / 4 {
 			c := corners[4*k : 4*k+4]
 			b := box{float64(c[0]), float64(c[1]), float64(c[2]), float64(c[3]), scores[k*out.Labels+j]}
-			if b.area() > 0 && m.finding(l, b.score).Present {
+			if m.finding(l, b.score).Present && m.outline(b, place) != nil {
 				all = append(all, b)
 			}
 		}
-		kept := surest(all, *m.manifest.Detection)
-		if len(kept) == 0 {
+		kept[j] = surest(all, *m.manifest.Detection)
+	}
+	limit(kept, m.manifest.Detection.Most)
+	var findings []radnode.Finding
+	for j, l := range m.manifest.Labels {
+		if len(kept[j]) == 0 {
 			f := m.finding(l, out.Summary[i*out.Labels+j])
 			f.Present = false // its only boxes have no extent
 			findings = append(findings, f)
 		}
-		for n, b := range kept {
+		for n, b := range kept[j] {
 			f := m.finding(l, b.score)
 			if n > 0 {
 				f.Label = fmt.Sprintf("%s_%d", l.Name, n+1)
@@ -60,17 +65,27 @@ func (m *Model) boxes(out *Output, i int, place Placement) []radnode.Finding {
 	return findings
 }
 
+// limit keeps the surest boxes of all labels together, but one of each label:
+// without any it would be called absent.
+func limit(kept [][]box, most int) {
+	for {
+		total, worst := 0, -1
+		for j, boxes := range kept {
+			total += len(boxes)
+			if n := len(boxes); n > 1 && (worst < 0 || boxes[n-1].score < kept[worst][len(kept[worst])-1].score) {
+				worst = j
+			}
+		}
+		if total <= most || worst < 0 {
+			return
+		}
+		kept[worst] = kept[worst][:len(kept[worst])-1]
+	}
+}
+
 // surest drops boxes that overlap a surer one, and what is too many.
 func surest(all []box, d models.Detection) []box {
-	slices.SortStableFunc(all, func(a, b box) int {
-		switch {
-		case a.score > b.score:
-			return -1
-		case a.score < b.score:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(all, func(a, b box) int { return cmp.Compare(b.score, a.score) })
 	var kept []box
 	for _, b := range all {
 		if len(kept) == d.Most {
@@ -83,21 +98,32 @@ func surest(all []box, d models.Detection) []box {
 	return kept
 }
 
-// outline brings a box to the source frame. The grid of the four corners is
-// turned as heat maps are: it is told from the place that a marked cell takes.
+// outline brings a box to the source frame and cuts it at the edges of the
+// frame: a pipeline that pads shows the model more (PS3.3 C.18.6.1.2: graphic
+// data lie within the image). nil: nothing of the box is left. The grid of the
+// four corners is turned as heat maps are: it is told from the place that a
+// marked cell takes.
 func (m *Model) outline(b box, place Placement) *radnode.Region {
 	in := m.manifest.Input
 	rows, columns := float64(in.Rows), float64(in.Columns)
-	left, right := clip(b.left/columns), clip(b.right/columns)
-	top, bottom := clip(b.top/rows), clip(b.bottom/rows)
-	x0, y0 := turned(left, top, place)
-	x1, y1 := turned(right, bottom, place)
-	x0, x1, y0, y1 = min(x0, x1), max(x0, x1), min(y0, y1), max(y0, y1)
-	px := func(v float64) float64 { return place.Left + v*place.Width }
-	py := func(v float64) float64 { return place.Top + v*place.Height }
-	return &radnode.Region{Graphic: radnode.Polyline, Points: []float64{
-		px(x0), py(y0), px(x1), py(y0), px(x1), py(y1), px(x0), py(y1), px(x0), py(y0),
-	}}
+	x0, y0 := turned(clip(b.left/columns), clip(b.top/rows), place)
+	x1, y1 := turned(clip(b.right/columns), clip(b.bottom/rows), place)
+	if b.left >= b.right || b.top >= b.bottom {
+		return nil
+	}
+	within := func(v float64, side int) float64 {
+		if side == 0 {
+			return v
+		}
+		return min(max(v, 0), float64(side))
+	}
+	px := func(v float64) float64 { return within(place.Left+v*place.Width, place.Columns) }
+	py := func(v float64) float64 { return within(place.Top+v*place.Height, place.Rows) }
+	x0, x1, y0, y1 = px(min(x0, x1)), px(max(x0, x1)), py(min(y0, y1)), py(max(y0, y1))
+	if x0 >= x1 || y0 >= y1 {
+		return nil
+	}
+	return &radnode.Region{Graphic: radnode.Polyline, Points: []float64{x0, y0, x1, y0, x1, y1, x0, y1, x0, y0}}
 }
 
 func clip(v float64) float64 { return min(max(v, 0), 1) }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/inference"
@@ -205,4 +206,17 @@ func lesionCells(t *testing.T, m *inference.Model, at int) (hot, far byte) {
 		}
 	}
 	return hot, far
+}
+
+func TestMapsThatTakeTooLongLeaveTheAnswerAsItIs(t *testing.T) {
+	m, err := altered(t, mustOpen(t), map[string]string{"  heatmap: cam\n": "", "labels:\n": "explain: {method: rise, masks: 2048, cells: 5, keep: 0.5}\nlabels:\n"}, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := mustRun(t, m, corner())
+	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+	defer cancel()
+	if err := m.Explain(ctx, corner(), out); radnode.CodeOf(err) != radnode.Canceled || out.HeatRows != 0 || len(out.Heat) != 0 {
+		t.Errorf("got %v, %d rows", err, out.HeatRows)
+	}
 }

@@ -10,6 +10,9 @@ import (
 	"github.com/radnode/radnode/models"
 )
 
+// maxValues bounds the outputs of one run: a graph decides their sizes itself.
+const maxValues = 64 << 20
+
 // Output is what one run of a batch gave.
 type Output struct {
 	Images  int
@@ -64,15 +67,24 @@ func (o *Output) join(next *Output) (*Output, error) {
 func (m *Model) collect(n int, values []ort.Value) (*Output, error) {
 	op := "run model " + m.manifest.ID
 	out := &Output{Images: n, Labels: len(m.manifest.Labels)}
+	total := 0
 	for i, t := range m.manifest.Tensors() {
 		data, shape, err := floats(values[i])
 		if err != nil || !fits(shape, n, t.Shape) {
 			return nil, radnode.Errorf(radnode.Invalid, op, "the output %q has shape %v where %d images of %v (-1: any) were asked for", t.Name, shape, n, t.Shape)
 		}
+		if total += len(data); total > maxValues {
+			return nil, radnode.Errorf(radnode.TooLarge, op, "the graph gave more than %d values for %d images", maxValues, n)
+		}
 		if err := checkValues(t, data); err != nil {
 			return nil, radnode.Errorf(radnode.Invalid, op, "%w", err)
 		}
 		out.Tensors = append(out.Tensors, Tensor{Tensor: t, Shape: shape, Data: append([]float32(nil), data...)})
+	}
+	if _, boxes := out.Of(models.Boxes, 0); boxes != nil {
+		if _, scores := out.Of(models.Scores, 0); scores[0] != boxes[0] {
+			return nil, radnode.Errorf(radnode.Invalid, op, "the graph gave %d boxes and scores of %d", boxes[0], scores[0])
+		}
 	}
 	out.summarise()
 	return out, nil

@@ -42,15 +42,66 @@ func (m *Model) check(ctx context.Context, p *models.Package, ref models.Referen
 	if err != nil {
 		return 0, err
 	}
-	got := out.Summary
-	if m.manifest.KindOf() == models.KindEmbedding {
-		got, _ = out.Of(models.Features, 0)
-	}
-	worst := 0.0
+	got, worst := m.proof(out), 0.0
 	for i, want := range ref.Output {
 		worst = max(worst, math.Abs(float64(got[i])-want))
 	}
 	return worst, nil
+}
+
+// proof is what a reference case compares (models.Manifest.ProofSize).
+func (m *Model) proof(out *Output) []float32 {
+	switch m.manifest.KindOf() {
+	case models.KindEmbedding:
+		features, _ := out.Of(models.Features, 0)
+		return features
+	case models.KindDetection:
+		return m.proveBoxes(out)
+	case models.KindSegmentation:
+		return proveMasks(out)
+	}
+	return out.Summary
+}
+
+// proveBoxes gives the best score of each label and its box, as fractions of
+// the sides of the input.
+func (m *Model) proveBoxes(out *Output) []float32 {
+	corners, _ := out.Of(models.Boxes, 0)
+	scores, _ := out.Of(models.Scores, 0)
+	columns, rows := float32(m.manifest.Input.Columns), float32(m.manifest.Input.Rows)
+	var proof []float32
+	for j := range out.Labels {
+		best := 0
+		for k := range len(corners) / 4 {
+			if scores[k*out.Labels+j] > scores[best*out.Labels+j] {
+				best = k
+			}
+		}
+		c := corners[4*best : 4*best+4]
+		proof = append(proof, scores[best*out.Labels+j], c[0]/columns, c[1]/rows, c[2]/columns, c[3]/rows)
+	}
+	return proof
+}
+
+// proveMasks gives the largest value of each mask, its mean, and its centre as
+// fractions of the sides.
+func proveMasks(out *Output) []float32 {
+	masks, shape := out.Of(models.Masks, 0)
+	rows, columns := int(shape[1]), int(shape[2])
+	var proof []float32
+	for j := range out.Labels {
+		var sum, x, y float64
+		for at, v := range masks[j*rows*columns : (j+1)*rows*columns] {
+			sum += float64(v)
+			x += float64(v) * (float64(at%columns) + 0.5) / float64(columns)
+			y += float64(v) * (float64(at/columns) + 0.5) / float64(rows)
+		}
+		if sum > 0 {
+			x, y = x/sum, y/sum
+		}
+		proof = append(proof, out.Summary[j], float32(sum)/float32(rows*columns), float32(x), float32(y))
+	}
+	return proof
 }
 
 // Verify runs the reference cases of the package again, for example after a

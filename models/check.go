@@ -226,11 +226,8 @@ func (c *checker) references(m *Manifest) {
 		c.text(under(path, "name"), r.Name, 64)
 		c.must(filePattern.MatchString(r.Tensor), under(path, "tensor"), "must name a file beside the manifest")
 		c.must(digestPattern.MatchString(r.Digest), under(path, "digest"), `must be "sha256:" and 64 small hexadecimal digits`)
-		want := len(m.Labels)
-		if m.KindOf() == KindEmbedding {
-			want = m.featureSize()
-		}
-		c.must(len(r.Output) == want, under(path, "output"), "must have one value per label, or feature of an embedding: %d, got %d", want, len(r.Output))
+		want := m.ProofSize()
+		c.must(len(r.Output) == want, under(path, "output"), "must have %d values for a %s of %d labels, got %d", want, m.KindOf(), len(m.Labels), len(r.Output))
 		for j, v := range r.Output {
 			c.must(!math.IsNaN(v) && !math.IsInf(v, 0), under(path, "output", j), "must be a number")
 		}

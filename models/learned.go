@@ -118,13 +118,13 @@ func (c *checker) explain(m *Manifest) {
 		side := float64(min(m.Input.Rows, m.Input.Columns))
 		c.between(under(path, "patch"), float64(e.Patch), 1, side)
 		c.between(under(path, "stride"), float64(e.Stride), 1, max(float64(e.Patch), 1))
-		if e.Stride < 1 {
-			return
-		}
 	case ExplainRISE:
 		c.between(under(path, "masks"), float64(e.Masks), 16, maxExplainRuns)
 		c.between(under(path, "cells"), float64(e.Cells), 2, maxExplainCells)
 		c.between(under(path, "keep"), e.Keep, 0.05, 0.95)
+	}
+	if e.Method != ExplainRISE && e.Stride < 1 {
+		return // told above; without a stride the runs cannot be counted
 	}
 	c.must(e.Runs(m.Input) <= maxExplainRuns, path, "asks for %d runs of the graph for one image, at most %d are made; take a larger stride", e.Runs(m.Input), maxExplainRuns)
 }

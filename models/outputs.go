@@ -1,6 +1,9 @@
 package models
 
-import "slices"
+import (
+	"regexp"
+	"slices"
+)
 
 // The kinds of model, by what the graph gives.
 const (
@@ -102,6 +105,23 @@ func (m *Manifest) KindOf() string {
 	return m.Kind
 }
 
+// ProofSize is the number of values of a reference case. Each label has its
+// probability or number; of a detector its best score and that box (left, top,
+// right, bottom as fractions of the sides of the input); of a segmentation its
+// largest value, its mean, and the centre of the mask (column and row as
+// fractions of the sides). An embedding has its features.
+func (m *Manifest) ProofSize() int {
+	switch m.KindOf() {
+	case KindEmbedding:
+		return m.featureSize()
+	case KindDetection:
+		return 5 * len(m.Labels)
+	case KindSegmentation:
+		return 4 * len(m.Labels)
+	}
+	return len(m.Labels)
+}
+
 // outputKeys are the outputs that each kind must and may name.
 var outputKeys = map[string]struct{ must, may []string }{
 	KindClassification: {[]string{"probabilities"}, []string{"heatmap", "features"}},
@@ -151,6 +171,9 @@ func (c *checker) outputs(m *Manifest) {
 	c.must(classifies || m.Explain == nil, at("explain"), "works with the kind classification only")
 }
 
+// countedLabel is how the further boxes of a label are named.
+var countedLabel = regexp.MustCompile(`_[0-9]+$`)
+
 // kindOfLabel checks what only labels of some kinds have.
 func (c *checker) kindOfLabel(path []any, m *Manifest, l Label) {
 	kind := m.KindOf()
@@ -166,5 +189,8 @@ func (c *checker) kindOfLabel(path []any, m *Manifest, l Label) {
 	if p := l.Plausible; p != nil {
 		c.must(p.Min < p.Max, under(path, "plausible"), "min must be below max")
 	}
+	c.must(!regression || l.Urgency == 0, under(path, "urgency"), "is of no use to a number, which is always there")
+	c.must(regression || l.Exclusive != "" || l.Threshold != 0, under(path, "threshold"), "must be above 0, which every image reaches")
+	c.must(kind != KindDetection || !countedLabel.MatchString(l.Name), under(path, "name"), "must not end in _ and a number: the second box of a label is named so")
 	c.must(len(l.Unit) <= 16, under(path, "unit"), "must have at most 16 characters") // VR SH
 }

@@ -94,11 +94,14 @@ func TestSchemaAndParserAgree(t *testing.T) {
 		"a coverage of one":          {[]string{"urgency: 5", "undecided: {from: 0.2, to: 0.6, coverage: 1}"}, false},
 		"hidden parts":               {[]string{"  heatmap: cam\n", "explain: {method: occlusion, patch: 8, stride: 4}\n"}, true},
 		"hidden parts without size":  {[]string{"  heatmap: cam\n", "explain: {method: occlusion, stride: 4}\n"}, false},
+		"hidden parts of no method":  {[]string{"  heatmap: cam\n", "explain: {method: shap}\n"}, false},
+		"a label like a second box":  {append([]string{"name: bright", "name: bright_2"}, detector...), false},
+		"a threshold that all reach": {[]string{"threshold: 0.5", "threshold: 0"}, false},
 		"RISE":                       {[]string{"  heatmap: cam\n", "explain: {method: rise, masks: 300, cells: 7, keep: 0.5}\n"}, true},
 		"typical without a file":     {[]string{"labels:\n", "typical: {size: 4}\nlabels:\n"}, false},
 		"a unit of a classification": {[]string{"urgency: 5", "unit: mm"}, false},
 	}
-	onlyParser := map[string]bool{"a unit of a classification": true} // a rule between two keys
+	onlyParser := map[string]bool{"a unit of a classification": true, "a label like a second box": true, "a threshold that all reach": true} // rules between two keys
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			text := manifestWith(tt.change...)

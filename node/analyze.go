@@ -161,6 +161,9 @@ func writeHeatmaps(dir string, list []radnode.Analysis) error {
 				continue
 			}
 			name := fmt.Sprintf("heatmap-%s-%s.png", a.Model.ID, f.Label)
+			if a.Frame > 0 {
+				name = fmt.Sprintf("heatmap-%s-%s-frame%d.png", a.Model.ID, f.Label, a.Frame)
+			}
 			if err := writePNG(filepath.Join(dir, name), f.Heatmap); err != nil {
 				return err
 			}

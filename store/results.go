@@ -49,15 +49,20 @@ type Twin struct {
 	SamePatient bool // the Patient IDs are there and equal
 }
 
+// twinQuery looks at so many copies at most: a test picture may be sent every
+// day for years. That the digest is not empty is said because SQLite looks into
+// the partial index for no other query.
+const twinQuery = `SELECT r.study_uid, theirs.patient_id <> '' AND theirs.patient_id = ours.patient_id
+  FROM (SELECT study_uid FROM results WHERE input_digest = $2 AND input_digest <> '' AND sop_uid <> $3 LIMIT 1000) r
+  JOIN studies theirs ON theirs.study_uid = r.study_uid, studies ours
+  WHERE ours.study_uid = $1
+  ORDER BY r.study_uid = $1 DESC, theirs.patient_id = ours.patient_id LIMIT 1`
+
 // FindTwin looks for another instance with the same decoded values, first in
 // the same study; nil if there is none.
 func (s *Store) FindTwin(ctx context.Context, study, instance radnode.UID, inputDigest string) (*Twin, error) {
 	var t Twin
-	err := s.read.QueryRowContext(ctx, `SELECT r.study_uid, theirs.patient_id <> '' AND theirs.patient_id = ours.patient_id
-  FROM results r JOIN studies theirs ON theirs.study_uid = r.study_uid, studies ours
-  WHERE ours.study_uid = $1 AND r.input_digest = $2 AND r.sop_uid <> $3
-  ORDER BY r.study_uid = $1 DESC, theirs.patient_id = ours.patient_id LIMIT 1`,
-		string(study), inputDigest, string(instance)).Scan(&t.Study, &t.SamePatient)
+	err := s.read.QueryRowContext(ctx, twinQuery, string(study), inputDigest, string(instance)).Scan(&t.Study, &t.SamePatient)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}

@@ -30,6 +30,8 @@ type analysis struct {
 	src      *source
 	facts    facts
 	out      []radnode.Analysis
+
+	explained time.Duration // spent on maps by hiding parts
 }
 
 // analyze reads one file with every model that fits. It returns an error only
@@ -251,16 +253,11 @@ func (f *frameReading) classify(ctx context.Context, c *classifier, one *radnode
 	if err != nil {
 		return err
 	}
-	if d, ok := c.model.Distance(output, 0); ok {
-		one.Typicality = &radnode.Typicality{Distance: d, Limit: c.manifest.Typical.Limit}
-		if text := unlike(one.Typicality); text != "" && c.manifest.Typical.Outside == models.OutsideRefuse {
-			one.Gate = radnode.Gate{Reasons: []string{"not applicable: " + text}}
-			return nil
-		} else if text != "" {
-			one.Gate.Reasons = append(one.Gate.Reasons, text)
-		}
+	if judge(c, output, one); !one.Gate.Accepted {
+		return nil
 	}
-	if err := c.explain(ctx, output); err != nil {
+	noMap, err := f.explain(ctx, c, output)
+	if err != nil {
 		return err
 	}
 	spread, err := c.model.Spread(ctx, c.tensor)
@@ -269,7 +266,7 @@ func (f *frameReading) classify(ctx context.Context, c *classifier, one *radnode
 	}
 	one.Timings.Inference = millis(start)
 	g := result.Geometry
-	place := inference.Placement{Left: g.Left, Top: g.Top, Width: g.Width, Height: g.Height, Upright: g.Upright, PixelArea: f.pixelArea()}
+	place := inference.Placement{Left: g.Left, Top: g.Top, Width: g.Width, Height: g.Height, Upright: g.Upright, Rows: f.fr.rows, Columns: f.fr.columns, PixelArea: f.pixelArea()}
 	if one.Findings, err = c.model.Findings(output, 0, place); err != nil {
 		return err
 	}
@@ -280,6 +277,7 @@ func (f *frameReading) classify(ctx context.Context, c *classifier, one *radnode
 	for i := range spread {
 		one.Findings[i].Interval = &spread[i]
 	}
+	one.Gate.Reasons = append(one.Gate.Reasons, noMap...)
 	one.Gate.Reasons = append(one.Gate.Reasons, remarks(&f.facts, one.Findings)...)
 	one.Features = result.Features
 	if err := f.measureChest(ctx, one); err != nil {
@@ -290,22 +288,37 @@ func (f *frameReading) classify(ctx context.Context, c *classifier, one *radnode
 	return nil
 }
 
+// explainTime bounds the maps of one file that are made by hiding parts: a file
+// has two minutes, and a finding must not be lost for want of its map.
+const explainTime = 30 * time.Second
+
 // explain makes heat maps by hiding parts of the image where the graph has
-// none of its own and a label with a map is present.
-func (c *classifier) explain(ctx context.Context, out *inference.Output) error {
+// none of its own and a label with a map is present. It returns what a reader
+// should know where that takes too long.
+func (f *frameReading) explain(ctx context.Context, c *classifier, out *inference.Output) ([]string, error) {
 	if c.manifest.Explain == nil {
-		return nil
+		return nil, nil
 	}
 	findings, err := c.model.Findings(out, 0, inference.Placement{})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, f := range findings {
-		if l, _ := c.manifest.Label(f.Label); l.Heatmap && f.Present {
-			return c.model.Explain(ctx, c.tensor, out)
-		}
+	wanted := slices.ContainsFunc(findings, func(one radnode.Finding) bool {
+		l, _ := c.manifest.Label(one.Label)
+		return l.Heatmap && one.Present
+	})
+	if !wanted {
+		return nil, nil
 	}
-	return nil
+	start := time.Now()
+	limited, cancel := context.WithTimeout(ctx, explainTime-f.explained)
+	defer cancel()
+	err = c.model.Explain(limited, c.tensor, out)
+	f.explained += time.Since(start)
+	if err != nil && ctx.Err() == nil && limited.Err() != nil {
+		return []string{fmt.Sprintf("there is no heat map: the maps of one file may take %s", explainTime)}, nil
+	}
+	return nil, err
 }
 
 // pixelArea is the area of a pixel of the frame in mm²; 0 where the header has
@@ -327,6 +340,22 @@ func littleEndian(values []float32) []byte {
 		raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(v))
 	}
 	return raw
+}
+
+// judge compares the image with those that the model was judged on.
+func judge(c *classifier, out *inference.Output, one *radnode.Analysis) {
+	d, ok := c.model.Distance(out, 0)
+	if !ok {
+		return
+	}
+	one.Typicality = &radnode.Typicality{Distance: d, Limit: c.manifest.Typical.Limit}
+	switch text := unlike(one.Typicality); {
+	case text == "":
+	case c.manifest.Typical.Outside == models.OutsideRefuse:
+		one.Gate = radnode.Gate{Reasons: []string{"not applicable: " + text}}
+	default:
+		one.Gate.Reasons = append(one.Gate.Reasons, text)
+	}
 }
 
 // unlike says that an image is outside of what the model was judged on.
