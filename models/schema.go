@@ -8,3 +8,10 @@ import _ "embed"
 //
 //go:embed manifest.schema.json
 var JSONSchema []byte
+
+// PipelineSchema is the schema of a pipeline file, which package preprocess
+// makes from its step table. It lies here so that a program without OpenCV has
+// it too.
+//
+//go:embed pipeline.schema.json
+var PipelineSchema []byte

@@ -51,6 +51,11 @@ func (c Config) makeModelsFolder() error {
 // ModelSchema is the JSON schema of model manifests.
 func ModelSchema() []byte { return models.JSONSchema }
 
+// Schemas are the JSON schemas of the files that a site writes.
+func Schemas() map[string][]byte {
+	return map[string][]byte{"model.json": models.JSONSchema, "pipeline.json": models.PipelineSchema}
+}
+
 // AddModel installs a package, a folder or an archive, into the models folder.
 // A running node takes it up by itself.
 func AddModel(ctx context.Context, c Config, source, digest string) (*models.Manifest, error) {

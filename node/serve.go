@@ -215,7 +215,7 @@ func (n *node) openWeb() error {
 	flow, d, service := n.desk.flow, n.desk, n.dicomweb(pixels, origins)
 	server, err := web.New(web.Config{
 		Studies: flow, Files: flow, Pixels: pixels, Reports: flow, Findings: flow, Signing: flow, Amending: flow,
-		Vocabulary: report.Vocabulary, Deliveries: flow, Events: flow,
+		Vocabulary: report.Vocabulary, Schemas: Schemas(), Deliveries: flow, Events: flow,
 		Ledger: flow, Peers: peerBook{flow}, Schedule: webSchedule{d}, Echoer: n, Identity: d.accounts, Sessions: d.accounts, Spending: d.accounts, Users: d.accounts,
 		Tokens: d.accounts, Models: n.models, Analyzer: asker{n.pool}, Audit: d.trail, Inference: n.tensors,
 		Operations: n,

@@ -34,7 +34,7 @@ func TestThePublishedSchemaAndReferenceFollowTheStepTable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "pipeline.schema.json", text)
+	golden(t, "../models/pipeline.schema.json", text)
 	golden(t, "../docs/pipelines.md", []byte(preprocess.Reference()))
 }
 

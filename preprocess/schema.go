@@ -132,7 +132,8 @@ Made from the step table; do not edit.
 
 A pipeline is a YAML file, or the part pipeline of a model's manifest: a list of steps with their parameters. What is wrong is refused when it
 is read, in a sentence that names the step, the parameter and what is allowed. Defaults count as written out: the digest of a pipeline, which
-stands in the provenance of each result, is that of its meaning. The schema of a file is preprocess/pipeline.schema.json.
+stands in the provenance of each result, is that of its meaning. The schema of a file is models/pipeline.schema.json; a node
+gives it at GET /api/v1/schemas/pipeline.json, and that of a model's manifest at /api/v1/schemas/model.json.
 
     radnode pipeline show chest-lungs                    # draw a bundled pipeline, a file or that of a model; --mermaid for a flow chart
     radnode pipeline run film.dcm chest-lungs --out DIR  # run it: a picture of each stage, result.json with features and digests

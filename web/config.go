@@ -48,6 +48,7 @@ type Config struct {
 	DICOMweb   *dicomweb.Service  // nil: not offered
 	Origins    middleware.Origins // whose pages may use DICOMweb
 	Vocabulary []radnode.Term     // findings that a reader can name by a word
+	Schemas    map[string][]byte  // JSON schemas of the files that a site writes, by name
 
 	Log      *slog.Logger
 	Registry *prometheus.Registry      // nil: one of its own; the node adds its figures to it

@@ -34,6 +34,15 @@ func (s *Server) describe(c echo.Context) error {
 	return c.JSONBlob(http.StatusOK, s.openapi)
 }
 
+// schema sends the JSON schema of a file that a site writes.
+func (s *Server) schema(c echo.Context) error {
+	body, ok := s.cfg.Schemas[c.Param("name")]
+	if !ok {
+		return radnode.Errorf(radnode.NotFound, "schemas", "there is no schema %q; see pipeline.json and model.json", c.Param("name"))
+	}
+	return c.Blob(http.StatusOK, "application/schema+json", body)
+}
+
 // index sends the page. It is the same for every address of the front end and
 // holds nothing secret: what it shows, it asks the API for.
 func (s *Server) index(c echo.Context) error {

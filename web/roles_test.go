@@ -83,7 +83,7 @@ func withDICOMweb(c *web.Config) {
 // administrator, r a radiologist, t a technologist, s a program. The longest
 // line that begins a route decides; a route that none begins is refused here.
 var rights = map[string]string{
-	"GET /metrics": "arts", "POST /api/v1/logout": "arts", "GET /api/v1/session": "arts", "GET /api/v1/openapi.json": "arts",
+	"GET /metrics": "arts", "POST /api/v1/logout": "arts", "GET /api/v1/session": "arts", "GET /api/v1/openapi.json": "arts", "GET /api/v1/schemas": "arts",
 	"GET /api/v1/studies": "arts", "GET /api/v1/series": "arts", "GET /api/v1/instances": "arts", "GET /api/v1/results": "arts",
 	"GET /api/v1/reports": "arts", "PUT /api/v1/reports": "ar", "POST /api/v1/reports": "ar", "PATCH /api/v1/reports": "ar", "DELETE /api/v1/reports": "ar",
 	"GET /api/v1/vocabulary": "arts", "GET /api/v1/events": "arts", "POST /api/v1/analyze": "arts", "GET /api/v1/analyze": "arts", "DELETE /api/v1/analyze": "arts",

@@ -54,6 +54,7 @@ func (s *Server) routes() []route {
 		{method: post, path: v1 + "/logout", handle: a.Logout, summary: "Sign a browser out"},
 		{method: get, path: v1 + "/session", handle: a.Session, summary: "Who is signed in", out: api.SessionInfo{}},
 		{method: get, path: v1 + "/openapi.json", handle: s.describe, summary: "This description"},
+		{method: get, path: v1 + "/schemas/:name", handle: s.schema, roles: everyone, summary: "The JSON schema of a pipeline file (pipeline.json) or of a model's manifest (model.json)", out: object{}},
 
 		{method: get, path: v1 + "/studies", handle: a.ListStudies, roles: readers, summary: "The worklist: q, from, to, modality, state, sort, limit, offset", out: api.StudyList{}},
 		{method: get, path: v1 + "/studies/:uid", handle: a.GetStudy, roles: readers, summary: "A study with its series, results and reports", out: radnode.Study{}},

@@ -565,3 +565,14 @@ func TestMetricsCountRequestsByRoute(t *testing.T) {
 		t.Errorf("metrics:\n%s", body)
 	}
 }
+
+func TestSchemasOfFilesAreServedToThoseWhoAreSignedIn(t *testing.T) {
+	n := mustServe(t, func(c *web.Config) { c.Schemas = map[string][]byte{"pipeline.json": []byte(`{"type":"object"}`)} })
+	res, body := n.call(t, "GET", "/api/v1/schemas/pipeline.json", "", as(radnode.Technologist))
+	if res.StatusCode != http.StatusOK || body != `{"type":"object"}` || res.Header.Get("Content-Type") != "application/schema+json" {
+		t.Errorf("%d %s %s", res.StatusCode, res.Header.Get("Content-Type"), body)
+	}
+	if res, body := n.call(t, "GET", "/api/v1/schemas/nothing.json", "", as(radnode.Technologist)); res.StatusCode != http.StatusNotFound {
+		t.Errorf("%d %s", res.StatusCode, body)
+	}
+}
