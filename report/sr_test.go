@@ -64,6 +64,22 @@ func input() report.Input {
 	}
 }
 
+// measuredInput is a draft with a cardiothoracic ratio and its three lines.
+func measuredInput() report.Input {
+	in := input()
+	line := func(name string, points ...float64) radnode.NamedRegion {
+		return radnode.NamedRegion{Name: name, Region: radnode.Region{Graphic: radnode.Polyline, Points: points}}
+	}
+	in.Analyses[0].Measured = []radnode.Measured{{
+		Measurement: radnode.Measurement{Name: "cardiothoracic_ratio", Value: 0.52, Unit: "1"}, Pipeline: "sha256:dd",
+		Regions: []radnode.NamedRegion{
+			line("thoracic_width", 100, 640, 700, 640), line("heart_right", 300, 560, 400, 560), line("heart_left", 400, 600, 612, 600),
+			line("lung_right", 110, 200, 300, 180, 320, 640, 100, 640), // an outline, no line: not in the report
+		},
+	}}
+	return in
+}
+
 func signed(t *testing.T) report.Input {
 	in := input()
 	in.Findings = report.Undecided(in.Analyses)
@@ -101,7 +117,7 @@ func mustFile(t *testing.T, ds *dicom.Dataset) string {
 }
 
 func TestReportsKeepTheirContentTree(t *testing.T) {
-	for name, in := range map[string]report.Input{"draft": input(), "signed": signed(t)} {
+	for name, in := range map[string]report.Input{"draft": input(), "measured": measuredInput(), "signed": signed(t)} {
 		t.Run(name, func(t *testing.T) {
 			doc, err := sr.Parse(mustSR(t, in))
 			if err != nil {
@@ -126,7 +142,7 @@ func TestReportsKeepTheirContentTree(t *testing.T) {
 }
 
 func TestReportsPassTheValidators(t *testing.T) {
-	for name, in := range map[string]report.Input{"draft": input(), "signed": signed(t)} {
+	for name, in := range map[string]report.Input{"draft": input(), "measured": measuredInput(), "signed": signed(t)} {
 		t.Run(name, func(t *testing.T) { validate(t, mustFile(t, mustSR(t, in))) })
 	}
 }
