@@ -86,7 +86,7 @@ func (a author) pictures(ctx context.Context, in report.Input, evidence []workfl
 		if at < 0 || a.render == nil {
 			continue
 		}
-		img, err := a.picture(ctx, filepath.Join(dir, "picture.png"), evidence[at].Path, max(1, f.Number))
+		img, err := a.picture(ctx, filepath.Join(dir, "picture.png"), evidence[at].Path, max(1, f.Number), pictureSize)
 		switch radnode.CodeOf(err) {
 		case "":
 			out = append(out, report.Picture{Image: img, SOPInstanceUID: f.SOPInstanceUID, Frame: f.Number})
@@ -97,8 +97,8 @@ func (a author) pictures(ctx context.Context, in report.Input, evidence []workfl
 	return out, nil
 }
 
-func (a author) picture(ctx context.Context, out, path string, frame int) (image.Image, error) {
-	if _, err := a.render.Render(ctx, worker.RenderRequest{Path: path, Frame: frame, Out: out, MaxSize: pictureSize, Format: "png"}); err != nil {
+func (a author) picture(ctx context.Context, out, path string, frame, size int) (image.Image, error) {
+	if _, err := a.render.Render(ctx, worker.RenderRequest{Path: path, Frame: frame, Out: out, MaxSize: size, Format: "png"}); err != nil {
 		return nil, err
 	}
 	f, err := os.Open(out)

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/radnode/radnode"
-	"github.com/radnode/radnode/web/api"
 	"github.com/radnode/radnode/web/frames"
 	"github.com/radnode/radnode/worker"
 	"github.com/radnode/radnode/workflow"
@@ -35,14 +34,4 @@ var _ workflow.Analyzer = reader{}
 // Analyze implements workflow.Analyzer.
 func (r reader) Analyze(ctx context.Context, req workflow.AnalyzeRequest) ([]radnode.Analysis, error) {
 	return r.pool.Analyze(ctx, worker.AnalyzeRequest{Path: req.Path, OutDir: req.OutDir, Stages: req.OutDir != ""})
-}
-
-// asker adapts the pixel workers to the API, where somebody waits for the answer.
-type asker struct{ pool *worker.Pool }
-
-var _ api.Analyzer = asker{}
-
-// Analyze implements api.Analyzer.
-func (a asker) Analyze(ctx context.Context, path string, models []string) ([]radnode.Analysis, error) {
-	return a.pool.Analyze(ctx, worker.AnalyzeRequest{Path: path, Models: models, Urgent: true})
 }

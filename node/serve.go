@@ -136,7 +136,7 @@ func open(ctx context.Context, c Config, log *slog.Logger) (*node, error) {
 	n.evidence = newEvidence(log)
 	n.learned = &abilities{beside: n.beside.Go, log: log}
 	flow := workflow.Options{
-		Analyzer: reader{n.pool}, Author: author{c.AETitle, c.Organisation, n.pool, filepath.Join(c.Data, "egress")}, Sender: n.senders(),
+		Analyzer: reader{n.pool}, Author: n.author(), Sender: n.senders(),
 		Completeness: n.evidence, AE: c.AETitle, Urgency: n.models.Urgency, SecondReader: c.SecondReader, Quiet: c.Quiet, AnalysisWorkers: c.Workers,
 	}
 	if n.desk, err = openDesk(ctx, c, flow, true, log); err != nil {
@@ -209,7 +209,7 @@ func (n *node) openWeb() error {
 	if err != nil {
 		return err
 	}
-	if n.jobs, err = api.OpenAnalysisJobs(filepath.Join(n.config.Data, "analyses"), hooks, asker{n.pool}, n.log); err != nil {
+	if n.jobs, err = api.OpenAnalysisJobs(filepath.Join(n.config.Data, "analyses"), hooks, asker{n.pool, n.author()}, n.log); err != nil {
 		return err
 	}
 	flow, d, service := n.desk.flow, n.desk, n.dicomweb(pixels, origins)
@@ -217,7 +217,7 @@ func (n *node) openWeb() error {
 		Studies: flow, Files: flow, Pixels: pixels, Reports: flow, Findings: flow, Signing: flow, Amending: flow,
 		Vocabulary: report.Vocabulary, Schemas: Schemas(), Deliveries: flow, Events: flow,
 		Ledger: flow, Peers: peerBook{flow}, Schedule: webSchedule{d}, Echoer: n, Identity: d.accounts, Sessions: d.accounts, Spending: d.accounts, Users: d.accounts,
-		Tokens: d.accounts, Models: n.models, Analyzer: asker{n.pool}, Audit: d.trail, Inference: n.tensors,
+		Tokens: d.accounts, Models: n.models, Analyzer: asker{n.pool, n.author()}, Audit: d.trail, Inference: n.tensors,
 		Operations: n,
 		DICOMweb:   service, Jobs: n.jobs, Origins: origins,
 		Log: n.log, Registry: n.metrics(), Ready: n.ready, Version: Version, AETitle: n.config.AETitle, SecureCookies: n.config.HTTPTLS,
@@ -229,6 +229,11 @@ func (n *node) openWeb() error {
 		ErrorLog: slog.NewLogLogger(n.log.Handler(), slog.LevelDebug)}
 	n.http.RegisterOnShutdown(service.Close)
 	return nil
+}
+
+// author makes the documents of this node.
+func (n *node) author() author {
+	return author{n.config.AETitle, n.config.Organisation, n.pool, filepath.Join(n.config.Data, "egress")}
 }
 
 // Echo verifies a peer for the viewer's page of peers.

@@ -88,7 +88,7 @@ func (s *Server) routes() []route {
 		{method: get, path: v1 + "/destinations", handle: a.GetDestinations, roles: movers, summary: "Where signed reports go, and how that fares", out: api.DestinationList{}},
 
 		{method: get, path: v1 + "/events", handle: a.GetEvents, roles: readers, plain: true, summary: "What changed, as server-sent events"},
-		{method: post, path: v1 + "/analyze", handle: a.PostAnalyze, roles: readers, summary: "Read one DICOM, PNG or JPEG file at once: ?model=ID", out: api.AnalysisList{}, bodyLimit: s.cfg.MaxUpload, longTime: uploadTime},
+		{method: post, path: v1 + "/analyze", handle: a.PostAnalyze, roles: readers, summary: "Read one DICOM, PNG or JPEG file at once: ?model=ID; Accept (or ?accept=) application/dicom answers the draft report, image/png the heat map of ?finding=LABEL", out: api.AnalysisList{}, bodyLimit: s.cfg.MaxUpload, longTime: uploadTime},
 		{method: post, path: v1 + "/analyze/jobs", handle: a.PostAnalysisJob, roles: readers, summary: "Have one DICOM, PNG or JPEG file read later: ?model=ID, ?hook=URL is told when it is done", out: api.AnalysisJob{}, bodyLimit: s.cfg.MaxUpload, longTime: uploadTime},
 		{method: get, path: v1 + "/analyze/jobs/:id", handle: a.GetAnalysisJob, roles: readers, summary: "Where such an analysis stands, and its findings", out: api.AnalysisJob{}},
 		{method: del, path: v1 + "/analyze/jobs/:id", handle: a.DeleteAnalysisJob, roles: readers, summary: "Take such an analysis back, or forget its result"},

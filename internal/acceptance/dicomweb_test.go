@@ -335,8 +335,14 @@ func TestStoreRequestsAreAnsweredAsTheStandardSays(t *testing.T) {
 			t.Errorf("%s without proof of identity: %d", path, status)
 		}
 	}
-	if status, body, _ := n.dicomweb(http.MethodOptions, "/", nil, "Accept", "application/json"); status != http.StatusOK || !bytes.Contains(body, []byte("SearchStudies")) {
-		t.Errorf("capabilities: %d %s", status, body)
+	status, body, _ := n.dicomweb(http.MethodOptions, "/", nil, "Accept", "application/json")
+	for _, id := range []string{"SearchStudies", "RetrieveInstanceByURI", "CreateWorkitem", "ChangeWorkitemState", "Subscribe", "OpenEventChannel"} {
+		if status != http.StatusOK || !bytes.Contains(body, []byte(`"@id":"`+id+`"`)) {
+			t.Errorf("capabilities without %s: %d %s", id, status, body)
+		}
+	}
+	if bytes.Contains(body, []byte("DeleteStudy")) {
+		t.Error("the capabilities hold the deletion that this node does not allow")
 	}
 	n.settled(1)
 	n.balanced()

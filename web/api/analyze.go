@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -29,10 +30,15 @@ var pictureKinds = []struct {
 	{0, "\xff\xd8\xff", ".jpg"},
 }
 
-// PostAnalyze reads one picture with the models and answers the findings at
-// once. Nothing is kept. The body is the file itself, or a form with the file
-// in the part "file".
+// PostAnalyze reads one picture with the models and answers at once: the
+// findings, the draft report (Accept: application/dicom) or a heat map
+// (image/png). Nothing is kept. The body is the file itself, or a form with the
+// file in the part "file".
 func (a *API) PostAnalyze(c echo.Context) error {
+	form, err := analysisForm(c)
+	if err != nil {
+		return err
+	}
 	body, err := uploaded(c)
 	if err != nil {
 		return err
@@ -46,6 +52,9 @@ func (a *API) PostAnalyze(c echo.Context) error {
 			a.Log.Error("remove uploaded file", "error", err)
 		}
 	}()
+	if form == typeDICOM && filepath.Ext(path) != ".dcm" {
+		return problem.New(http.StatusNotAcceptable, "a PNG or JPEG file names no patient, study or image that a structured report could be about: send a DICOM file, or ask for application/json")
+	}
 	models, err := modelsOf(c)
 	if err != nil {
 		return err
@@ -56,6 +65,12 @@ func (a *API) PostAnalyze(c echo.Context) error {
 	list, err := a.Analyzer.Analyze(c.Request().Context(), path, models)
 	if err != nil {
 		return err
+	}
+	switch form {
+	case typeDICOM:
+		return a.answerDraft(c, path, list)
+	case typePNG:
+		return a.answerHeatPicture(c, path, list)
 	}
 	for i := range list {
 		list[i].File = "" // the path of the temporary file is nobody's business

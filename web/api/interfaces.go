@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"image"
 	"io"
 	"time"
 
@@ -142,6 +143,10 @@ type Models interface {
 // JPEG file.
 type Analyzer interface {
 	Analyze(ctx context.Context, path string, models []string) ([]radnode.Analysis, error)
+	// Draft makes the unverified structured report of the analyses of a DICOM file.
+	Draft(ctx context.Context, path string, list []radnode.Analysis) (*dicom.Dataset, error)
+	// HeatPicture draws the heat map of one finding over its frame.
+	HeatPicture(ctx context.Context, path string, a radnode.Analysis, f radnode.Finding) (image.Image, error)
 }
 
 // Audit records acts and answers what was recorded, newest first (PS3.15 A.5).

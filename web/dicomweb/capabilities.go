@@ -93,8 +93,41 @@ func pictures(id string) []wadlResource {
 	}
 }
 
-// tree describes what Routes answer.
-func tree(base string) wadl {
+// writing is a request that changes something; takes lists the forms of its body.
+func writing(method, id, status string, takes, gives []wadlForm, params ...wadlParam) wadlMethod {
+	return wadlMethod{Name: method, ID: id, Request: wadlRequest{Params: params, Forms: takes}, Response: wadlResponse{status, gives}}
+}
+
+// byURI describes WADO-URI (PS3.18 chapter 9).
+func byURI() wadlResource {
+	params := query("requestType", "studyUID", "seriesUID", "objectUID", "contentType", "transferSyntax", "frameNumber",
+		"rows", "columns", "region", "windowCenter", "windowWidth", "imageQuality", "presentationUID", "presentationSeriesUID")
+	return wadlResource{Path: "wado", Methods: []wadlMethod{reading("RetrieveInstanceByURI", append([]wadlForm{{typeDICOM}}, pictureForms...), params...)}}
+}
+
+// worklist describes UPS-RS (PS3.18 chapter 11).
+func worklist() []wadlResource {
+	one := []wadlForm{{typeJSON}, {typeXML}}
+	lock := wadlParam{Name: "deletionlock", Style: "query", Type: "xsd:boolean", Default: "false"}
+	subscriber := wadlResource{Path: "subscribers/{aetitle}", Methods: []wadlMethod{
+		writing(http.MethodPost, "Subscribe", "201", nil, nil, append(query("filter"), lock)...), writing(http.MethodDelete, "Unsubscribe", "200", nil, nil)},
+		Resource: []wadlResource{{Path: "suspend", Methods: []wadlMethod{writing(http.MethodPost, "SuspendGlobalSubscription", "200", nil, nil)}}}}
+	workitem := wadlResource{Path: "{workitem}", Methods: []wadlMethod{
+		reading("RetrieveWorkitem", one), writing(http.MethodPost, "UpdateWorkitem", "200", one, nil, query("transaction-uid")...)},
+		Resource: []wadlResource{
+			{Path: "state", Methods: []wadlMethod{writing(http.MethodPut, "ChangeWorkitemState", "200", one, nil)}},
+			{Path: "cancelrequest", Methods: []wadlMethod{writing(http.MethodPost, "RequestWorkitemCancellation", "202", one, nil)}},
+			subscriber,
+		}}
+	search := reading("SearchWorkitems", modelForms, query("limit", "offset", "fuzzymatching", "includefield")...)
+	return []wadlResource{
+		{Path: "workitems", Methods: []wadlMethod{search, writing(http.MethodPost, "CreateWorkitem", "201", one, nil, query("workitem")...)}, Resource: []wadlResource{workitem}},
+		{Path: "subscribers/{aetitle}", Methods: []wadlMethod{{Name: http.MethodGet, ID: "OpenEventChannel", Response: wadlResponse{Status: "101"}}}},
+	}
+}
+
+// tree describes what this service answers.
+func (s *Service) tree(base string) wadl {
 	meta := func(id string) wadlResource {
 		return wadlResource{Path: "metadata", Methods: []wadlMethod{reading("Retrieve"+id+"Metadata", modelForms)}}
 	}
@@ -107,11 +140,19 @@ func tree(base string) wadl {
 		Resource: append([]wadlResource{meta("Study"),
 			{Path: "series", Methods: []wadlMethod{searching("SearchSeriesOfStudy", seriesLevel)}, Resource: []wadlResource{series}},
 			{Path: "instances", Methods: []wadlMethod{searching("SearchInstancesOfStudy", instanceLevel)}}}, pictures("Study")...)}
-	return wadl{Resources: wadlResources{Base: base, Resource: []wadlResource{
+	if s.Deleter != nil {
+		study.Methods = append(study.Methods, writing(http.MethodDelete, "DeleteStudy", "204", nil, nil))
+	}
+	resources := []wadlResource{
 		{Path: "studies", Methods: []wadlMethod{searching("SearchStudies", studyLevel), storingAt("StoreInstances")}, Resource: []wadlResource{study}},
 		{Path: "series", Methods: []wadlMethod{searching("SearchSeries", seriesLevel)}},
 		{Path: "instances", Methods: []wadlMethod{searching("SearchInstances", instanceLevel)}},
-	}}}
+		byURI(),
+	}
+	if s.Workitems != nil && s.Subscriptions != nil {
+		resources = append(resources, worklist()...)
+	}
+	return wadl{Resources: wadlResources{Base: base, Resource: resources}}
 }
 
 // Capabilities answers OPTIONS with what the service can do.
@@ -125,7 +166,7 @@ func (s *Service) Capabilities(c echo.Context) error {
 	if !ok {
 		return unacceptable("capabilities are answered as " + typeWADL + " or application/json")
 	}
-	description := tree(base(c))
+	description := s.tree(base(c))
 	if form.kind == "application/json" {
 		return c.JSON(http.StatusOK, map[string]wadl{"application": description})
 	}

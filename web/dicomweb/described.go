@@ -137,6 +137,9 @@ func (d *described) storeAll(kind string) error {
 			}
 		}
 	}
+	if len(d.w.stored)+len(d.w.failed)+len(d.w.nameless) == 0 {
+		return radnode.Errorf(radnode.Invalid, opStore, "the request has no metadata, so that there is no instance to store (PS3.18 8.6.1.2.2)")
+	}
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"image"
 	"io"
 	"slices"
 	"strings"
@@ -198,6 +199,19 @@ func (s *Story) Analyze(context.Context, string, []string) ([]radnode.Analysis, 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return []radnode.Analysis{s.studies[0].Results[0].Analysis}, nil
+}
+
+// Draft implements api.Analyzer.
+func (s *Story) Draft(context.Context, string, []radnode.Analysis) (*dicom.Dataset, error) {
+	ds := dicom.NewDataset()
+	ds.SetUID(dicom.SOPClassUID, dicom.Comprehensive3DSRStorage)
+	ds.SetUID(dicom.SOPInstanceUID, "1.2.3.4")
+	return ds, nil
+}
+
+// HeatPicture implements api.Analyzer.
+func (s *Story) HeatPicture(_ context.Context, _ string, _ radnode.Analysis, f radnode.Finding) (image.Image, error) {
+	return image.NewGray(image.Rect(0, 0, f.Heatmap.Columns, f.Heatmap.Rows)), nil
 }
 
 // Arrive lets a study come in, be analysed and be ready, step by step.
