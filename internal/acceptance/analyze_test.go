@@ -52,7 +52,7 @@ func TestAnAnalysisIsAnsweredAsFindingsDraftReportOrHeatMap(t *testing.T) {
 	if _, out := command(t, tool(t, "dcmdump"), draft); !strings.Contains(out, "Comprehensive3DSRStorage") || !strings.Contains(out, "UNVERIFIED") || !strings.Contains(out, "AI, not verified") {
 		t.Errorf("the draft is no unverified Comprehensive 3D SR:\n%s", out)
 	}
-	status, kind, body = n.analyze("?accept=image/png&finding=pneumonia", "*/*", film)
+	status, kind, body = n.analyze("?accept=image/png&finding=chest_film", "*/*", film)
 	if status != http.StatusOK || kind != "image/png" {
 		t.Fatalf("the heat map: %d %s %s", status, kind, body)
 	}
