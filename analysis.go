@@ -77,7 +77,7 @@ type Finding struct {
 // IsNumber reports whether the finding is the number of a regression, which
 // has no probability.
 func (f Finding) IsNumber() bool {
-	return f.Measurement != nil && f.Heatmap == nil && f.Region == nil && f.Probability == 0
+	return f.Measurement != nil && f.Heatmap == nil && f.Region == nil && f.Present && f.Probability == 0 && f.Threshold == 0
 }
 
 // Agreement tells what several models said of one finding of one image.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -94,7 +95,8 @@ func openAddress(ctx context.Context, u *url.URL) (io.ReadCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	answer, err := http.DefaultClient.Do(r)
+	client := &http.Client{CheckRedirect: asProtected}
+	answer, err := client.Do(r)
 	if err != nil {
 		return nil, err
 	}
@@ -103,6 +105,18 @@ func openAddress(ctx context.Context, u *url.URL) (io.ReadCloser, error) {
 		return nil, fmt.Errorf("the server answers %s", answer.Status)
 	}
 	return answer.Body, nil
+}
+
+// asProtected follows redirects, but none away from https: without a digest
+// only that says whose archive it is.
+func asProtected(to *http.Request, via []*http.Request) error {
+	switch {
+	case len(via) > 5:
+		return errors.New("the server redirects too often")
+	case via[0].URL.Scheme == "https" && to.URL.Scheme != "https":
+		return errors.New("the server redirects to an address that is not https")
+	}
+	return nil
 }
 
 // save writes what is fetched and compares its digest.

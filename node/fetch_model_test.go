@@ -82,3 +82,19 @@ func TestAModelIsFetchedFromAnAddressAndFromAnObjectStore(t *testing.T) {
 		})
 	}
 }
+
+func TestAnArchiveIsNotFetchedThroughARedirectAwayFromHTTPS(t *testing.T) {
+	for _, tt := range []struct {
+		from, to string
+		follows  bool
+	}{
+		{"https://a/m.zip", "https://b/m.zip", true},
+		{"https://a/m.zip", "http://b/m.zip", false},
+		{"http://a/m.zip", "http://b/m.zip", true}, // its digest is compared
+	} {
+		from, to := httptest.NewRequest(http.MethodGet, tt.from, nil), httptest.NewRequest(http.MethodGet, tt.to, nil)
+		if err := asProtected(to, []*http.Request{from}); (err == nil) != tt.follows {
+			t.Errorf("%s to %s: %v", tt.from, tt.to, err)
+		}
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/dicom/sr"
@@ -80,11 +81,22 @@ func Sentence(f radnode.ReportFinding) string {
 	return s
 }
 
+// amount is a measured value with its unit.
+func amount(m *radnode.Measurement) string {
+	if m.Unit == "1" {
+		return number(m.Value)
+	}
+	return number(m.Value) + " " + strings.Trim(m.Unit, "{}")
+}
+
 // modelSentence tells what a model stated of a finding.
 func modelSentence(f radnode.ReportFinding) string {
 	name := f.Finding.Label
 	if f.Finding.Code != nil {
 		name = cmp.Or(f.Finding.Code.Meaning, name)
+	}
+	if f.Finding.IsNumber() {
+		return fmt.Sprintf("%s: %s (%s %s).", name, amount(f.Finding.Measurement), f.Model.ID, f.Model.Version)
 	}
 	state := "not detected"
 	switch {

@@ -33,13 +33,15 @@ func (b *builder) group(f radnode.ReportFinding) sr.MeasurementItem {
 		g.Measurements = append(g.Measurements, sr.Measurement{Name: b.measurementName(m.Name), Number: sr.Number{Value: m.Value, Unit: unit(m.Unit)}})
 	}
 	state := presence(f)
-	g.Evaluations = append(g.Evaluations, sr.Evaluation{Name: code, Code: &state})
+	if !f.Finding.IsNumber() || !sr.Is(state, sr.Yes) {
+		g.Evaluations = append(g.Evaluations, sr.Evaluation{Name: code, Code: &state})
+	}
 	comment := func(text string) {
 		if text != "" {
 			g.Evaluations = append(g.Evaluations, sr.Evaluation{Name: sr.Comment, Text: text})
 		}
 	}
-	if !sr.Is(state, sr.Yes) {
+	if !f.Finding.IsNumber() && !sr.Is(state, sr.Yes) {
 		comment(certaintyText)
 	}
 	comment(intervalText(f.Finding))
@@ -133,6 +135,9 @@ func (b *builder) privateCode(label string) radnode.Concept {
 
 // algorithm is TID 4019 with everything needed to judge and replay a result.
 func (b *builder) algorithm(f radnode.ReportFinding) *sr.Algorithm {
+	if f.Finding.IsNumber() {
+		return b.algorithmOf(f.Model)
+	}
 	threshold := "threshold=" + number(f.Finding.Threshold)
 	if f.Finding.Threshold == 0 {
 		threshold = largestOfGroup

@@ -146,6 +146,9 @@ func (b *builder) chineseSentence(f radnode.ReportFinding) string {
 		return s + "。"
 	}
 	s := fmt.Sprintf("%s：%s，存在概率 %.1f %%（%s %s）", name, chinesePresence[presence(f).Value], percent(f.Finding.Probability), f.Model.ID, f.Model.Version)
+	if f.Finding.IsNumber() {
+		s = fmt.Sprintf("%s：%s（%s %s）", name, amount(f.Finding.Measurement), f.Model.ID, f.Model.Version)
+	}
 	switch {
 	case f.Decision == radnode.Accepted:
 		s += "，医师已接受"

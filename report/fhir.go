@@ -224,11 +224,20 @@ func (w *fhirWriter) observation(tracking radnode.UID, status string, code radno
 func (w *fhirWriter) finding(f radnode.ReportFinding, status string) fhirReference {
 	_, uid := tracking(f)
 	ob := w.observation(uid, status, w.code(f.Stated()), f.SOPInstanceUID, f.Frame, f.Model)
-	value := fhirConceptOf(presence(f))
-	ob.ValueCodeableConcept = &value
-	if f.Reading == nil {
+	m := f.Finding.Measurement
+	if f.Reading != nil {
+		m = f.Reading.Measurement
+	}
+	if f.Reading == nil && f.Finding.IsNumber() {
+		ob.ValueQuantity, m = quantity(m.Value, unit(m.Unit)), nil
+	} else {
+		value := fhirConceptOf(presence(f))
+		ob.ValueCodeableConcept = &value
+	}
+	if f.Reading == nil && !f.Finding.IsNumber() {
 		ob.Component = append(ob.Component, fhirComponent{Code: fhirConceptOf(sr.CertaintyOfFinding), ValueQuantity: quantity(percent(f.Finding.Probability), sr.Percent)})
-	} else if m := f.Reading.Measurement; m != nil {
+	}
+	if m != nil {
 		ob.Component = append(ob.Component, fhirComponent{Code: fhirConceptOf(w.measurementName(m.Name)), ValueQuantity: quantity(m.Value, unit(m.Unit))})
 	}
 	ob.Note = append(ob.Note, fhirNote{w.sentence(f)})

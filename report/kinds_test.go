@@ -1,6 +1,7 @@
 package report_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -34,10 +35,40 @@ func TestFindingsOfEveryKindOfModelPassTheValidators(t *testing.T) {
 	}
 	root := list[len(list)-1]
 	validate(t, mustFile(t, root.Dataset))
+	messages(t, in)
 	text := tree(t, root.Dataset)
 	for _, want := range []string{"the box of the detector", "the mask of the model", "1234.5", "50.25", "RISE"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the document does not say %q", want)
 		}
+	}
+}
+
+// messages looks for the number of a regression, and for no probability of it.
+func messages(t *testing.T, in report.Input) {
+	t.Helper()
+	oru, err := report.ORU(in, report.MessageOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bundle, err := report.FHIRBundle(in, report.BundleOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"ORU": fmt.Sprint(oru), "FHIR": string(bundle)} {
+		if !strings.Contains(text, "bone_age: 50.25 mo (other-kinds 1.0.0)") || !strings.Contains(text, "1234.5") {
+			t.Errorf("%s does not tell the number or the area: %s", name, text)
+		}
+		if strings.Contains(text, "bone_age: detected") || strings.Contains(text, "bone_age: not detected") {
+			t.Errorf("%s tells a probability of a number", name)
+		}
+	}
+	number := radnode.ReportFinding{Decision: radnode.Accepted, Finding: radnode.Finding{
+		Label: "bone_age", Code: &radnode.Concept{Value: "1", Scheme: "99X", Meaning: "Bone age"}, Present: true,
+		Measurement: &radnode.Measurement{Name: "bone_age", Value: 50.25, Unit: "mo"},
+	}}
+	text, impression, err := report.Narrative([]radnode.ReportFinding{number}, "en")
+	if err != nil || !strings.Contains(text, "50.25 mo") || strings.Contains(impression, "one age") {
+		t.Errorf("narrative %q, impression %q, %v", text, impression, err)
 	}
 }

@@ -78,7 +78,7 @@ func Narrative(findings []radnode.ReportFinding, language string) (text, impress
 			continue
 		}
 		lines = append(lines, p.line(f))
-		if name := capital(p.name(stated)); stated.Present && !slices.Contains(positive, name) {
+		if name := capital(p.name(stated)); stated.Present && !(f.Reading == nil && f.Finding.IsNumber()) && !slices.Contains(positive, name) {
 			positive = append(positive, name)
 		}
 	}
@@ -105,6 +105,9 @@ func (p phrases) line(f radnode.ReportFinding) string {
 		head = fmt.Sprintf(p.absent, head)
 	}
 	line := capital(head)
+	if f.Reading == nil && f.Finding.IsNumber() {
+		return line + p.separator + amount(f.Finding.Measurement) + p.stop
+	}
 	if f.Reading == nil {
 		return line + p.stop
 	}

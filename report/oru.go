@@ -169,15 +169,26 @@ func (w *oru) finding(f radnode.ReportFinding) {
 	w.sub++
 	status, stated := w.findingStatus(f), f.Stated()
 	at := len(w.observations)
-	x := w.observe("CWE", w.code(stated), status, coded(presence(f)))
-	if stated.Code != nil && sr.Is(presence(f), sr.Yes) {
-		x.Fields[7] = "A" // abnormal, table 0078
+	name, m := w.code(stated), f.Finding.Measurement
+	if f.Reading != nil {
+		m = f.Reading.Measurement
 	}
-	if f.Reading == nil {
+	isNumber := f.Reading == nil && f.Finding.IsNumber()
+	if !isNumber {
+		x := w.observe("CWE", name, status, coded(presence(f)))
+		if stated.Code != nil && sr.Is(presence(f), sr.Yes) {
+			x.Fields[7] = "A" // abnormal, table 0078
+		}
+		if m != nil {
+			name = w.measurementName(m.Name)
+		}
+	}
+	if f.Reading == nil && !isNumber {
 		certainty := w.observe("NM", sr.CertaintyOfFinding, status, hl7.Value(strconv.FormatFloat(percent(f.Finding.Probability), 'f', -1, 64)))
 		certainty.Fields[5] = coded(sr.Percent)
-	} else if m := f.Reading.Measurement; m != nil {
-		measured := w.observe("NM", w.measurementName(m.Name), status, hl7.Value(strconv.FormatFloat(m.Value, 'g', -1, 64)))
+	}
+	if m != nil {
+		measured := w.observe("NM", name, status, hl7.Value(strconv.FormatFloat(m.Value, 'g', -1, 64)))
 		measured.Fields[5] = coded(unit(m.Unit))
 	}
 	w.observe("FT", sr.FindingName, status, hl7.Lines(w.sentence(f)))

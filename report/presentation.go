@@ -81,6 +81,9 @@ func (b *builder) annotation(f radnode.ReportFinding, ref sr.Reference, outline 
 // caption is what stands beside an outline.
 func (b *builder) caption(f radnode.ReportFinding) string {
 	name := b.code(f.Stated()).Meaning
+	if f.Reading == nil && f.Finding.IsNumber() {
+		return name + " " + amount(f.Finding.Measurement)
+	}
 	if f.Reading == nil {
 		return fmt.Sprintf("%s %d %%", name, Percent(f.Finding.Probability))
 	}

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"math"
 
@@ -11,7 +12,7 @@ import (
 // Replay is an analysis done again and compared with the first time.
 type Replay struct {
 	Reproduced  bool             `json:"reproduced"`
-	Deviation   float64          `json:"deviation"`   // largest difference of a probability
+	Deviation   float64          `json:"deviation"`   // largest difference of a probability, or of a number as a share of it
 	Tolerance   float64          `json:"tolerance"`   // what is allowed
 	Differences []string         `json:"differences"` // what is not as it was, one sentence each
 	Now         radnode.Analysis `json:"now"`
@@ -25,7 +26,7 @@ const (
 )
 
 // Replay analyses the file at path again with the very version of the model
-// that gave the result, and compares every digest and probability.
+// that gave the result, and compares every digest, probability, box and number.
 func (p *Pool) Replay(ctx context.Context, path string, was radnode.Analysis) (Replay, error) {
 	model := was.Model.ID + "@" + was.Model.Version
 	all, err := p.Analyze(ctx, AnalyzeRequest{Path: path, Models: []string{model}})
@@ -62,18 +63,65 @@ func compare(was, now radnode.Analysis) Replay {
 	} else if (was.Provenance == nil) != (now.Provenance == nil) {
 		r.Differences = append(r.Differences, "only one of the two has a provenance")
 	}
-	same := len(was.Findings) == len(now.Findings) && was.Model.Digest == now.Model.Digest && verdict(was) == verdict(now)
+	same := was.Model.Digest == now.Model.Digest && verdict(was) == verdict(now)
+	if len(was.Findings) != len(now.Findings) {
+		same = false
+		r.Differences = append(r.Differences, fmt.Sprintf("there were %d findings, there are %d", len(was.Findings), len(now.Findings)))
+	}
 	for i := 0; same && i < len(was.Findings); i++ {
-		a, b := was.Findings[i], now.Findings[i]
-		same = a.Label == b.Label
-		d := math.Abs(a.Probability - b.Probability)
-		r.Deviation = max(r.Deviation, d)
-		if d > r.Tolerance {
-			r.Differences = append(r.Differences, fmt.Sprintf("%s was %.6f, is %.6f", a.Label, a.Probability, b.Probability))
-		}
+		same = r.finding(was.Findings[i], now.Findings[i])
+	}
+	if same {
+		r.values("the embedding", floats(was.Embedding), floats(now.Embedding))
 	}
 	r.Reproduced = same && r.Deviation <= r.Tolerance
 	return r
+}
+
+// finding compares one finding; false if it is another one.
+func (r *Replay) finding(a, b radnode.Finding) bool {
+	if a.Label != b.Label || a.Present != b.Present || (a.Region == nil) != (b.Region == nil) || (a.Measurement == nil) != (b.Measurement == nil) {
+		r.Differences = append(r.Differences, fmt.Sprintf("the finding %s (present: %t) is now %s (present: %t)", a.Label, a.Present, b.Label, b.Present))
+		return false
+	}
+	d := math.Abs(a.Probability - b.Probability)
+	r.Deviation = max(r.Deviation, d)
+	if d > r.Tolerance {
+		r.Differences = append(r.Differences, fmt.Sprintf("%s was %.6f, is %.6f", a.Label, a.Probability, b.Probability))
+	}
+	if a.Region != nil {
+		r.values("the box of "+a.Label, a.Region.Points, b.Region.Points)
+	}
+	if a.Measurement != nil {
+		r.values(a.Measurement.Name+" of "+a.Label, []float64{a.Measurement.Value}, []float64{b.Measurement.Value})
+	}
+	return true
+}
+
+// values compares numbers that may be large: by their share of the largest one.
+func (r *Replay) values(what string, a, b []float64) {
+	if len(a) != len(b) {
+		r.Deviation = math.MaxFloat64
+		r.Differences = append(r.Differences, fmt.Sprintf("%s had %d numbers, has %d", what, len(a), len(b)))
+		return
+	}
+	d, scale := 0.0, 1.0
+	for i := range a {
+		d, scale = max(d, math.Abs(a[i]-b[i])), max(scale, math.Abs(a[i]))
+	}
+	r.Deviation = max(r.Deviation, d/scale)
+	if d/scale > r.Tolerance {
+		r.Differences = append(r.Differences, fmt.Sprintf("%s differs by up to %.6g", what, d))
+	}
+}
+
+// floats are the values of an embedding.
+func floats(raw []byte) []float64 {
+	out := make([]float64, len(raw)/4)
+	for i := range out {
+		out[i] = float64(math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:])))
+	}
+	return out
 }
 
 func verdict(a radnode.Analysis) string {

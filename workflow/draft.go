@@ -3,6 +3,8 @@ package workflow
 import (
 	"cmp"
 	"context"
+	"math"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -105,8 +107,14 @@ func placeOf(f radnode.ReportFinding) place {
 func (w *Workflow) findings(results []radnode.Result, old []radnode.ReportFinding, same bool) ([]radnode.ReportFinding, []string) {
 	all, refused, added := []radnode.ReportFinding{}, []string{}, []radnode.ReportFinding{}
 	decided := map[place]radnode.ReportFinding{}
+	boxes := []radnode.ReportFinding{}
 	for _, f := range old {
-		if !f.Added() {
+		switch {
+		case f.Added():
+		case f.Finding.Region != nil:
+			boxes = append(boxes, f)
+			continue
+		default:
 			decided[placeOf(f)] = f
 			continue
 		}
@@ -127,7 +135,15 @@ func (w *Workflow) findings(results []radnode.Result, old []radnode.ReportFindin
 				ID: store.NewID(), ResultID: r.ID, SOPInstanceUID: r.SOPInstanceUID, Frame: r.Frame, Model: r.Model,
 				Finding: finding, Decision: radnode.Undecided,
 			}
-			if o, ok := decided[placeOf(f)]; ok {
+			o, ok := decided[placeOf(f)]
+			if finding.Region != nil {
+				at := sameBox(boxes, f)
+				if ok = at >= 0; ok {
+					o = boxes[at]
+					boxes = slices.Delete(boxes, at, at+1) // each decision is about one box
+				}
+			}
+			if ok {
 				f.Decision, f.Reason, f.DecidedBy, f.DecidedAt, f.Reading = o.Decision, o.Reason, o.DecidedBy, o.DecidedAt, o.Reading
 				if same {
 					f.ID = o.ID // the page that shows it goes on working
@@ -139,6 +155,33 @@ func (w *Workflow) findings(results []radnode.Result, old []radnode.ReportFindin
 	slices.SortStableFunc(all, w.compare)
 	return append(all, added...), refused
 }
+
+// boxShift is how far, in pixels, the corners of a box may move when an image
+// is read again, on another device as a rule.
+const boxShift = 2
+
+// sameBox finds what was decided about a box: the order of the boxes of an
+// image, and with it their labels, may be another one each time. -1: nothing.
+func sameBox(old []radnode.ReportFinding, f radnode.ReportFinding) int {
+	return slices.IndexFunc(old, func(o radnode.ReportFinding) bool {
+		a, b := placeOf(o), placeOf(f)
+		a.label, b.label = labelOfBox(a.label), labelOfBox(b.label)
+		was, is := o.Finding.Region.Points, f.Finding.Region.Points
+		if a != b || len(was) != len(is) {
+			return false
+		}
+		moved := 0.0
+		for i := range was {
+			moved = max(moved, math.Abs(was[i]-is[i]))
+		}
+		return moved <= boxShift
+	})
+}
+
+// boxNumber ends the labels of all boxes but the first of a label.
+var boxNumber = regexp.MustCompile(`_[0-9]+$`)
+
+func labelOfBox(label string) string { return boxNumber.ReplaceAllString(label, "") }
 
 // compare orders findings: present before absent, urgent before other, coded
 // before technical, probable before less so.

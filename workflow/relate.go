@@ -68,9 +68,11 @@ type question struct {
 	value  string // of the code, or the label of a finding without one
 }
 
-// noteAgreement tells with each finding what other models say of the same thing.
+// noteAgreement tells with each finding what other models say of the same
+// thing. Several findings of one model (boxes, labels with one code) are one
+// word: the surest of them. A number agrees with nothing.
 func noteAgreement(rows []store.ResultRow) {
-	asked := map[question][]*radnode.Finding{}
+	asked := map[question]map[radnode.ModelRef][]*radnode.Finding{}
 	for i := range rows {
 		r := &rows[i]
 		if !accepted(r.Analysis) {
@@ -78,26 +80,37 @@ func noteAgreement(rows []store.ResultRow) {
 		}
 		for j := range r.Findings {
 			f := &r.Findings[j]
+			if f.IsNumber() {
+				continue
+			}
 			q := question{sop: r.SOPInstanceUID, frame: r.Frame, value: f.Label}
 			if f.Code != nil {
 				q.scheme, q.value = f.Code.Scheme, f.Code.Value
 			}
-			asked[q] = append(asked[q], f)
+			if asked[q] == nil {
+				asked[q] = map[radnode.ModelRef][]*radnode.Finding{}
+			}
+			asked[q][r.Model] = append(asked[q][r.Model], f)
 		}
 	}
-	for _, findings := range asked {
-		if len(findings) < 2 {
-			continue
+	for _, byModel := range asked {
+		if len(byModel) > 1 {
+			tellAgreement(byModel)
 		}
-		a := radnode.Agreement{Models: len(findings), Low: 1}
+	}
+}
+
+func tellAgreement(byModel map[radnode.ModelRef][]*radnode.Finding) {
+	a := radnode.Agreement{Models: len(byModel), Low: 1}
+	for _, findings := range byModel {
+		surest, present := 0.0, false
 		for _, f := range findings {
-			a.Low, a.High = min(a.Low, f.Probability), max(a.High, f.Probability)
-			if f.Present {
-				a.Present++
-			}
-		}
-		for _, f := range findings {
+			surest, present = max(surest, f.Probability), present || f.Present
 			f.Agreement = &a
+		}
+		a.Low, a.High = min(a.Low, surest), max(a.High, surest)
+		if present {
+			a.Present++
 		}
 	}
 }

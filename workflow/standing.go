@@ -93,7 +93,9 @@ func top(findings []radnode.ReportFinding) []string {
 			continue
 		}
 		text := fmt.Sprintf("%s %d", stated.Label, report.Percent(stated.Probability))
-		if f.Reading != nil {
+		if m := stated.Measurement; f.Reading == nil && stated.IsNumber() {
+			text = strings.TrimSuffix(fmt.Sprintf("%s %.4g %s", stated.Label, m.Value, m.Unit), " 1")
+		} else if f.Reading != nil {
 			text = stated.Label // no model gave it this probability
 		}
 		if len(list) < topFindings && !slices.Contains(list, text) {

@@ -62,6 +62,14 @@ func (p *program) showAnalysis(a radnode.Analysis) {
 	}
 	p.say("%s: %s %s on %s (AI, not verified)", name, a.Model.ID, a.Model.Version, a.Device)
 	for _, finding := range a.Findings {
+		measured := ""
+		if m := finding.Measurement; m != nil {
+			measured = fmt.Sprintf(", %s %.5g %s", m.Name, m.Value, m.Unit)
+		}
+		if finding.IsNumber() {
+			p.say("  %-26s %s", finding.Label, measured[2:])
+			continue
+		}
 		mark, against := "below threshold", fmt.Sprintf("threshold %.1f %%", 100*finding.Threshold)
 		if finding.Threshold == 0 {
 			mark, against = "not the largest", "largest of its group counts"
@@ -69,7 +77,10 @@ func (p *program) showAnalysis(a radnode.Analysis) {
 		if finding.Present {
 			mark = "PRESENT"
 		}
-		p.say("  %-26s %5.1f %% (%s) %s", finding.Label, 100*finding.Probability, against, mark)
+		if finding.Undecided {
+			mark += ", but undecided"
+		}
+		p.say("  %-26s %5.1f %% (%s) %s", finding.Label, 100*finding.Probability, against, mark+measured)
 	}
 	for _, reason := range a.Gate.Reasons {
 		p.say("  note: %s", reason)

@@ -127,6 +127,10 @@ func shownResults(all []radnode.Result) (text, tag string) {
 			if i > 0 {
 				row += ", "
 			}
+			if f.IsNumber() {
+				row += fmt.Sprintf("%s %.6g %s", f.Label, f.Measurement.Value, f.Measurement.Unit)
+				continue
+			}
 			row += fmt.Sprintf("%s %.4f %s", f.Label, f.Probability, map[bool]string{true: "present", false: "absent"}[f.Present])
 		}
 		rows = append(rows, row)

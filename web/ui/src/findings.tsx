@@ -93,7 +93,7 @@ function Card({ f, i, p, terms, calibrated }: { f: ReportFinding; i: number; p: 
 }
 
 /** numeric: the number of a regression has no probability. */
-const numeric = (f: Finding): boolean => !!f.measurement && !f.heatmap && !f.region && f.probability === 0;
+const numeric = (f: Finding): boolean => !!f.measurement && !f.heatmap && !f.region && f.present && f.probability === 0 && f.threshold === 0;
 
 /** Doubt tells what was measured, how far the score moves under small changes of the image, and what other models say. */
 function Doubt({ f }: { f: Finding }) {
