@@ -69,13 +69,13 @@ func TestAnAnalysisIsAnsweredAsFindingsDraftReportOrHeatMap(t *testing.T) {
 		body                []byte
 		status              int
 	}{
-		"the report of a PNG":         {"", "application/dicom", "names no patient", grey.Bytes(), http.StatusNotAcceptable},
-		"a film of another kind":      {"", "text/html", "application/dicom", film, http.StatusNotAcceptable},
-		"a finding that is not":       {"?finding=happiness", "image/png", "has a heat map", film, http.StatusNotFound},
-		"findings, for any program":   {"", "text/html, */*;q=0.1", `"findings"`, film, http.StatusOK},
-		"findings of a PNG":           {"", "application/json", `"analyses"`, grey.Bytes(), http.StatusOK},
-		"the heat map, by weight":     {"", "application/json;q=0.1, image/*", "PNG", film, http.StatusOK},
-		"no analysis of a broken PNG": {"", "image/png", "", []byte("\x89PNG\r\n\x1a\n and nothing"), http.StatusBadRequest},
+		"the report of a PNG":              {"", "application/dicom", "names no patient", grey.Bytes(), http.StatusNotAcceptable},
+		"a film of another kind":           {"", "text/html", "application/dicom", film, http.StatusNotAcceptable},
+		"a finding that is not":            {"?finding=happiness", "image/png", "has a heat map", film, http.StatusNotFound},
+		"findings, for any program":        {"", "text/html, */*;q=0.1", `"findings"`, film, http.StatusOK},
+		"findings of a PNG":                {"", "application/json", `"analyses"`, grey.Bytes(), http.StatusOK},
+		"the heat map, by weight":          {"", "application/json;q=0.1, image/*", "PNG", film, http.StatusOK},
+		"no heat map where no model reads": {"", "image/png", "has a heat map", []byte("\x89PNG\r\n\x1a\n and nothing"), http.StatusNotFound},
 	} {
 		if status, _, answer := n.analyze(c.query, c.accept, c.body); status != c.status || !bytes.Contains(answer, []byte(c.says)) {
 			t.Errorf("%s: %d %.300s", name, status, answer)
