@@ -1,9 +1,10 @@
 // Measures the viewer beside OHIF on the same node and studies, in interleaved
 // runs; writes medians. `node speed.mjs [prepare FOLDER | run FOLDER]`: the
 // preparation (files, node, import) may run before the machine is quiet.
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort, openBrowser, root, run, signIn, start } from './browser.mjs';
+import { memoryOf } from './memory.mjs';
 import { dist, serveOHIF } from './ohif.mjs';
 import { ctSlice, note, radiograph } from './phantom.mjs';
 
@@ -42,24 +43,6 @@ async function prepare(dir) {
   await s.ohif?.close(); await s.node.stop();
 }
 
-/** ours: a process that this one started, directly or not. */
-function started(pid) {
-  for (let p = Number(pid); p > 1; p = Number(readFileSync(`/proc/${p}/stat`, 'latin1').split(') ').at(-1).split(' ')[1])) if (p === process.pid) return true;
-  return false;
-}
-
-/** Memory of the browser's largest page process, its share of common pages counted (MB). */
-function pageMemory() {
-  let sum = 0;
-  for (const pid of readdirSync('/proc').filter((d) => /^\d+$/.test(d))) {
-    try {
-      if (!readFileSync(`/proc/${pid}/cmdline`, 'latin1').includes('--type=renderer') || !started(pid)) continue;
-      sum = Math.max(sum, Number(/Pss:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'latin1'))[1]) / 1024);
-    } catch { /* it has ended */ }
-  }
-  return sum;
-}
-
 /** Drives the page with real input for some seconds, as fast as a hand does. */
 async function drive(page, seconds, step) {
   const end = Date.now() + seconds * 1000;
@@ -90,7 +73,6 @@ async function ours(b, s, study, out) {
   await page.click('tr.row a');
   const t = await first;
   Object.assign(out, { first: t.first, exact: t.exact, all: t.all });
-  if (study.n > 400) out.memory = pageMemory();
   const [x, y] = await middle(page, '.pane');
   await page.mouse.move(x, y);
   await page.evaluate(() => { const v = window.radnodeViewport, old = v.onPaint; window.painted = 0; v.onPaint = () => { window.painted++; old(); }; });
@@ -121,7 +103,6 @@ async function theirs(b, s, study, out) {
   while (frames < study.n && Date.now() - start < 60_000) await sleep(20);
   out.all = Date.now() - start;
   await page.getByText('Skip all').click({ timeout: 1500 }).catch(() => undefined); // the guided tour of a first visit
-  if (study.n > 400) out.memory = pageMemory();
   const [x, y] = await middle(page, '.cornerstone-canvas');
   await page.mouse.move(x, y);
   await page.evaluate(() => { window.painted = 0; for (const e of document.querySelectorAll('*')) e.addEventListener('CORNERSTONE_IMAGE_RENDERED', (ev) => { if (ev.target === e) window.painted++; }); });
@@ -155,6 +136,14 @@ async function lists(b, s, mine, other) {
   await page.close();
 }
 
+/** The memory of either page with all slices of a study loaded. */
+async function memory(s, study, mine, other) {
+  const signed = `(await fetch('/api/v1/login', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '${JSON.stringify({ name: 'admin', password })}' })).ok`;
+  const loaded = `(() => { const v = window.radnodeViewport?.status(); return v?.slots === ${study.n} && v.loaded === v.slots; })()`;
+  mine.memory = await memoryOf([[s.base, signed], [`${s.base}/study/${study.uid}`, loaded]]);
+  if (s.ohif) other.memory = await memoryOf([[`${s.ohif.origin}/viewer?StudyInstanceUIDs=${study.uid}`, `performance.getEntriesByType('resource').filter((r) => r.name.includes('/frames/') && r.responseEnd).length >= ${study.n}`]]);
+}
+
 const median = (list) => { const s = list.filter((x) => x !== undefined).sort((a, c) => a - c); return s.length ? s[Math.floor((s.length - 1) / 2)] : NaN; };
 
 async function measure(dir) {
@@ -170,6 +159,7 @@ async function measure(dir) {
         } catch (e) { console.error(`${what} ${who}: ${e.message.split('\n')[0]}`); }
         await b.close();
       }
+      if (studies[what]?.n > 400) await memory(s, studies[what], a, c);
       note_(what, 'radnode', a); note_(what, 'ohif', c);
       console.error(what, JSON.stringify(a), JSON.stringify(c));
     }

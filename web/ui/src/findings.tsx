@@ -32,6 +32,8 @@ export function FindingsPanel(p: Props) {
   const unverified = (study.results ?? []).some((r) => r.gate.accepted);
   const closed = (study.results ?? []).filter((r) => !r.gate.accepted || r.error);
   const unread = refused.length > 0 ? refused : closed.map((r) => `${r.model.id}: ${t('notAnalysedBecause', { why: r.error ?? (r.gate.reasons ?? []).join('; ') })}`);
+  const reasons = new Map<string, number>(); // of a long series every image is refused for the same one
+  for (const r of unread) reasons.set(r, (reasons.get(r) ?? 0) + 1);
   return (
     <section class="panel findings" aria-labelledby="findings-title">
       <header>
@@ -47,7 +49,7 @@ export function FindingsPanel(p: Props) {
       {p.current && <Heat p={p} />}
       {technical.length > 0 && <Fold title={t('quality')} open={none}>{quality(technical.map((f) => f.finding)).map((f) => <Bar key={f.label} f={f} />)}</Fold>}
       {below.length > 0 && <Fold title={t('below', { n: below.length })}>{below.map((f) => <Bar key={f.id} f={f.finding} />)}</Fold>}
-      {unread.length > 0 && <Fold title={t('notAssessed', { n: unread.length })} open={none}>{unread.map((r) => <p key={r} class="small">{r}</p>)}</Fold>}
+      {unread.length > 0 && <Fold title={t('notAssessed', { n: unread.length })} open={none}>{[...reasons].map(([r, n]) => <p key={r} class="small">{r}{n > 1 ? ` (× ${n})` : ''}</p>)}</Fold>}
       {(study.warnings ?? []).length > 0 && <Fold title={t('warnings')} open>{(study.warnings ?? []).map((w) => <p key={w} class="small warn">{w}</p>)}</Fold>}
       <Features results={results} />
       <Provenance results={results} />
