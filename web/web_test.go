@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -426,6 +427,15 @@ func TestManifestSharesWhatIsTheSameAndSortsAlongTheNormal(t *testing.T) {
 	}
 	if diff := cmp.Diff(&[2]string{"L", "P"}, m.Images[0].Orientation); diff != "" {
 		t.Error(diff)
+	}
+	of := "/api/v1/series/" + string(study.Series[0].SeriesInstanceUID) + "/manifest?study=" + uid + "&instance="
+	_, body = n.call(t, "GET", of+string(m.Instances.UIDs[7]), "", as(radnode.Admin))
+	var one api.Manifest
+	if err := json.Unmarshal([]byte(body), &one); err != nil || !slices.Equal(one.Instances.UIDs, m.Instances.UIDs[7:8]) || !cmp.Equal(one.Images, m.Images) {
+		t.Errorf("the manifest of one instance: %s", body)
+	}
+	if res, _ := n.call(t, "GET", of+"1.2.3", "", as(radnode.Admin)); res.StatusCode != http.StatusNotFound {
+		t.Errorf("an instance that is not of the series: %d", res.StatusCode)
 	}
 }
 

@@ -19,7 +19,9 @@ import (
 const maxManifest = 20_000
 
 // GetManifest describes a series for the viewer. The study's UID comes as a
-// query parameter, because series are found through their study.
+// query parameter, because series are found through their study. With
+// ?instance=UID it describes that instance alone: the first image of a long
+// series need not wait for the headers of all.
 func (a *API) GetManifest(c echo.Context) error {
 	uid, err := uidParam(c, "uid")
 	if err != nil {
@@ -41,7 +43,15 @@ func (a *API) GetManifest(c echo.Context) error {
 	if len(s.Series[at].Instances) > maxManifest {
 		return radnode.Errorf(radnode.TooLarge, "series manifest", "the series has more than %d instances", maxManifest)
 	}
-	m, err := a.manifest(ctx, study, &s.Series[at])
+	series := s.Series[at]
+	if only := radnode.UID(c.QueryParam("instance")); only != "" {
+		i := slices.IndexFunc(series.Instances, func(inst radnode.Instance) bool { return inst.SOPInstanceUID == only })
+		if i < 0 {
+			return radnode.Errorf(radnode.NotFound, "series manifest", "the series has no such instance")
+		}
+		series.Instances = series.Instances[i : i+1]
+	}
+	m, err := a.manifest(ctx, study, &series)
 	if err != nil {
 		return err
 	}

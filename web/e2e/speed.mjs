@@ -57,7 +57,7 @@ async function ours(b, s, study, out) {
   await page.fill('.search', study.uid);
   await page.waitForFunction((u) => document.querySelectorAll('tr.row[data-uid]').length === 1 && document.querySelector(`tr.row[data-uid="${u}"]`), study.uid);
   await sleep(500);
-  const first = page.evaluate(() => new Promise((done) => {
+  const first = page.evaluate((count) => new Promise((done) => {
     const t = {};
     document.addEventListener('click', () => {
       const start = performance.now();
@@ -65,11 +65,11 @@ async function ours(b, s, study, out) {
         const st = window.radnodeViewport?.status(), now = performance.now() - start;
         if (st?.slots && (st.quality === 'preview' || st.quality === 'full') && !t.first) t.first = now;
         if (st?.quality === 'full' && !t.exact) t.exact = now;
-        if (st?.slots && st.loaded === st.slots) { t.all = now; done(t); } else requestAnimationFrame(look);
+        if (st?.slots === count && st.loaded === count) { t.all = now; done(t); } else requestAnimationFrame(look);
       };
       look();
     }, { once: true, capture: true });
-  }));
+  }), study.n);
   await page.click('tr.row a');
   const t = await first;
   Object.assign(out, { first: t.first, exact: t.exact, all: t.all });

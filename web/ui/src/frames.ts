@@ -45,7 +45,11 @@ const loaders = new Map<string, Loader>();
 export function loaderOf(m: Manifest): Loader {
   const key = `${m.series_uid} ${m.instances.uids.length}`;
   let l = loaders.get(key);
-  if (!l) { l = new Loader(key, slotsOf(m), m.modality); loaders.set(key, l); }
+  if (!l) {
+    l = new Loader(key, slotsOf(m), m.modality);
+    for (const old of loaders.values()) if (old.key.startsWith(`${m.series_uid} `)) l.adopt(old);
+    loaders.set(key, l);
+  }
   return l;
 }
 
@@ -60,6 +64,15 @@ export class Loader implements Source {
   private direction = 1;
 
   constructor(readonly key: string, readonly slots: Slot[], readonly modality: string) {}
+
+  /** adopt takes over what has come when less of the series was known. */
+  adopt(old: Loader): void {
+    const at = new Map(this.slots.map((s, i) => [`${s.uid} ${s.frame}`, i]));
+    for (const [i, samples] of old.kept) {
+      const s = old.slots[i] as Slot, to = at.get(`${s.uid} ${s.frame}`);
+      if (to !== undefined) this.kept.set(to, samples);
+    }
+  }
 
   samples(i: number): Samples | undefined { return this.kept.get(i); }
   preview(i: number): ImageBitmap | undefined { return this.previews.get(i); }

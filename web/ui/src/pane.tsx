@@ -10,7 +10,7 @@ import { Objects } from './objects';
 import { Reformat, stackOf } from './reformat';
 import { useTools } from './tools';
 import type { Segments } from './segments';
-import type { Heatmap, Manifest, Result, Stage, Study, UID } from './types';
+import type { Heatmap, Instance, Manifest, Result, Series, Stage, Study, UID } from './types';
 import { Viewport, type Status } from './viewport';
 
 declare global { interface Window { radnodeViewport?: Viewport | null } }
@@ -28,6 +28,26 @@ function manifestOf(study: UID, series: UID, instances: number): Promise<Manifes
     if (manifests.size > 32) manifests.delete(manifests.keys().next().value as string);
   }
   return m;
+}
+
+const longSeries = 24;
+
+/** quickOf describes the image of a long stack that is shown first, alone: the others' headers need not be read for it. */
+async function quickOf(hung: Hung, of: Series, firstUID: string | undefined): Promise<Manifest | null> {
+  const all = of.instances;
+  if (all.length < longSeries || hung.cut || hung.slot !== undefined || manifests.has(`${hung.series} ${all.length}`) || all.some((i) => i.frames !== 1)) return null;
+  const first = all.find((i) => i.sop_instance_uid === firstUID) ?? all[Math.floor((all.length - 1) / 2)] as Instance;
+  try { return await get<Manifest>(`/series/${seg(hung.series)}/manifest?study=${seg(hung.study)}&instance=${seg(first.sop_instance_uid)}`); } catch { return null; } // the whole manifest tells what is wrong
+}
+
+/** settled waits until the viewport shows an image of the series or cannot, a second at most. */
+async function settled(v: Viewport, series: UID): Promise<void> {
+  let stop = (): void => {};
+  await new Promise<void>((done) => {
+    setTimeout(done, 1000);
+    stop = v.watch((s) => { if (v.key.startsWith(`${series} `) && (s.quality === 'full' || s.quality === 'failed')) done(); });
+  });
+  stop();
 }
 
 /** useStatus draws the component anew when the viewport's state changes, at most once a frame. */
@@ -64,9 +84,14 @@ export function Pane({ hung, study, prior, active, many, text, firstUID, unverif
   }, []);
   const status = useStatus(vp.current), objects = study?.series?.find((s) => s.series_uid === hung?.series), instances = objects?.instances.length ?? 0;
   useEffect(() => {
-    if (!hung || !instances) { setManifest(null); return; }
+    if (!hung || !objects || !instances) { setManifest(null); return; }
     let gone = false;
-    manifestOf(hung.study, hung.series, instances).then((m) => { if (!gone) { setManifest(m); onProblem(''); } }, (e: unknown) => { if (!gone) { setManifest(null); onProblem((e as Error).message); } });
+    const all = async (): Promise<Manifest> => {
+      const v = vp.current, quick = v?.key.startsWith(`${hung.series} `) ? null : await quickOf(hung, objects, firstUID);
+      if (quick && v && !gone) { setManifest(quick); await settled(v, hung.series); }
+      return manifestOf(hung.study, hung.series, instances);
+    };
+    all().then((m) => { if (!gone) { setManifest(m); onProblem(''); } }, (e: unknown) => { if (!gone) { setManifest(null); onProblem((e as Error).message); } });
     return () => { gone = true; };
   }, [hung?.series, instances]);
   useEffect(() => {

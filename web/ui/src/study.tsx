@@ -84,8 +84,8 @@ function Reading({ study, session, stale }: { study: Study; session: Session; st
     v.onTap = (p) => tapped(v, p.x, p.y);
   });
 
-  // What was computed of one image; before an image is there nothing, for a long series has a result for each.
-  const results = (study.results ?? []).filter((r) => r.sop_instance_uid === shownUID);
+  // What was computed of the image shown; before one is there, of a few: a long series has a result for each of its images.
+  const results = (study.results ?? []).filter((r, i) => (shownUID ? r.sop_instance_uid === shownUID : i < 8));
   const staged = results.find((r) => r.id === current?.result_id && r.stages?.length) ?? results.find((r) => r.stages?.length);
   const picked = staged?.stages?.find((s) => s.name === stage);
   const measured = (uid: string, frame: number): Box[] => (heatOn ? study.results ?? [] : []).filter((r) => r.sop_instance_uid === uid && Math.max(1, r.frame ?? 0) === frame && r.measured?.length).slice(-1)
