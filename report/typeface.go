@@ -110,15 +110,6 @@ func (p *pen) glyphs(s string, bold bool) (list []glyph, runes []rune) {
 	return list, runes
 }
 
-func (p *pen) width(s string, bold bool) float64 {
-	var w float64
-	list, _ := p.glyphs(s, bold)
-	for _, g := range list {
-		w += g.advance
-	}
-	return w
-}
-
 // readable replaces what the fonts cannot write, and what would need more than
 // letters side by side, by words that say so: better no name than a wrong one.
 func (p *pen) readable(s string) string {
