@@ -10,16 +10,38 @@ import (
 )
 
 func TestAGraphThatGivesMoreBoxesThanScoresIsRefused(t *testing.T) {
-	mustLoadWeak(t, 1) // opens the runtime
-	m := &Model{manifest: &models.Manifest{
-		Kind: models.KindDetection, Outputs: models.Outputs{Boxes: "boxes", Scores: "scores"},
-		Detection: &models.Detection{Most: 3}, Labels: []models.Label{{Name: "nodule", Threshold: 0.5}},
-	}}
+	m := detector(t)
 	for scores, want := range map[int64]string{3: "", 2: "3 boxes and scores of 2"} {
 		_, err := m.collect(1, []ort.Value{tensor(t, 1, 3, 4), tensor(t, 1, scores, 1)})
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%d scores: %v", scores, err)
 		}
+	}
+}
+
+// detector has one label; its outputs are given by the test.
+func detector(t *testing.T) *Model {
+	t.Helper()
+	mustLoadWeak(t, 1) // opens the runtime
+	return &Model{manifest: &models.Manifest{
+		Kind: models.KindDetection, Outputs: models.Outputs{Boxes: "boxes", Scores: "scores"},
+		Input:     models.Input{Channels: 1, Rows: 8, Columns: 8},
+		Detection: &models.Detection{Most: 3}, Labels: []models.Label{{Name: "nodule", Threshold: 0.5}},
+	}}
+}
+
+func TestADetectorMayFindNothing(t *testing.T) {
+	m := detector(t)
+	out, err := m.collect(1, []ort.Value{tensor(t, 1, 0, 4), tensor(t, 1, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := m.Findings(out, 0, Placement{Width: 8, Height: 8})
+	if err != nil || len(all) != 1 || all[0].Present || all[0].Region != nil {
+		t.Errorf("got %+v, %v", all, err)
+	}
+	if proof := m.proof(out); len(proof) != m.manifest.ProofSize() {
+		t.Errorf("a reference case compares %v", proof)
 	}
 }
 

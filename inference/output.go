@@ -70,7 +70,7 @@ func (m *Model) collect(n int, values []ort.Value) (*Output, error) {
 	total := 0
 	for i, t := range m.manifest.Tensors() {
 		data, shape, err := floats(values[i])
-		if err != nil || !fits(shape, n, t.Shape) {
+		if err != nil || !fits(shape, n, t) {
 			return nil, radnode.Errorf(radnode.Invalid, op, "the output %q has shape %v where %d images of %v (-1: any) were asked for", t.Name, shape, n, t.Shape)
 		}
 		if total += len(data); total > maxValues {
@@ -90,13 +90,18 @@ func (m *Model) collect(n int, values []ort.Value) (*Output, error) {
 	return out, nil
 }
 
-// fits compares a shape with that of n images; -1 in want is any length.
-func fits(shape ort.Shape, n int, want []int64) bool {
+// fits compares a shape with that of n images; -1 in want is any length. A
+// detector that drops boxes inside the graph may have none left.
+func fits(shape ort.Shape, n int, t models.Tensor) bool {
+	want, least := t.Shape, int64(1)
+	if t.Role == models.Boxes || t.Role == models.Scores {
+		least = 0
+	}
 	if len(shape) != len(want)+1 || shape[0] != int64(n) {
 		return false
 	}
 	for i, w := range want {
-		if have := shape[i+1]; have != w && (w >= 0 || have < 1) {
+		if have := shape[i+1]; have != w && (w >= 0 || have < least) {
 			return false
 		}
 	}

@@ -77,6 +77,10 @@ func (m *Model) proveBoxes(out *Output) []float32 {
 				best = k
 			}
 		}
+		if len(corners) == 0 {
+			proof = append(proof, 0, 0, 0, 0, 0)
+			continue
+		}
 		c := corners[4*best : 4*best+4]
 		proof = append(proof, scores[best*out.Labels+j], c[0]/columns, c[1]/rows, c[2]/columns, c[3]/rows)
 	}
