@@ -101,6 +101,16 @@ var opencvCases = []struct {
 	{"open", steps{{"step": "morphology", "op": "open"}}, "cv2.morphologyEx(g, cv2.MORPH_OPEN, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5)))"},
 	{"tophat", steps{{"step": "morphology", "op": "tophat", "shape": "rectangle", "rows": 9, "columns": 5, "iterations": 2}}, "cv2.morphologyEx(g, cv2.MORPH_TOPHAT, cv2.getStructuringElement(cv2.MORPH_RECT, (5, 9)), iterations=2)"},
 	{"gradient of masks", steps{{"step": "morphology", "op": "gradient", "shape": "cross", "rows": 3, "columns": 3}}, "cv2.morphologyEx(g, cv2.MORPH_GRADIENT, cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3)))"},
+	{"erode", steps{{"step": "morphology", "op": "erode", "shape": "cross", "rows": 7, "columns": 3}}, "cv2.erode(g, cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 7)))"},
+	{"dilate", steps{{"step": "morphology", "op": "dilate", "iterations": 3}}, "cv2.dilate(g, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5)), iterations=3)"},
+	{"close", steps{{"step": "morphology", "op": "close", "shape": "rectangle"}}, "cv2.morphologyEx(g, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_RECT, (5, 5)))"},
+	{"blackhat", steps{{"step": "morphology", "op": "blackhat"}}, "cv2.morphologyEx(g, cv2.MORPH_BLACKHAT, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (5, 5)))"},
+	{"invert", steps{{"step": "invert"}}, "cv2.bitwise_not(g)"},
+	{"gamma", steps{{"step": "gamma", "gamma": 0.6}}, "cv2.LUT(g, np.rint(255 * (np.arange(256) / 255) ** .6).astype(np.uint8))"},
+	{"adaptive mean", steps{{"step": "threshold", "mode": "adaptive_mean", "block": 21}}, "cv2.adaptiveThreshold(g, 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY, 21, 0)"},
+	{"largest", steps{{"step": "threshold"}, {"step": "largest"}}, "largest(cv2.threshold(g, 0, 255, cv2.THRESH_OTSU)[1])"},
+	{"body mask", steps{{"step": "body_mask"}}, "filled(largest(cv2.threshold(cv2.GaussianBlur(g, (5, 5), 0), 0, 255, cv2.THRESH_OTSU)[1]))"},
+	{"watershed", steps{{"step": "threshold", "as": "m"}, {"step": "watershed", "mask": "m"}}, "watershed(g)"},
 	{"otsu", steps{{"step": "threshold"}}, "cv2.threshold(g, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)[1]"},
 	{"fixed", steps{{"step": "threshold", "mode": "fixed", "value": 90, "invert": true}}, "cv2.threshold(g, 90, 255, cv2.THRESH_BINARY_INV)[1]"},
 	{"adaptive", steps{{"step": "threshold", "mode": "adaptive_gaussian", "block": 31, "offset": 3}}, "cv2.adaptiveThreshold(g, 255, cv2.ADAPTIVE_THRESH_GAUSSIAN_C, cv2.THRESH_BINARY, 31, 3)"},
@@ -114,6 +124,23 @@ var opencvCases = []struct {
 }
 
 const opencvHelpers = `
+def largest(m):
+    n, ids, stats, _ = cv2.connectedComponentsWithStats(m, connectivity=8)
+    return ((ids == 1 + stats[1:, cv2.CC_STAT_AREA].argmax()) * 255).astype(np.uint8) if n > 1 else m
+
+def filled(m):
+    around = cv2.copyMakeBorder(m, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    cv2.floodFill(around, None, (0, 0), 77)
+    return ((around[1:-1, 1:-1] != 77) * 255).astype(np.uint8)
+
+def watershed(g):
+    m = cv2.threshold(g, 0, 255, cv2.THRESH_OTSU)[1]
+    d = cv2.distanceTransform(m, cv2.DIST_L2, 5)
+    _, ids = cv2.connectedComponents((d > np.float32(.5 * d.max())).astype(np.uint8), connectivity=8)
+    ids = np.where(m == 0, 1, np.where(ids > 0, ids + 1, 0)).astype(np.int32)
+    cv2.watershed(cv2.cvtColor(g, cv2.COLOR_GRAY2BGR), ids)
+    return ((ids > 1) * 255).astype(np.uint8)
+
 def longest(g, n):
     h, w = g.shape
     if max(h, w) <= n: return g
