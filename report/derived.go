@@ -1,6 +1,8 @@
 package report
 
 import (
+	"slices"
+
 	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/dicom"
 	"github.com/radnode/radnode/dicom/sr"
@@ -80,11 +82,16 @@ func bodyPart(ds, source *dicom.Dataset) {
 // (type 2C, PS3.3 C.7.3.1). Objects with functional groups tell the side there.
 func bodySide(ds, source *dicom.Dataset) {
 	bodyPart(ds, source)
-	side := source.Text(dicom.Laterality)
-	if side != "L" && side != "R" {
-		side = ""
+	for _, t := range []dicom.Tag{dicom.ImageLaterality, dicom.Laterality} {
+		if side := source.Text(t); side == "L" || side == "R" {
+			ds.SetText(dicom.Laterality, side)
+			return
+		}
 	}
-	if side != "" || !ds.Has(dicom.BodyPartExamined) {
-		ds.SetText(dicom.Laterality, side)
+	if !slices.Contains(unpaired, ds.Text(dicom.BodyPartExamined)) {
+		ds.SetText(dicom.Laterality)
 	}
 }
+
+// unpaired are the body parts (PS3.16 Annex L) that surely have no side.
+var unpaired = []string{"ABDOMEN", "BRAIN", "CHEST", "CSPINE", "HEAD", "HEART", "LSPINE", "NECK", "PELVIS", "SKULL", "TSPINE"}

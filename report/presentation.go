@@ -119,11 +119,7 @@ func (b *builder) presentation(ds, source *dicom.Dataset, ref sr.Reference, rows
 	area.SetInts(dicom.DisplayedAreaTopLeftHandCorner, 1, 1)
 	area.SetInts(dicom.DisplayedAreaBottomRightHandCorner, columns, rows)
 	area.SetText(dicom.PresentationSizeMode, "SCALE TO FIT")
-	if spacing := source.Floats(dicom.PixelSpacing); len(spacing) == 2 && spacing[0] > 0 && spacing[1] > 0 {
-		area.SetFloats(dicom.PresentationPixelSpacing, spacing...)
-	} else {
-		area.SetInts(dicom.PresentationPixelAspectRatio, 1, 1)
-	}
+	setAspect(area, source, ref)
 	ds.SetItems(dicom.DisplayedAreaSelectionSequence, area)
 	l := dicom.NewDataset()
 	l.SetText(dicom.GraphicLayer, layer)
@@ -136,32 +132,5 @@ func (b *builder) presentation(ds, source *dicom.Dataset, ref sr.Reference, rows
 		shape = "INVERSE" // PS3.3 C.11.6: the state overrides the image
 	}
 	ds.SetText(dicom.PresentationLUTShape, shape)
-	rescaleAndWindow(ds, source)
-}
-
-// rescaleAndWindow keeps the grey values of the source: a presentation state
-// replaces the modality and VOI LUT of the image (PS3.4 N.2.1). A table in the
-// source is copied too.
-func rescaleAndWindow(ds, source *dicom.Dataset) {
-	if len(source.Items(dicom.ModalityLUTSequence)) > 0 {
-		ds.Copy(source, dicom.ModalityLUTSequence)
-	} else if _, ok := source.Float(dicom.RescaleSlope); ok {
-		ds.Copy(source, dicom.RescaleIntercept, dicom.RescaleSlope)
-		kind := source.Text(dicom.RescaleType)
-		if kind == "" {
-			kind = "US" // unspecified
-		}
-		ds.SetText(dicom.RescaleType, kind)
-	}
-	voi := dicom.NewDataset()
-	switch centre, width := source.Floats(dicom.WindowCenter), source.Floats(dicom.WindowWidth); {
-	case len(source.Items(dicom.VOILUTSequence)) > 0:
-		voi.Copy(source, dicom.VOILUTSequence)
-	case len(centre) > 0 && len(width) > 0:
-		voi.SetFloats(dicom.WindowCenter, centre[0])
-		voi.SetFloats(dicom.WindowWidth, width[0])
-	default:
-		return
-	}
-	ds.SetItems(dicom.SoftcopyVOILUTSequence, voi)
+	rescaleAndWindow(ds, source, ref)
 }
