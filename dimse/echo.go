@@ -9,11 +9,16 @@ type Echoer interface {
 
 // unrecognized answers requests that are not in the table.
 func (x *session) unrecognized(_ context.Context, r *request) error {
+	return x.refuse(r, StatusUnrecognizedOperation)
+}
+
+// refuse answers a request that is not performed.
+func (x *session) refuse(r *request, status Status) error {
 	if err := x.finish(r); err != nil {
 		return err
 	}
 	rsp := r.response()
-	x.failed(r, &StatusError{Status: StatusUnrecognizedOperation}, normalizedService).apply(rsp)
+	x.failed(r, &StatusError{Status: status}, normalizedService).apply(rsp)
 	return x.respond(r, rsp)
 }
 

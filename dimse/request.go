@@ -145,17 +145,13 @@ func sendCommand(send func(byte, []byte, io.Reader) error, contextID byte, c *Co
 func (x *session) call(ctx context.Context, contextID byte, rq *Command, data io.Reader) (*Command, error) {
 	answer := make(chan *Command, 1)
 	x.mu.Lock()
-	for x.lastID++; x.lastID == 0 || x.waiters[x.lastID] != nil; x.lastID++ {
+	for x.lastID++; x.lastID == 0 || x.awaits(x.lastID); x.lastID++ {
 	}
 	rq.MessageID = x.lastID
 	x.waiters[rq.MessageID] = answer
 	x.mu.Unlock()
-	defer func() {
-		x.mu.Lock()
-		delete(x.waiters, rq.MessageID)
-		x.mu.Unlock()
-	}()
 	if err := sendCommand(x.assoc.Send, contextID, rq, data); err != nil {
+		x.giveUp(rq.MessageID)
 		return nil, err
 	}
 	timer := time.NewTimer(x.response)
@@ -171,6 +167,7 @@ func (x *session) call(ctx context.Context, contextID byte, rq *Command, data io
 			return nil, fmt.Errorf("no response to %s: %w", rq.Field, ul.ErrClosed)
 		}
 	case <-timer.C:
+		x.giveUp(rq.MessageID)
 		return nil, fmt.Errorf("no response to %s within %v: %w", rq.Field, x.response, ul.ErrTimeout)
 	}
 	if rsp.Field != rq.Field.Response() {
@@ -179,17 +176,34 @@ func (x *session) call(ctx context.Context, contextID byte, rq *Command, data io
 	return rsp, nil
 }
 
-// answered hands a response to the waiting call.
+// awaits reports whether a request with an ID has no response yet; x.mu is
+// held.
+func (x *session) awaits(id uint16) bool {
+	_, asked := x.waiters[id]
+	return asked
+}
+
+// giveUp ends the waiting for a response, which may still come.
+func (x *session) giveUp(id uint16) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.awaits(id) {
+		x.waiters[id] = nil
+	}
+}
+
+// answered hands a response to the waiting call, or drops one that comes too
+// late. false: nobody asked.
 func (x *session) answered(rsp *Command) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	answer := x.waiters[rsp.MessageIDBeingRespondedTo]
-	if answer == nil {
-		return false
+	id := rsp.MessageIDBeingRespondedTo
+	asked := x.awaits(id)
+	if answer := x.waiters[id]; answer != nil {
+		answer <- rsp
 	}
-	delete(x.waiters, rsp.MessageIDBeingRespondedTo)
-	answer <- rsp
-	return true
+	delete(x.waiters, id)
+	return asked
 }
 
 // response makes the response to r.

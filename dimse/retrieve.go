@@ -147,6 +147,10 @@ func (v *retrieval) store(ctx context.Context, req *RetrieveRequest, o Object) (
 		Priority: req.Priority, HasDataSet: true,
 	}
 	rsp, err := v.x.call(ctx, pc.ID, rq, data)
+	if errors.Is(err, ul.ErrTimeout) {
+		// It would take as long for each of the others.
+		_ = v.x.assoc.Abort()
+	}
 	if err = errors.Join(err, data.Close()); err != nil {
 		return Response{}, err
 	}

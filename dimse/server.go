@@ -3,8 +3,10 @@ package dimse
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -209,11 +211,21 @@ func (s *Server) start(ctx context.Context, conn net.Conn) {
 	go func() {
 		defer s.active.Done()
 		defer s.connections.Return(host)
+		defer s.forget(x)
 		x.run(ctx)
-		s.mu.Lock()
-		delete(s.sessions, x)
-		s.mu.Unlock()
 	}()
+}
+
+// forget ends the account of a session. A panic in it costs the association,
+// not the node.
+func (s *Server) forget(x *session) {
+	if p := recover(); p != nil {
+		s.log.Error("dicom: association panicked", "peer", x.assoc.Conn().RemoteAddr().String(), "panic", fmt.Sprint(p), "stack", string(debug.Stack()))
+		x.kill()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.sessions, x)
 }
 
 func (s *Server) track(ln net.Listener) bool {

@@ -163,6 +163,7 @@ func TestHandlerErrorsBecomeStatusesAndTheAssociationGoesOn(t *testing.T) {
 		{"a full disk is lack of resources", radnode.Errorf(radnode.NoResources, "x", "full"), dimse.StatusOutOfResources},
 		{"another content is a duplicate", radnode.Errorf(radnode.Conflict, "x", "other"), dimse.StatusDuplicateSOPInstance},
 		{"a stranger is not authorized", radnode.Errorf(radnode.Forbidden, "x", "no"), dimse.StatusNotAuthorized},
+		{"a part of the store that is gone is worth a retry", radnode.Errorf(radnode.NotFound, "x", "no folder"), dimse.StatusOutOfResources},
 		{"an unknown error is worth a retry", errors.New("boom"), dimse.StatusOutOfResources},
 		{"a status of the handler's choice stays", &dimse.StatusError{Status: dimse.StatusCoercion}, dimse.StatusCoercion},
 		{"success", nil, dimse.StatusSuccess},

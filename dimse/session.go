@@ -33,7 +33,7 @@ type session struct {
 	stopped bool                       // end at the next rest
 	running map[uint16]*running        // by message ID
 	free    *sync.Cond                 // signals that an operation ended
-	waiters map[uint16]chan<- *Command // own requests, by message ID
+	waiters map[uint16]chan<- *Command // own requests, by message ID; nil: given up
 	lastID  uint16
 	over    chan struct{} // closed when nothing more is read
 }
@@ -41,6 +41,7 @@ type session struct {
 // running is an operation under way.
 type running struct {
 	cancel context.CancelCauseFunc
+	field  Field
 }
 
 // errCancelled is why an operation's context ended: the peer sent C-CANCEL.
@@ -97,7 +98,7 @@ func (x *session) run(ctx context.Context) {
 	cause := x.serve(x.ctx, a)
 	close(x.over)
 	x.cancel(fmt.Errorf("association ended: %w", cause))
-	x.wait(0)
+	x.wait()
 	if errors.Is(cause, ul.ErrReleased) {
 		cause = x.assoc.ConfirmRelease()
 	} else if x.assoc.State() == ul.Sta6 {
@@ -119,11 +120,11 @@ func (x *session) close() {
 	}
 }
 
-// wait waits until at most n operations are under way.
-func (x *session) wait(n int) {
+// wait waits until no operation is under way.
+func (x *session) wait() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	for len(x.running) > n {
+	for len(x.running) > 0 {
 		x.free.Wait()
 	}
 }
@@ -132,13 +133,13 @@ func (x *session) wait(n int) {
 // that the association cannot go on.
 func (x *session) launch(r *request, do func(ctx context.Context) error) {
 	ctx, cancel := context.WithCancelCause(x.ctx)
-	op := &running{cancel}
+	op := &running{cancel, r.cmd.Field}
 	x.mu.Lock()
 	x.running[r.cmd.MessageID] = op
 	x.mu.Unlock()
 	go func() {
 		defer cancel(nil)
-		err := do(ctx)
+		err := x.guard(r, func() error { return do(ctx) })
 		if err != nil {
 			x.server.log.Info("dicom: operation broke off", "association", r.ID, "command", r.cmd.Field.String(), "error", err)
 			_ = x.assoc.Abort() // the reader learns of it
@@ -151,6 +152,12 @@ func (x *session) launch(r *request, do func(ctx context.Context) error) {
 		}
 		x.free.Broadcast()
 	}()
+}
+
+func (x *session) underWay(id uint16) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.running[id] != nil
 }
 
 func (x *session) busy() bool {
@@ -309,9 +316,30 @@ func (x *session) dispatch(ctx context.Context, r *request) error {
 	if !ok {
 		op = operation{do: (*session).unrecognized}
 	}
-	// A peer that sends more than the window allows waits (PS3.7 D.3.3.3).
-	x.wait(x.window() - 1)
+	if err := x.admit(r); err != nil {
+		return err
+	}
+	if x.underWay(r.cmd.MessageID) {
+		return x.refuse(r, StatusDuplicateInvocation)
+	}
 	return op.do(x, ctx, r)
+}
+
+// admit lets an operation begin. A peer that sends more than the window allows
+// waits (PS3.7 D.3.3.3), but not while a C-GET is under way: that needs the
+// reader for the peer's answers.
+func (x *session) admit(r *request) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for len(x.running) >= x.window() {
+		for _, op := range x.running {
+			if op.field == CGetRQ {
+				return fmt.Errorf("%s while as many operations as agreed are under way, a C-GET among them", r.cmd.Field)
+			}
+		}
+		x.free.Wait()
+	}
+	return nil
 }
 
 // window is how many operations the peer may have under way.

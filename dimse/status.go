@@ -179,10 +179,11 @@ const (
 // codeStatus is the edge table from error codes to statuses: C-STORE (PS3.4
 // B.2.3), C-FIND (C.4.1.1.4), C-MOVE and C-GET (C.4.2.1.5), DIMSE-N (PS3.7
 // Annex C). An internal error of ours is told a storing peer as lack of
-// resources: it should send the object again.
+// resources, and so is that something was not found, which can only be a part
+// of our store: it should send the object again.
 var codeStatus = map[radnode.Code][4]Status{
 	radnode.Invalid:      {StatusCannotUnderstand, StatusDataSetMismatch, StatusDataSetMismatch, StatusInvalidArgumentValue},
-	radnode.NotFound:     {StatusCannotUnderstand, StatusCannotUnderstand, StatusCannotUnderstand, StatusNoSuchSOPInstance},
+	radnode.NotFound:     {StatusOutOfResources, StatusCannotUnderstand, StatusCannotUnderstand, StatusNoSuchSOPInstance},
 	radnode.Conflict:     {StatusDuplicateSOPInstance, StatusCannotUnderstand, StatusCannotUnderstand, StatusDuplicateSOPInstance},
 	radnode.Unauthorized: {StatusNotAuthorized, StatusNotAuthorized, StatusNotAuthorized, StatusNotAuthorized},
 	radnode.Forbidden:    {StatusNotAuthorized, StatusNotAuthorized, StatusNotAuthorized, StatusNotAuthorized},

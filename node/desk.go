@@ -28,11 +28,12 @@ type Desk struct {
 // OpenDesk opens the data folder of a configuration. The folder is made if it
 // is not there.
 func OpenDesk(ctx context.Context, c Config) (*Desk, error) {
-	return openDesk(ctx, c, workflow.Options{AE: c.AETitle, Quiet: c.Quiet}, false, slog.New(slog.DiscardHandler))
+	return openDesk(ctx, c, workflow.Options{AE: c.AETitle, Quiet: c.Quiet}, store.Options{}, slog.New(slog.DiscardHandler))
 }
 
-func openDesk(ctx context.Context, c Config, o workflow.Options, exclusive bool, log *slog.Logger) (*Desk, error) {
-	s, err := store.Open(ctx, store.Options{Dir: c.Data, Exclusive: exclusive, Schemas: workflow.Schemas(), Log: log})
+func openDesk(ctx context.Context, c Config, o workflow.Options, how store.Options, log *slog.Logger) (*Desk, error) {
+	how.Dir, how.Schemas, how.Log = c.Data, workflow.Schemas(), log
+	s, err := store.Open(ctx, how)
 	if err != nil {
 		return nil, err
 	}
@@ -157,11 +158,17 @@ func (d *Desk) Import(ctx context.Context, paths []string, report func(Imported)
 			result.SOPInstanceUID, result.Error = d.importFile(ctx, path)
 		}
 		report(result)
-		if code := radnode.CodeOf(result.Error); code == radnode.NoResources || code == radnode.Unavailable || code == radnode.Canceled {
-			return result.Error // the next file would fare no better
+		if hopeless(result.Error) {
+			return result.Error
 		}
 		return nil
 	})
+}
+
+// hopeless reports whether the next file would fare no better.
+func hopeless(err error) bool {
+	code := radnode.CodeOf(err)
+	return code == radnode.NoResources || code == radnode.Unavailable || code == radnode.Canceled
 }
 
 func (d *Desk) importFile(ctx context.Context, path string) (radnode.UID, error) {
@@ -176,4 +183,32 @@ func (d *Desk) importFile(ctx context.Context, path string) (radnode.UID, error)
 	defer file.Close()
 	source := workflow.Source{Name: "import", Remote: "local"}
 	return o.SOPInstanceUID, d.flow.Ingest(ctx, source, o.TransferSyntaxUID, o.SOPClassUID, o.SOPInstanceUID, io.NewSectionReader(file, o.offset, o.size))
+}
+
+// Reindex writes the rows of the files of a data folder that have none: all of
+// them where the index was lost, those that came after a backup where one was
+// restored. No node may work on the folder meanwhile.
+func Reindex(ctx context.Context, c Config, report func(Imported)) (err error) {
+	if _, err := os.Stat(filepath.Join(c.Data, "instances")); err != nil {
+		return radnode.Errorf(radnode.NotFound, "reindex", "there are no instances in %s: name the node's folder with --data", c.Data)
+	}
+	o := workflow.Options{AE: c.AETitle, Quiet: c.Quiet}
+	d, err := openDesk(ctx, c, o, store.Options{Exclusive: true, Rebuild: true}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	paths, err := d.store.Unindexed(ctx)
+	if err != nil {
+		return err
+	}
+	for _, path := range paths {
+		result := Imported{File: path}
+		result.SOPInstanceUID, result.Error = d.flow.Reindex(ctx, path)
+		report(result)
+		if hopeless(result.Error) {
+			return result.Error
+		}
+	}
+	return nil
 }

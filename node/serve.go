@@ -23,6 +23,7 @@ import (
 	"github.com/radnode/radnode/dimse"
 	"github.com/radnode/radnode/dimse/ul"
 	"github.com/radnode/radnode/report"
+	"github.com/radnode/radnode/store"
 	"github.com/radnode/radnode/web"
 	"github.com/radnode/radnode/web/api"
 	"github.com/radnode/radnode/web/frames"
@@ -139,7 +140,7 @@ func open(ctx context.Context, c Config, log *slog.Logger) (*node, error) {
 		Analyzer: reader{n.pool}, Author: n.author(), Sender: n.senders(),
 		Completeness: n.evidence, AE: c.AETitle, Urgency: n.models.Urgency, SecondReader: c.SecondReader, Quiet: c.Quiet, AnalysisWorkers: c.Workers,
 	}
-	if n.desk, err = openDesk(ctx, c, flow, true, log); err != nil {
+	if n.desk, err = openDesk(ctx, c, flow, store.Options{Exclusive: true}, log); err != nil {
 		return nil, errors.Join(err, n.pool.Close())
 	}
 	n.learned.store = n.desk.store

@@ -63,8 +63,12 @@ var databaseCodes = map[int]struct {
 	sqlite3.SQLITE_IOERR:    {radnode.Unavailable, "the disk of the database reports errors"},
 	sqlite3.SQLITE_READONLY: {radnode.Unavailable, "the database may not be written: check the owner of the data folder"},
 	sqlite3.SQLITE_CANTOPEN: {radnode.Unavailable, "the database cannot be opened: check the data folder"},
+	sqlite3.SQLITE_CORRUPT:  {radnode.Unavailable, damagedIndex},
+	sqlite3.SQLITE_NOTADB:   {radnode.Unavailable, damagedIndex},
 	sqlite3.SQLITE_PROTOCOL: {radnode.Unavailable, "the database is locked by another program"},
 }
+
+const damagedIndex = "the database is damaged: stop the node, then restore a backup or run `radnode reindex`"
 
 // databaseError gives an error of the database a code; nil stays nil, and so
 // does an error that already has one.

@@ -29,9 +29,12 @@ func (s *Store) noteWrite(err error) {
 	}
 }
 
-// WriteProblem is why the index cannot be written, as far as the last write
-// tells; nil: it can.
+// WriteProblem is why the index cannot be written, as far as its files and the
+// last write tell; nil: it can.
 func (s *Store) WriteProblem() error {
+	if err := s.index.check(); err != nil {
+		return err
+	}
 	if f := s.failed.Load(); f != nil && time.Since(f.at) < problemShown {
 		return f.err
 	}

@@ -33,6 +33,9 @@ type Options struct {
 	// beside a running node leave it false.
 	Exclusive bool
 
+	// Rebuild makes an index where there are instances and none.
+	Rebuild bool
+
 	// MinFree is the disk space in bytes below which nothing new is accepted
 	// (NoResources), so that the index can always be written. 0: 128 MiB.
 	MinFree int64
@@ -73,6 +76,7 @@ type Store struct {
 	log     *slog.Logger
 	write   *sql.DB // one connection: SQLite has one writer
 	read    *sql.DB
+	index   *presence
 	files   files
 	journal *journal // nil: each file is synced
 	lock    *os.File // nil: not exclusive
@@ -111,6 +115,11 @@ func (s *Store) open(ctx context.Context) error {
 	}
 	if s.opts.Exclusive {
 		if err := s.lockFolder(); err != nil {
+			return err
+		}
+	}
+	if !s.opts.Rebuild {
+		if err := s.demandIndex(); err != nil {
 			return err
 		}
 	}
@@ -195,7 +204,11 @@ func (s *Store) openDatabase(ctx context.Context) error {
 	s.read.SetMaxOpenConns(readers)
 	s.read.SetMaxIdleConns(readers)
 	s.read.SetConnMaxIdleTime(readerIdle)
-	return databaseError("open database", s.read.PingContext(ctx))
+	if err := s.read.PingContext(ctx); err != nil {
+		return databaseError("open database", err)
+	}
+	s.index, err = openPresence(s.opts.Dir)
+	return err
 }
 
 // migrate brings the tables of the store and of the other packages up to date.
@@ -243,6 +256,8 @@ func (s *Store) Close() error {
 			errs = append(errs, db.Close())
 		}
 	}
+	errs = append(errs, s.index.close())
+	s.index = nil
 	errs = append(errs, s.files.close())
 	if s.lock != nil {
 		errs = append(errs, s.lock.Close())

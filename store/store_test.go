@@ -503,3 +503,45 @@ func BenchmarkOpen(b *testing.B) {
 		}
 	}
 }
+
+func TestAnIndexThatIsTakenAwayIsUnavailableAndNothingIsAcknowledged(t *testing.T) {
+	for name, c := range map[string]struct {
+		file   string
+		damage func(path string) error
+		mend   func(path string) error // nil: a restart is needed
+	}{
+		"moved away and back": {"radnode.db", func(p string) error { return os.Rename(p, p+".x") }, func(p string) error { return os.Rename(p+".x", p) }},
+		"removed":             {"radnode.db", os.Remove, nil},
+		"its log removed":     {"radnode.db-wal", os.Remove, nil},
+		"replaced by another": {"radnode.db", func(p string) error {
+			if err := os.Remove(p); err != nil {
+				return err
+			}
+			return os.WriteFile(p, []byte("SQLite format 3\x00"), 0o600)
+		}, nil},
+		"overwritten": {"radnode.db", func(p string) error { return os.WriteFile(p, []byte(strings.Repeat("no index", 1000)), 0o600) }, nil},
+		"emptied":     {"radnode.db", func(p string) error { return os.Truncate(p, 0) }, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := mustOpen(t, store.Options{})
+			add(t, s, "1.2.3")
+			path := filepath.Join(s.Dir(), c.file)
+			if err := c.damage(path); err != nil {
+				t.Fatal(err)
+			}
+			write := func() error {
+				return s.Write(context.Background(), func(ctx context.Context, tx *store.Tx) error { return tx.SetSetting(ctx, "a", "b") })
+			}
+			wantCode(t, write(), radnode.Unavailable)
+			wantCode(t, s.WriteProblem(), radnode.Unavailable)
+			if c.mend == nil {
+				return
+			}
+			if err := c.mend(path); err != nil {
+				t.Fatal(err)
+			}
+			wantCode(t, write(), "")
+			wantCode(t, s.WriteProblem(), "")
+		})
+	}
+}

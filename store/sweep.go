@@ -115,6 +115,11 @@ func (s *Store) sweepFile(ctx context.Context, rel string, n *Swept) error {
 	if err := os.MkdirAll(s.quarantine(), 0o700); err != nil {
 		return fileError(op, err)
 	}
+	// The time to look at it begins now, however old it is.
+	since := time.Now()
+	if err := os.Chtimes(path, since, since); err != nil {
+		return fileError(op, err)
+	}
 	return fileError(op, os.Rename(path, filepath.Join(s.quarantine(), filepath.Base(rel))))
 }
 

@@ -266,6 +266,9 @@ func (s *Store) transact(batch []*write) (after []func(), err error) {
 func (s *Store) attempt(batch []*write) (after []func(), failed bool, err error) {
 	// The batch belongs to several callers: no single one's context ends it.
 	ctx := context.Background()
+	if err := s.index.check(); err != nil {
+		return nil, false, err
+	}
 	tx, err := s.write.BeginTx(ctx, nil)
 	if err != nil {
 		return nil, false, databaseError("begin", err)
@@ -280,7 +283,8 @@ func (s *Store) attempt(batch []*write) (after []func(), failed bool, err error)
 	if err := tx.Commit(); err != nil {
 		return nil, false, databaseError("commit", err)
 	}
-	return t.after, false, nil
+	// What was committed to a file that had gone by then is lost with it.
+	return t.after, false, s.index.check()
 }
 
 func (t *Tx) runAll(ctx context.Context, batch []*write) (failed bool, err error) {

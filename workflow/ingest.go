@@ -120,8 +120,13 @@ func (w *Workflow) receive(f *store.File, src Source, ts, class, instance radnod
 	rec = store.RecordOf(header)
 	rec.TransferSyntaxUID, rec.Source, rec.Remote = ts, src.Name, src.Remote
 	rec.Origin, rec.ReceivedAt = store.Received, w.now()
-	rec.Remark = strings.Join(slices.DeleteFunc([]string{textRemark(header.TextWarnings()), uidRemark(&rec)}, func(s string) bool { return s == "" }), "; ")
+	rec.Remark = remark(header, &rec)
 	return rec, agree(&rec, class, instance)
+}
+
+// remark is what the reader of the study is to know of a header.
+func remark(header *dicom.Dataset, rec *store.Record) string {
+	return strings.Join(slices.DeleteFunc([]string{textRemark(header.TextWarnings()), uidRemark(rec)}, func(s string) bool { return s == "" }), "; ")
 }
 
 // uidRemark warns of UIDs that other systems may refuse.
@@ -210,37 +215,46 @@ func (w *Workflow) classify(rec *store.Record) {
 // transaction, the study's job.
 func (w *Workflow) index(ctx context.Context, f *store.File, rec *store.Record) (store.Outcome, error) {
 	var outcome store.Outcome
-	var at time.Time
-	quiet := min(w.quietOf(rec.Source), w.Patience)
+	at := w.Now().Add(min(w.quietOf(rec.Source), w.Patience))
 	err := w.store.WriteFile(ctx, f, func(ctx context.Context, tx *store.Tx) error {
-		var touch *store.Touch
 		var err error
-		if outcome, touch, err = tx.Add(ctx, rec); err != nil {
-			return err
-		}
-		study := rec.StudyInstanceUID
-		if rec.Remark != "" && study != "" && outcome != store.Duplicate {
-			if err := tx.Warn(ctx, study, rec.Remark); err != nil {
-				return err
-			}
-		}
-		if touch != nil {
-			at = w.Now().Add(quiet)
-			tx.AtEnd("analyze "+string(study), func(ctx context.Context, tx *store.Tx) error {
-				return w.wanted(ctx, tx, touch, at)
-			})
-		} else if outcome == store.Variant && study != "" {
-			tx.AfterCommit(func() { w.changed(study) })
-		} else if outcome == store.Restored && study != "" {
-			at = w.Now()
-			return w.readAgain(ctx, tx, rec)
-		}
-		return nil
+		outcome, err = w.enter(ctx, tx, rec, at)
+		return err
 	})
-	if err == nil && !at.IsZero() {
+	switch {
+	case err != nil:
+	case outcome == store.Added:
 		w.queue.Wake(at)
+	case outcome == store.Restored:
+		w.queue.Wake(w.Now())
 	}
 	return outcome, err
+}
+
+// enter writes the row of an instance and asks for the analysis of its study at
+// a time.
+func (w *Workflow) enter(ctx context.Context, tx *store.Tx, rec *store.Record, at time.Time) (store.Outcome, error) {
+	outcome, touch, err := tx.Add(ctx, rec)
+	if err != nil {
+		return outcome, err
+	}
+	study := rec.StudyInstanceUID
+	if rec.Remark != "" && study != "" && outcome != store.Duplicate {
+		if err := tx.Warn(ctx, study, rec.Remark); err != nil {
+			return outcome, err
+		}
+	}
+	switch {
+	case touch != nil:
+		tx.AtEnd("analyze "+string(study), func(ctx context.Context, tx *store.Tx) error {
+			return w.wanted(ctx, tx, touch, at)
+		})
+	case outcome == store.Variant && study != "":
+		tx.AfterCommit(func() { w.changed(study) })
+	case outcome == store.Restored && study != "":
+		return outcome, w.readAgain(ctx, tx, rec)
+	}
+	return outcome, nil
 }
 
 // wanted asks for the analysis of a study that is new or has new images.

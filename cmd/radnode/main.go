@@ -50,6 +50,7 @@ func commands() []command {
 		{"peer", "peer add NAME AE@HOST:PORT [--allow store,query,retrieve,commit] [--deliver sr,seg] [--tls] … | add NAME ADDRESS --kind stow|fhir|hl7 | set NAME [AE@HOST:PORT] … | list [--json] | remove NAME", "DICOM peers and destinations", peer},
 		{"worklist", "worklist import PATH… | list [--json] | remove STUDY STEP | remove --before DATE", "scheduled procedure steps for modalities (modality worklist)", worklist},
 		{"ledger", "ledger [--verify] [--json]", "balance of everything the node accepted; exit 1 if anything is unaccounted for", ledger},
+		{"reindex", "reindex [--json]", "write what the index lacks of the stored instances, or all of it; the node must be stopped", reindex},
 		{"doctor", "doctor [--json]", "what works on this machine, and the remedy for what does not", doctor},
 		{"config", "config [--config FILE] …", "print the effective configuration with comments", printConfig},
 		{"version", "version [--json]", "print the version", version},
