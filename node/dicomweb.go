@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"fmt"
+	"image"
 	"io"
 	"path/filepath"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/radnode/radnode/audit"
 	"github.com/radnode/radnode/dicom"
 	"github.com/radnode/radnode/dimse"
+	"github.com/radnode/radnode/report"
 	"github.com/radnode/radnode/store"
 	"github.com/radnode/radnode/web/dicomweb"
 	"github.com/radnode/radnode/web/frames"
@@ -27,7 +29,7 @@ func (n *node) dicomweb(pixels *frames.Cache, origins middleware.Origins) *dicom
 		webReceiver{n.desk.flow, n.evidence}, webTrail{n},
 	)
 	service.Workitems, service.Subscriptions = n.desk.flow, subscriptions{n.desk.flow}
-	service.Kept = webKept{n.desk.store}
+	service.Kept, service.Writer = webKept{n.desk.store}, captions{}
 	if n.config.WebDelete {
 		service.Deleter = n.desk.flow
 	}
@@ -100,6 +102,16 @@ func (k webKept) SeriesMetadata(ctx context.Context, study radnode.UID, objects 
 		stored[i].Path = o.Path
 	}
 	return k.store.SeriesMetadata(ctx, study, objects[0].SeriesInstanceUID, store.MetadataStamp(stored))
+}
+
+// captions are written with the fonts of reports.
+type captions struct{}
+
+var _ dicomweb.Writer = captions{}
+
+// Write implements dicomweb.Writer.
+func (captions) Write(img *image.RGBA, upper, lower []string) error {
+	return report.Caption(img, upper, lower)
 }
 
 // webFiles gives data sets out in another syntax.

@@ -1,7 +1,9 @@
 package dicomweb
 
 import (
+	"cmp"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -31,14 +33,43 @@ const (
 	typeOctets = "application/octet-stream"
 )
 
-// accepted reads the query parameter accept, which comes first, and the header
-// (PS3.18 8.3.3). A request without either is taken as */*: many clients send
-// neither.
+// accepted reads the query parameter accept, whose media types come before those
+// of the header (PS3.18 8.7.8.1). A request without either is taken as */*: many
+// clients send neither.
 func accepted(c echo.Context) ([]mediaType, error) {
-	texts := c.Request().Header.Values("Accept")
-	if q, ok := c.QueryParams()["accept"]; ok {
-		texts = q
+	q, err := queryOf(c)
+	if err != nil {
+		return nil, err
 	}
+	asked, err := mediaTypes(q["accept"])
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range asked {
+		if strings.Contains(m.kind, "*") && !m.multipart {
+			return nil, problem.New(http.StatusBadRequest, "the parameter accept names media types without wild cards (PS3.18 8.3.3.1)")
+		}
+	}
+	header := c.Request().Header.Values("Accept")
+	if len(header) == 0 && len(asked) == 0 {
+		return []mediaType{{kind: "*/*", q: 1}}, nil
+	}
+	list, err := mediaTypes(header)
+	return append(asked, list...), err
+}
+
+// queryOf reads the query of a request. A semicolon is a part of media types,
+// not a separator (PS3.18 8.3.1.1).
+func queryOf(c echo.Context) (url.Values, error) {
+	q, err := url.ParseQuery(strings.ReplaceAll(c.Request().URL.RawQuery, ";", "%3B"))
+	if err != nil {
+		return nil, problem.New(http.StatusBadRequest, "the query is not well formed")
+	}
+	return q, nil
+}
+
+// mediaTypes reads a list of media types, those preferred first.
+func mediaTypes(texts []string) ([]mediaType, error) {
 	var list []mediaType
 	for _, text := range texts {
 		for _, part := range splitOutsideQuotes(text, ',') {
@@ -57,17 +88,8 @@ func accepted(c echo.Context) ([]mediaType, error) {
 			}
 		}
 	}
-	if len(texts) == 0 {
-		list = []mediaType{{kind: "*/*", q: 1}}
-	}
 	slices.SortStableFunc(list, func(a, b mediaType) int {
-		switch {
-		case a.q > b.q:
-			return -1
-		case a.q < b.q:
-			return 1
-		}
-		return strings.Count(a.kind, "*") - strings.Count(b.kind, "*") // the specific first
+		return cmp.Or(cmp.Compare(b.q, a.q), strings.Count(a.kind, "*")-strings.Count(b.kind, "*")) // the specific first
 	})
 	return list, nil
 }

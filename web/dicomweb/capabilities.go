@@ -88,7 +88,7 @@ func storingAt(id string) wadlMethod {
 
 func pictures(id string) []wadlResource {
 	return []wadlResource{
-		{Path: "rendered", Methods: []wadlMethod{reading("Retrieve"+id+"Rendered", pictureForms, query("window", "viewport", "quality", "accept")...)}},
+		{Path: "rendered", Methods: []wadlMethod{reading("Retrieve"+id+"Rendered", pictureForms, query("annotation", "iccprofile", "window", "viewport", "quality", "accept")...)}},
 		{Path: "thumbnail", Methods: []wadlMethod{reading("Retrieve"+id+"Thumbnail", pictureForms, query("viewport", "quality", "accept")...)}},
 	}
 }
@@ -101,7 +101,7 @@ func writing(method, id, status string, takes, gives []wadlForm, params ...wadlP
 // byURI describes WADO-URI (PS3.18 chapter 9).
 func byURI() wadlResource {
 	params := query("requestType", "studyUID", "seriesUID", "objectUID", "contentType", "transferSyntax", "frameNumber",
-		"rows", "columns", "region", "windowCenter", "windowWidth", "imageQuality", "presentationUID", "presentationSeriesUID")
+		"rows", "columns", "region", "windowCenter", "windowWidth", "imageQuality", "annotation", "iccprofile", "presentationUID", "presentationSeriesUID")
 	return wadlResource{Path: "wado", Methods: []wadlMethod{reading("RetrieveInstanceByURI", append([]wadlForm{{typeDICOM}}, pictureForms...), params...)}}
 }
 

@@ -2,6 +2,7 @@ package dicomweb_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -31,15 +32,25 @@ type archive struct {
 	refuse error
 	syntax radnode.UID // of what came last
 	last   []byte
+	path   string // of the file of its one instance; "": none
+
+	objects []dicomweb.Object // in its place
+	size    radnode.Instance
 }
 
 func (a *archive) Find(context.Context, *dicom.Dataset, dicomweb.Page, func(*dicom.Dataset) error) (int, []dicom.Tag, error) {
 	return 0, nil, nil
 }
 func (a *archive) Objects(context.Context, radnode.UID, radnode.UID, radnode.UID) ([]dicomweb.Object, error) {
-	return []dicomweb.Object{{SOPClassUID: "1.2", SOPInstanceUID: "1.3", TransferSyntaxUID: "1.2.840.10008.1.2.1", Path: "x"}}, nil
+	if a.objects != nil {
+		return a.objects, nil
+	}
+	return []dicomweb.Object{{SOPClassUID: "1.2", SOPInstanceUID: "1.3", TransferSyntaxUID: "1.2.840.10008.1.2.1", Path: cmp.Or(a.path, "x")}}, nil
 }
 func (a *archive) InstancePath(context.Context, radnode.UID) (string, radnode.Instance, error) {
+	if a.size.Frames > 0 {
+		return "x", a.size, nil
+	}
 	return "x", radnode.Instance{SOPInstanceUID: "1.3", Rows: 4, Columns: 8, Frames: 1}, nil
 }
 func (a *archive) Recode(context.Context, string, radnode.UID) (io.ReadCloser, error) {
@@ -86,7 +97,10 @@ func ask(a *archive, method, path, kind, accept string, body io.Reader) *httptes
 	e.POST("/dicom-web/studies", s.Store)
 	e.POST("/dicom-web/studies/:study", s.Store)
 	e.GET("/dicom-web/studies", s.SearchStudies)
+	e.GET("/dicom-web/studies/:study", s.Retrieve)
 	e.GET("/dicom-web/studies/:study/rendered", s.Rendered)
+	e.GET("/dicom-web/studies/:study/thumbnail", s.Thumbnail)
+	e.GET("/dicom-web/studies/:study/series/:series/instances/:instance/bulkdata/*", s.BulkData)
 	r := httptest.NewRequest(method, "http://node.example/dicom-web"+path, body)
 	if kind != "" {
 		r.Header.Set("Content-Type", kind)

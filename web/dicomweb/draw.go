@@ -5,6 +5,7 @@ import (
 	"image"
 	"image/color"
 	"image/color/palette"
+	"image/draw"
 	"image/gif"
 	"image/jpeg"
 	"image/png"
@@ -12,22 +13,64 @@ import (
 	"math"
 
 	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/dicom"
+	"github.com/radnode/radnode/dicom/icc"
 )
 
+// headerLimits let what is written into a picture be read, a colour profile
+// among it.
+var headerLimits = dicom.Limits{ValueBytes: icc.MaxBytes}
+
 // draw makes a picture in another form from a PNG: the part that the viewport
-// names, flipped and scaled to fit, keeping its shape.
-func draw(from io.Reader, v *viewport, format string, quality int) ([]byte, error) {
-	src, err := png.Decode(from)
+// names, flipped and scaled to fit, keeping its shape; then colours; then text.
+func (s *Service) draw(from io.Reader, o Object, inst radnode.Instance, frame int, r rendering) ([]byte, error) {
+	img, err := png.Decode(from)
 	if err != nil {
 		return nil, radnode.Errorf(radnode.Internal, opRender, "a rendered picture cannot be read: %w", err)
 	}
-	img := src
-	if v != nil {
-		if img, err = fitted(src, v); err != nil {
+	if r.viewport != nil {
+		if img, err = fitted(img, r.viewport.on(img.Bounds(), inst)); err != nil {
 			return nil, err
 		}
 	}
+	if len(r.annotation) == 0 && r.profile == "" {
+		return encodePicture(img, r.format, r.quality)
+	}
+	header, err := dicom.ReadFile(o.Path, headerLimits)
+	if err != nil {
+		return nil, err
+	}
+	coloured := asRGBA(img)
+	var profile []byte
+	if r.profile != "" {
+		profile = r.inColour(coloured, header.Dataset)
+	}
+	if len(r.annotation) > 0 {
+		upper, lower := r.captions(header.Dataset, inst, frame)
+		if err := s.Writer.Write(coloured, upper, lower); err != nil {
+			return nil, err
+		}
+	}
+	b, err := encodePicture(coloured, r.format, r.quality)
+	if err != nil || profile == nil {
+		return b, err
+	}
+	return embed(b, r.format, profile)
+}
+
+// asRGBA is a picture of opaque colours.
+func asRGBA(img image.Image) *image.RGBA {
+	if c, ok := img.(*image.RGBA); ok {
+		return c
+	}
+	out := image.NewRGBA(image.Rect(0, 0, img.Bounds().Dx(), img.Bounds().Dy()))
+	draw.Draw(out, out.Bounds(), img, img.Bounds().Min, draw.Src)
+	return out
+}
+
+func encodePicture(img image.Image, format string, quality int) ([]byte, error) {
 	var out bytes.Buffer
+	var err error
 	switch format {
 	case "png":
 		err = png.Encode(&out, img)
@@ -37,6 +80,18 @@ func draw(from io.Reader, v *viewport, format string, quality int) ([]byte, erro
 		err = jpeg.Encode(&out, img, &jpeg.Options{Quality: quality})
 	}
 	return out.Bytes(), err
+}
+
+// on is the viewport in the pixels of a rendered picture, which are square even
+// where those of the image are not.
+func (v *viewport) on(b image.Rectangle, inst radnode.Instance) *viewport {
+	if !v.crops || inst.Rows <= 0 || inst.Columns <= 0 {
+		return v
+	}
+	x, y := float64(b.Dx())/float64(inst.Columns), float64(b.Dy())/float64(inst.Rows)
+	scaled := *v
+	scaled.x, scaled.sw, scaled.y, scaled.sh = v.x*x, v.sw*x, v.y*y, v.sh*y
+	return &scaled
 }
 
 // paletted is exact for grey pictures.

@@ -229,6 +229,11 @@ func (s *Service) BulkData(c echo.Context) error {
 	}
 	e, d, err := find(f.Dataset, path)
 	if err == nil && e.Skipped > 0 {
+		var done func()
+		if done, err = s.occupy(c.Request().Context(), e.Skipped); err != nil {
+			return err
+		}
+		defer done()
 		if f, err = dicom.ReadFile(o.Path, bulkLimits); err == nil {
 			e, d, err = find(f.Dataset, path)
 		}
@@ -238,13 +243,21 @@ func (s *Service) BulkData(c echo.Context) error {
 	}
 	kind := ""
 	if e.Tag == dicom.EncapsulatedDocument {
-		kind = d.Text(dicom.MIMETypeOfEncapsulatedDocument)
+		kind = documentTypes[strings.ToLower(d.Text(dicom.MIMETypeOfEncapsulatedDocument))]
 	}
 	value := e.Value
 	if e.Fragments != nil { // of an icon (PS3.3 F.7): its codestream
 		value = bytes.Join(e.Fragments, nil)
 	}
 	return sendValue(c, list, o, path, kind, bytes.NewReader(value))
+}
+
+// documentTypes are the media types of encapsulated documents (PS3.3 C.24.2)
+// that a value is given out as; anything else, script and pages above all, is
+// octets whatever the object says of itself.
+var documentTypes = map[string]string{
+	"application/pdf": "application/pdf", "text/xml": "text/xml", "model/stl": "model/stl", "application/sla": "model/stl",
+	"model/obj": "model/obj", "model/mtl": "model/mtl",
 }
 
 func pathOf(t dicom.Tag) string { return strings.ToUpper(t.String()[1:5] + t.String()[6:10]) }
@@ -278,7 +291,7 @@ func find(d *dicom.Dataset, path string) (*dicom.Element, *dicom.Dataset, error)
 
 // sendValue sends one value: alone with ranges, or as the one part.
 func sendValue(c echo.Context, list []mediaType, o Object, path, kind string, value io.ReadSeeker) error {
-	if kind == "" || strings.ContainsAny(kind, "\r\n;,\"") || strings.Count(kind, "/") != 1 {
+	if kind == "" {
 		kind = typeOctets
 	}
 	_, form, ok := choose(list, []offer{{true, typeOctets}, {false, typeOctets}, {true, kind}, {false, kind}})
@@ -297,7 +310,11 @@ func sendValue(c echo.Context, list []mediaType, o Object, path, kind string, va
 	}
 	if !form.multipart {
 		alive(c, size)
-		c.Response().Header().Set(echo.HeaderContentType, form.kind)
+		h := c.Response().Header()
+		h.Set(echo.HeaderContentType, form.kind)
+		// Whoever may send objects must not thereby put pages on this origin.
+		h.Set("Content-Security-Policy", "sandbox; default-src 'none'")
+		h.Set(echo.HeaderContentDisposition, "attachment")
 		http.ServeContent(c.Response(), c.Request(), "", time.Time{}, value)
 		return nil
 	}

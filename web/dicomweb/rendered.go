@@ -30,6 +30,17 @@ type rendering struct {
 	quality  int
 	format   string // jpeg, png, gif
 	state    string // file of a presentation state; "": none
+
+	annotation []string // keywords
+	profile    string   // colour space of the profile to be embedded; "": none
+	warnings   []string
+	warn       func(string)
+}
+
+// redraws reports whether the worker's picture is drawn again here.
+func (r *rendering) redraws() bool {
+	v := r.viewport
+	return r.format == "gif" || v != nil && (v.crops || v.flipped) || len(r.annotation) > 0 || r.profile != ""
 }
 
 // viewport is the part of an image that is shown, and in how many pixels.
@@ -71,15 +82,16 @@ func (s *Service) render(c echo.Context, thumbnail bool) error {
 	if !ok {
 		return unacceptable("pictures are answered as image/jpeg, image/png or image/gif")
 	}
-	r, err := parseRendering(c.QueryParams(), thumbnail)
+	q, err := queryOf(c)
 	if err != nil {
 		return err
 	}
-	r.format = strings.TrimPrefix(form.kind, "image/")
-	for _, name := range []string{"annotation", "iccprofile"} {
-		if v := c.QueryParam(name); v != "" && v != "no" {
-			warn(c, "The "+name+" parameter is not supported.")
-		}
+	r, err := parseRendering(q, thumbnail)
+	if err == nil {
+		err = s.prepare(c, &r, form)
+	}
+	if err != nil {
+		return err
 	}
 	if unchanged(c, tagOf(objects, form.kind, strconv.FormatBool(form.multipart), c.Param("frames"), c.Request().URL.RawQuery, strconv.FormatBool(thumbnail))) {
 		return c.NoContent(http.StatusNotModified)
@@ -197,19 +209,50 @@ func (s *Service) renderPart(ctx context.Context, out *parts, form offer, o Obje
 	return err
 }
 
+// prepare completes what was asked for with the form of the answer.
+func (s *Service) prepare(c echo.Context, r *rendering, form offer) error {
+	r.format = strings.TrimPrefix(form.kind, "image/")
+	if r.format == "gif" && r.profile != "" {
+		return badRendering("a GIF holds no colour profile: ask for image/jpeg or image/png, or leave iccprofile out")
+	}
+	if s.Writer == nil && len(r.annotation) > 0 {
+		r.annotation, r.warnings = nil, append(r.warnings, "The annotation parameter is not supported.")
+	}
+	r.warn = func(text string) {
+		if !c.Response().Committed {
+			warn(c, text)
+		}
+	}
+	for _, w := range r.warnings {
+		warn(c, w)
+	}
+	return nil
+}
+
 // picture renders one frame. What the workers cannot do by themselves, crops,
-// flips, enlargement and GIF, is made from their picture without loss.
+// flips, enlargement, text, colour spaces and GIF, is made from their picture
+// without loss.
 func (s *Service) picture(ctx context.Context, o Object, inst radnode.Instance, frame int, r rendering) (io.ReadCloser, int64, error) {
 	p := Picture{Window: r.window, State: r.state, Format: r.format, Quality: r.quality}
-	v := r.viewport
-	redraw := r.format == "gif" || v != nil && (v.crops || v.flipped)
-	if v != nil && !redraw && inst.Rows > 0 && inst.Columns > 0 {
+	v, redraw := r.viewport, r.redraws()
+	if v != nil && !v.crops && inst.Rows > 0 && inst.Columns > 0 {
 		scale := min(v.width/float64(inst.Columns), v.height/float64(inst.Rows))
 		p.Size = max(1, int(math.Round(scale*float64(max(inst.Rows, inst.Columns)))))
-		redraw = scale > 1
+		redraw = redraw || scale > 1
 	}
 	if redraw {
-		p.Format, p.Size = "png", 0
+		if p.Format = "png"; v == nil || v.crops || v.flipped || p.Size > max(inst.Rows, inst.Columns) {
+			p.Size = 0
+		}
+		size := drawing(inst, v, p.Size)
+		if size > mostMemory {
+			return nil, 0, radnode.Errorf(radnode.TooLarge, opRender, "the image is too large to be cut, turned or annotated here: ask for it as it is")
+		}
+		done, err := s.occupy(ctx, size)
+		if err != nil {
+			return nil, 0, err
+		}
+		defer done()
 	}
 	body, err := s.Pixels.Picture(ctx, o.Path, inst, frame, p)
 	if err != nil {
@@ -220,7 +263,7 @@ func (s *Service) picture(ctx context.Context, o Object, inst radnode.Instance, 
 	}
 	if redraw {
 		defer body.Close() //nolint:errcheck // opened for reading
-		b, err := draw(body, v, r.format, r.quality)
+		b, err := s.draw(body, o, inst, frame, r)
 		return memory(b), int64(len(b)), err
 	}
 	size, err := body.Seek(0, io.SeekEnd)
@@ -230,12 +273,31 @@ func (s *Service) picture(ctx context.Context, o Object, inst radnode.Instance, 
 	return body, size, err
 }
 
+// bytesDrawn is what a pixel takes while it is drawn: decoded, in colour, and
+// encoded again.
+const bytesDrawn = 12
+
+// drawing is about how much memory it takes to draw a picture again.
+func drawing(inst radnode.Instance, v *viewport, longest int) int64 {
+	n := int64(inst.Rows) * int64(inst.Columns)
+	if longest > 0 {
+		n = min(n, int64(longest)*int64(longest))
+	}
+	if v != nil {
+		n += int64(v.width * v.height)
+	}
+	return n * bytesDrawn
+}
+
 func parseRendering(q url.Values, thumbnail bool) (rendering, error) {
 	r := rendering{quality: 90}
-	for _, name := range []string{"window", "viewport", "quality"} {
+	for _, name := range []string{"window", "viewport", "quality", "annotation", "iccprofile"} {
 		if len(q[name]) > 1 {
 			return r, badRendering("a parameter was given twice")
 		}
+	}
+	if err := r.parseLook(q, thumbnail); err != nil {
+		return r, err
 	}
 	if text := q.Get("quality"); text != "" {
 		n, err := strconv.Atoi(text)
@@ -258,6 +320,23 @@ func parseRendering(q url.Values, thumbnail bool) (rendering, error) {
 		r.viewport = &viewport{width: thumbnailSize, height: thumbnailSize}
 	}
 	return r, err
+}
+
+// parseLook reads what is added to the pixels. A thumbnail identifies nobody
+// (PS3.18 10.4.1.1.5).
+func (r *rendering) parseLook(q url.Values, thumbnail bool) error {
+	if text, ok := q["annotation"]; ok {
+		if err := r.parseAnnotation(text[0]); err != nil {
+			return err
+		}
+		if thumbnail && len(r.annotation) > 0 {
+			r.annotation, r.warnings = nil, append(r.warnings, "The annotation parameter is not supported for thumbnails.")
+		}
+	}
+	if text, ok := q["iccprofile"]; ok {
+		return r.parseProfile(text[0])
+	}
+	return nil
 }
 
 func badRendering(what string) error { return radnode.Errorf(radnode.Invalid, opRender, "%s", what) }

@@ -40,16 +40,18 @@ func (s *Service) Retrieve(c echo.Context) error {
 	if !ok {
 		return unacceptable(`instances are answered as multipart/related; type="application/dicom", one alone also as application/dicom`)
 	}
-	sendable := make([]sending, 0, len(objects))
+	sendable, how := make([]sending, 0, len(objects)), []string{form.kind, strconv.FormatBool(form.multipart)}
 	for _, o := range objects {
-		if syntax, firm, ok := syntaxFor(o.TransferSyntaxUID, list, form); ok {
+		syntax, firm, ok := syntaxFor(o.TransferSyntaxUID, list, form)
+		if ok {
 			sendable = append(sendable, sending{o, syntax, firm && p.instance != ""})
 		}
+		how = append(how, string(syntax))
 	}
 	if len(sendable) == 0 {
 		return unacceptable("the instances cannot be given in the transfer syntaxes that Accept names")
 	}
-	if unchanged(c, tagOf(objects, form.kind, strconv.FormatBool(form.multipart), string(sendable[0].syntax))) {
+	if unchanged(c, tagOf(objects, how...)) {
 		return c.NoContent(http.StatusNotModified)
 	}
 	if err := s.record(c, audit.InstancesFetched, p.study, strconv.Itoa(len(sendable))+" instances by WADO-RS"); err != nil {

@@ -174,7 +174,7 @@ func parseKeys(raw string, level int) (*search, error) {
 	if len(raw) > maxQueryBytes {
 		return nil, radnode.Errorf(radnode.TooLarge, opSearch, "the query is longer than %d bytes", maxQueryBytes)
 	}
-	values, err := url.ParseQuery(raw)
+	values, err := url.ParseQuery(strings.ReplaceAll(raw, ";", "%3B"))
 	if err != nil {
 		return nil, radnode.Errorf(radnode.Invalid, opSearch, "the query is not well formed: %w", err)
 	}

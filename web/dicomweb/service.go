@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/audit"
@@ -111,6 +112,7 @@ type Service struct {
 	Receiver Receiver
 	Trail    Trail
 
+	Writer        Writer        // nil: pictures are not annotated
 	Kept          Kept          // nil: no metadata are kept
 	Deleter       Deleter       // nil: nothing is deleted
 	Workitems     Workitems     // nil: not offered
@@ -119,6 +121,7 @@ type Service struct {
 	TempDir       string // for bulk data that wait for their instance; "": the system's
 
 	headers  cache // metadata by address and file
+	memory   *semaphore.Weighted
 	layouts  layouts
 	watching watching
 	closing  chan struct{} // ends the event channels
@@ -132,11 +135,25 @@ func (s *Service) Close() { s.closed.Do(func() { close(s.closing) }) }
 func New(index Index, files Files, pixels Pixels, receiver Receiver, trail Trail) *Service {
 	return &Service{
 		Index: index, Files: files, Pixels: pixels, Receiver: receiver, Trail: trail,
+		memory:   semaphore.NewWeighted(mostMemory),
 		headers:  cache{limit: metadataCache, entries: map[string][]byte{}},
 		layouts:  layouts{entries: map[string]*layout{}},
 		watching: watching{last: map[string]time.Time{}},
 		closing:  make(chan struct{}),
 	}
+}
+
+// mostMemory is how many bytes of values and pictures are held at once, in all
+// requests together.
+const mostMemory = 1 << 30
+
+// occupy waits until there is memory for something large.
+func (s *Service) occupy(ctx context.Context, bytes int64) (done func(), err error) {
+	bytes = min(bytes, mostMemory)
+	if err := s.memory.Acquire(ctx, bytes); err != nil {
+		return nil, radnode.Errorf(radnode.Canceled, opRetrieve, "the client has gone: %w", err)
+	}
+	return func() { s.memory.Release(bytes) }, nil
 }
 
 // base is the address of the service as the client reached it.

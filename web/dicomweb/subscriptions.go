@@ -55,7 +55,10 @@ func (s *Service) Subscribe(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	q := c.QueryParams()
+	q, err := queryOf(c)
+	if err != nil {
+		return err
+	}
 	if lock := q.Get("deletionlock"); lock != "" {
 		if err := flag(lock, &sub.Locked); err != nil {
 			return err

@@ -20,7 +20,10 @@ const opURI = "WADO-URI"
 // RetrieveByURI answers one instance by the parameters of the URI service
 // (PS3.18 chapter 9).
 func (s *Service) RetrieveByURI(c echo.Context) error {
-	q := c.QueryParams()
+	q, err := queryOf(c)
+	if err != nil {
+		return err
+	}
 	for name, values := range q {
 		if len(values) > 1 {
 			return radnode.Errorf(radnode.Invalid, opURI, "the parameter %.32q was given twice", name)
@@ -110,7 +113,7 @@ func (s *Service) renderByURI(c echo.Context, q url.Values, p place, o Object, i
 	if q.Get("transferSyntax") != "" {
 		return radnode.Errorf(radnode.Invalid, opURI, "a picture has no transfer syntax (PS3.18 9.4.1.2.3)")
 	}
-	r := rendering{quality: 90, format: strings.TrimPrefix(kind, "image/")}
+	r := rendering{quality: 90}
 	frame, err := whole1(q.Get("frameNumber"), 1, math.MaxInt32)
 	if err == nil {
 		r.quality, err = whole1(q.Get("imageQuality"), r.quality, 100)
@@ -124,14 +127,20 @@ func (s *Service) renderByURI(c echo.Context, q url.Values, p place, o Object, i
 	if err == nil {
 		err = s.uriState(c, q, &r)
 	}
+	if err == nil {
+		if text, ok := q["imageAnnotation"]; ok && !q.Has("annotation") {
+			q["annotation"] = text
+		}
+		err = r.parseLook(q, false)
+	}
+	if err == nil {
+		err = s.prepare(c, &r, offer{kind: kind})
+	}
 	if err != nil {
 		return err
 	}
 	if frame > inst.Frames {
 		return radnode.Errorf(radnode.NotFound, opURI, "the instance has %d frames", inst.Frames)
-	}
-	if q.Get("annotation")+q.Get("imageAnnotation") != "" {
-		warn(c, "The annotation parameter is not supported.")
 	}
 	if unchanged(c, tagOf([]Object{o}, kind, c.Request().URL.RawQuery)) {
 		return c.NoContent(http.StatusNotModified)

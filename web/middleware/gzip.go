@@ -3,6 +3,7 @@ package middleware
 import (
 	"compress/gzip"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -23,7 +24,7 @@ var gzipWriters = sync.Pool{New: func() any {
 func GzipJSON() echo.MiddlewareFunc {
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
-			if !strings.Contains(c.Request().Header.Get(echo.HeaderAcceptEncoding), "gzip") {
+			if !takesGzip(c.Request().Header) {
 				return next(c)
 			}
 			res := c.Response()
@@ -36,6 +37,21 @@ func GzipJSON() echo.MiddlewareFunc {
 			return next(c)
 		}
 	}
+}
+
+// takesGzip reads Accept-Encoding (RFC 9110 12.5.3): a coding may be named with
+// the weight 0, which refuses it.
+func takesGzip(h http.Header) bool {
+	for part := range strings.SplitSeq(strings.Join(h.Values(echo.HeaderAcceptEncoding), ","), ",") {
+		name, weight, weighted := strings.Cut(part, ";")
+		if !strings.EqualFold(strings.TrimSpace(name), "gzip") {
+			continue
+		}
+		_, value, _ := strings.Cut(weight, "=")
+		q, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+		return !weighted || err == nil && q > 0
+	}
+	return false
 }
 
 // jsonGzip decides at the first byte whether the body is compressed.
@@ -66,6 +82,9 @@ func (w *jsonGzip) decide(first int) {
 		h.Set(echo.HeaderContentEncoding, "gzip")
 		h.Add(echo.HeaderVary, echo.HeaderAcceptEncoding)
 		h.Del(echo.HeaderContentLength)
+		if tag := h.Get("ETag"); strings.HasPrefix(tag, `"`) {
+			h.Set("ETag", "W/"+tag) // RFC 9110 8.8.3.3: a strong tag is of one encoding
+		}
 		gz, _ := gzipWriters.Get().(*gzip.Writer)
 		gz.Reset(w.ResponseWriter)
 		w.gz = gz
