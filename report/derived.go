@@ -5,6 +5,7 @@ import (
 
 	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/dicom"
+	"github.com/radnode/radnode/dicom/iod"
 	"github.com/radnode/radnode/dicom/sr"
 )
 
@@ -88,10 +89,7 @@ func bodySide(ds, source *dicom.Dataset) {
 			return
 		}
 	}
-	if !slices.Contains(unpaired, ds.Text(dicom.BodyPartExamined)) {
+	if !slices.Contains(iod.Unpaired, ds.Text(dicom.BodyPartExamined)) {
 		ds.SetText(dicom.Laterality)
 	}
 }
-
-// unpaired are the body parts (PS3.16 Annex L) that surely have no side.
-var unpaired = []string{"ABDOMEN", "BRAIN", "CHEST", "CSPINE", "HEAD", "HEART", "LSPINE", "NECK", "PELVIS", "SKULL", "TSPINE"}

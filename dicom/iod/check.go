@@ -88,6 +88,9 @@ var Identity = []dicom.Tag{dicom.PatientName, dicom.PatientID, dicom.AccessionNu
 func (c *Checker) Values(d *dicom.Dataset, path string) {
 	for _, e := range d.Elements() {
 		name := join(path, e.Tag.Keyword())
+		c.form(name, d, e)
+		c.count(name, d, e)
+		c.sizes(name, d, e)
 		if len(e.Items) == 0 && !slices.Contains(Identity, e.Tag) {
 			for _, v := range d.Texts(e.Tag) {
 				if p := dicom.ValueProblem(e.VR, v); p != "" {

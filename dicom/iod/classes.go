@@ -18,13 +18,13 @@ var classes = map[radnode.UID]class{
 		modalities: []string{"SEG"},
 		modules: [][]Attribute{enhancedEquipment, noLaterality, generalImage, contentTime, imagePixel, lossy, contentIdentification, segmentation,
 			functionalGroups(nil, segmentFrame), dimensions, instanceReference},
-		rules: []func(*Checker, *dicom.Dataset){pixels, frames, segments},
+		rules: []func(*Checker, *dicom.Dataset){pixels, frames, segments, imageType(2)},
 	},
 	dicom.ParametricMapStorage: { // PS3.3 A.75
 		modalities: []string{"OT", "CT", "MR", "PT", "NM"},
 		modules: [][]Attribute{enhancedEquipment, frameOfReference, noLaterality, generalImage, contentTime, imagePixel, lossy, contentIdentification, parametricMap,
 			functionalGroups(mapShared, mapFrame), dimensions, instanceReference},
-		rules: []func(*Checker, *dicom.Dataset){pixels, frames, realWorldValues},
+		rules: []func(*Checker, *dicom.Dataset){pixels, frames, realWorldValues, imageType(4)},
 	},
 	dicom.SecondaryCaptureImageStorage: { // PS3.3 A.8.1
 		modalities: []string{"OT"},

@@ -42,10 +42,14 @@ var generalSeries = []Attribute{
 
 var everyObject = [][]Attribute{PatientStudy, generalSeries, SOPCommon}
 
-// laterality is type 2C for the general series of images of paired parts; an
-// unknown body part may be one.
+// Unpaired are body parts (PS3.16 Annex L) that surely have no side.
+var Unpaired = []string{"ABDOMEN", "BRAIN", "CHEST", "CSPINE", "HEAD", "HEART", "LSPINE", "NECK", "PELVIS", "SKULL", "TSPINE"}
+
+// laterality is type 2C for the general series of images of paired parts; a
+// part that is not known to be unpaired may be one.
 var laterality = []Attribute{
-	{Tag: dicom.Laterality, Type: 2, Module: "C.7.3.1", When: func(d *dicom.Dataset) bool { return d.Text(dicom.BodyPartExamined) == "" }, May: true, Values: []string{"L", "R"}},
+	{Tag: dicom.Laterality, Type: 2, Module: "C.7.3.1", May: true, Values: []string{"L", "R"},
+		When: func(d *dicom.Dataset) bool { return !slices.Contains(Unpaired, d.Text(dicom.BodyPartExamined)) }},
 }
 
 // noLaterality is the same for objects with functional groups: the side stands

@@ -84,6 +84,10 @@ func frames(c *Checker, d *dicom.Dataset) {
 				c.Bad("PS3.3 C.7.6.17", fmt.Sprintf("DimensionIndexSequence[%d]", k+1), "a pointer names no attribute")
 			} else if in := g.Item(dicom.Tag(group)); in == nil || !in.Has(dicom.Tag(pointer)) {
 				c.Bad("PS3.3 C.7.6.17", at, "%s, by which frames are indexed, is missing", dicom.Tag(pointer).Keyword())
+			} else if v := g.Item(dicom.FrameContentSequence).Ints(dicom.DimensionIndexValues); dicom.Tag(pointer) == dicom.InStackPositionNumber && k < len(v) {
+				if n, _ := in.Int(dicom.InStackPositionNumber); n != v[k] {
+					c.Bad("PS3.3 C.7.6.16.2.2", at, "index value %d for position %d in the stack", v[k], n)
+				}
 			}
 		}
 		for _, der := range g.Items(dicom.DerivationImageSequence) {
@@ -179,6 +183,15 @@ func realWorldValues(c *Checker, d *dicom.Dataset) {
 			if last <= first || !ok || slope == 0 || math.IsNaN(slope) || math.IsInf(slope, 0) {
 				c.Bad("PS3.3 C.7.6.16.2.11", fmt.Sprintf("PerFrameFunctionalGroupsSequence[%d]", i+1), "values %d to %d with slope %g", first, last, slope)
 			}
+		}
+	}
+}
+
+// imageType checks how many values Image Type has (PS3.3 C.8.20.2, C.8.32.2).
+func imageType(n int) func(*Checker, *dicom.Dataset) {
+	return func(c *Checker, d *dicom.Dataset) {
+		if t := d.Texts(dicom.ImageType); len(t) != n {
+			c.Bad("PS3.3 C.7.6.1.1.2", "ImageType", "%d values, must be %d", len(t), n)
 		}
 	}
 }

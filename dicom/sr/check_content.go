@@ -193,7 +193,7 @@ func (c *checker) tid2010() {
 			objects++
 		case Is(i.Name, KeyObjectDescription):
 			descriptions++
-		case i.Type == Container || i.Relationship == HasProperties || i.Relationship == InferredFrom:
+		case i.Relationship == Contains && i.Type != Text, i.Type == Container, !slices.Contains([]Relationship{Contains, HasObsContext, HasConceptMod}, i.Relationship):
 			c.Bad("PS3.3 A.35.4.3.1.2", path([]int{1, n + 1}), "%q %s is not allowed in this class", i.Relationship, i.Type)
 		}
 	}
