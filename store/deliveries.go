@@ -141,6 +141,14 @@ func (s *Store) Ahead(ctx context.Context, d DeliveryRow) ([]DeliveryRow, error)
   WHERE study_uid = $1 AND peer = $2 AND state = 'queued' AND id < $3 AND id <> $4 ORDER BY id`, string(d.StudyInstanceUID), d.Peer, d.ID, d.ID)
 }
 
+// Overtaken reports whether something that was ordered after d, of the same kind,
+// study and peer, has been sent already.
+func (s *Store) Overtaken(ctx context.Context, d DeliveryRow) (bool, error) {
+	later, err := list(ctx, s.read, scanText, `SELECT id FROM deliveries WHERE study_uid = $1 AND peer = $2 AND kind = $3 AND id > $4
+  AND state IN ('sent', 'delivered', 'unprovable') LIMIT 1`, string(d.StudyInstanceUID), d.Peer, d.Kind, d.ID)
+	return len(later) > 0, err
+}
+
 func deliveries(ctx context.Context, q querier, where string, args ...any) ([]radnode.Delivery, error) {
 	return list(ctx, q, func(row scanner) (radnode.Delivery, error) {
 		d, err := scanDelivery(row)

@@ -80,6 +80,11 @@ func (w *Workflow) deliver(ctx context.Context, job jobs.Job) error {
 	if message(peer) != (d.Kind == KindFHIR || d.Kind == KindHL7) || message(peer) && d.Kind != peer.Kind {
 		return w.failed(ctx, &d, "the destination is of another kind than it was when this was ordered")
 	}
+	if message(peer) {
+		if done, err := w.amended(ctx, &d); done || err != nil {
+			return err
+		}
+	}
 	if ahead, err := w.store.Ahead(ctx, d); err != nil {
 		return err
 	} else if d.State == radnode.DeliveryQueued && len(ahead) > 0 {
@@ -91,6 +96,20 @@ func (w *Workflow) deliver(ctx context.Context, job jobs.Job) error {
 		return w.hold(ctx, &d, until, why)
 	}
 	return w.attempt(ctx, &d, peer)
+}
+
+// amended ends the delivery of a message after that of a later report of the
+// study. A receiver keeps the last message: the earlier report would stand in
+// place of the one that amends it, and cannot be found there any more.
+func (w *Workflow) amended(ctx context.Context, d *store.DeliveryRow) (done bool, err error) {
+	later, err := w.store.Overtaken(ctx, *d)
+	switch {
+	case err != nil || !later:
+		return false, err
+	case d.State == radnode.DeliverySent:
+		return true, w.unprovable(ctx, d, "the report that amends it has taken its place there")
+	}
+	return true, w.failed(ctx, d, "not sent: the report that amends it is there already")
 }
 
 // attempt sends an object and asks for proof, as far as that is still to be

@@ -240,6 +240,35 @@ func TestAnAmendmentAfterARefusedClassIsOfTheContentThatWasSigned(t *testing.T) 
 	b.balanced()
 }
 
+// TestAnAmendmentNamesThePredecessorThatTheDestinationHas: the report went there
+// in a smaller class, under an identity of its own.
+func TestAnAmendmentNamesThePredecessorThatTheDestinationHas(t *testing.T) {
+	b := mustOpen(t, t.TempDir(), quickly)
+	ctx := context.Background()
+	b.pacs.refuses = map[radnode.UID]bool{report.Ladder[0]: true, report.Ladder[1]: true}
+	p := everything
+	p.Deliver = []string{"sr"}
+	i, r := b.signedFor(p)
+	first := deliveryOf(b.state(i.study, radnode.Delivered), "sr").SOPInstanceUID
+	a, err := b.Amend(ctx, reader, r.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.sign(*a)
+	second := deliveryOf(b.state(i.study, radnode.Delivered), "sr").SOPInstanceUID
+	rec, err := b.store.Instance(ctx, second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := dicom.ReadFile(b.store.Path(rec.File), dicom.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := f.Dataset.UID(dicom.ReferencedSOPInstanceUID); got != first || first == r.SOPInstanceUID {
+		t.Errorf("the amendment names %s, the destination has %s", got, first)
+	}
+}
+
 func TestAPACSThatIsDownForAnHourIsNotCalledForEachReport(t *testing.T) {
 	c := &clock{at: time.Now()}
 	b := mustOpen(t, t.TempDir(), func(o *workflow.Options) { o.Now = c.now; o.Quiet = time.Nanosecond })

@@ -257,8 +257,26 @@ func (w *Workflow) rungDocuments(ctx context.Context, r *store.ReportRow, to run
 	doc.Kinds = []string{to.kind}
 	if to.kind == report.KindSR {
 		doc.Class, doc.Kinds = to.class, companionsOf(r)
+		if err := w.inClass(ctx, doc.Predecessors, to.class); err != nil {
+			return nil, err
+		}
 	}
 	return w.write(ctx, doc, to.kind)
+}
+
+// inClass replaces documents by what was made of them in a class: a destination
+// that takes no other has those.
+func (w *Workflow) inClass(ctx context.Context, list []radnode.Instance, class radnode.UID) error {
+	for i, d := range list {
+		found, err := w.instances(ctx, report.InstanceUID(d.SOPInstanceUID, class))
+		if err != nil {
+			return err
+		}
+		if len(found) > 0 {
+			list[i] = found[0]
+		}
+	}
+	return nil
 }
 
 // companionsOf are the kinds of objects that were ordered with a report.

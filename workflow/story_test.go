@@ -233,7 +233,8 @@ type pacs struct {
 	answer  func(n int) error // nil: success
 	proof   func(n int) (string, error)
 	proved  int
-	hang    bool // in the first call, until the caller gives up
+	proving radnode.UID // what a proof is asked of
+	hang    bool        // in the first call, until the caller gives up
 }
 
 func (p *pacs) Store(ctx context.Context, _ radnode.Peer, o workflow.Object) error {
@@ -280,10 +281,11 @@ func (p *pacs) count() int {
 	return len(p.sent)
 }
 
-func (p *pacs) Prove(context.Context, radnode.Peer, []workflow.Object) (string, error) {
+func (p *pacs) Prove(_ context.Context, _ radnode.Peer, objects []workflow.Object) (string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.proved++
+	p.proving = objects[0].SOPInstanceUID
 	if p.proof != nil {
 		return p.proof(p.proved)
 	}
