@@ -91,10 +91,13 @@ const (
 const timeFormat = "2006-01-02T15:04:05.000000Z"
 
 // Trail reads and writes the audit trail of one database.
-type Trail struct{ db, read *sql.DB }
+type Trail struct {
+	db   Execer
+	read *sql.DB
+}
 
 // Open prepares the trail's table.
-func Open(ctx context.Context, db, read *sql.DB) (*Trail, error) {
+func Open(ctx context.Context, db Execer, read *sql.DB) (*Trail, error) {
 	for _, statement := range []string{schema, index, studyIndex} {
 		if _, err := db.ExecContext(ctx, statement); err != nil {
 			return nil, fmt.Errorf("prepare the audit trail: %w", err)

@@ -32,9 +32,14 @@ const (
 // MinPassword is the shortest password accepted.
 const MinPassword = 8
 
+// Execer is a database to write to.
+type Execer interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+}
+
 // Accounts authenticates people and programs against one database.
 type Accounts struct {
-	db   *sql.DB // writes
+	db   Execer
 	read *sql.DB
 	now  func() time.Time
 
@@ -60,7 +65,7 @@ var schema = []string{
 
 // Open prepares the tables and returns the accounts. Every request reads, so
 // reading has a pool of its own; both may be the same.
-func Open(ctx context.Context, db, read *sql.DB) (*Accounts, error) {
+func Open(ctx context.Context, db Execer, read *sql.DB) (*Accounts, error) {
 	for _, statement := range schema {
 		if _, err := db.ExecContext(ctx, statement); err != nil {
 			return nil, fmt.Errorf("prepare the accounts: %w", err)

@@ -39,8 +39,8 @@ func openDesk(ctx context.Context, c Config, o workflow.Options, how store.Optio
 	}
 	o.Store, o.Log = s, log
 	d := &Desk{store: s, flow: workflow.New(o)}
-	if d.accounts, err = auth.Open(ctx, s.DB(), s.Reader()); err == nil {
-		d.trail, err = audit.Open(ctx, s.DB(), s.Reader())
+	if d.accounts, err = auth.Open(ctx, s, s.Reader()); err == nil {
+		d.trail, err = audit.Open(ctx, s, s.Reader())
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.Close())

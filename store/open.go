@@ -74,7 +74,8 @@ const (
 type Store struct {
 	opts    Options
 	log     *slog.Logger
-	write   *sql.DB // one connection: SQLite has one writer
+	write   *sql.DB   // one connection: SQLite has one writer
+	writing *sql.Conn // it
 	read    *sql.DB
 	index   *presence
 	files   files
@@ -85,8 +86,7 @@ type Store struct {
 	failed  atomic.Pointer[failedWrite]
 
 	// Only the Write that commits touches these; Close does after the last.
-	stmts  map[string]*sql.Stmt
-	wanted []string
+	stmts map[string]*sql.Stmt
 }
 
 // Open opens or makes the store in opts.Dir.
@@ -198,6 +198,9 @@ func (s *Store) openDatabase(ctx context.Context) error {
 	if err := s.migrate(ctx); err != nil {
 		return err
 	}
+	if s.writing, err = s.write.Conn(ctx); err != nil {
+		return databaseError("open database", err)
+	}
 	if s.read, err = sql.Open("sqlite", dsn(path, s.opts.BusyTimeout, true)); err != nil {
 		return databaseError("open database", err)
 	}
@@ -230,11 +233,6 @@ func (s *Store) migrate(ctx context.Context) error {
 	return nil
 }
 
-// DB is the writing connection, for packages that keep tables of their own in
-// the same database. It is the only one: a caller that holds rows or a
-// transaction of it open must not call Write.
-func (s *Store) DB() *sql.DB { return s.write }
-
 // Reader is the pool for reading; it refuses to write.
 func (s *Store) Reader() *sql.DB { return s.read }
 
@@ -251,6 +249,10 @@ func (s *Store) Close() error {
 	s.stmts = map[string]*sql.Stmt{}
 	errs = append(errs, s.journal.close())
 	s.journal = nil
+	if s.writing != nil {
+		errs = append(errs, s.writing.Close())
+		s.writing = nil
+	}
 	for _, db := range []*sql.DB{s.read, s.write} {
 		if db != nil {
 			errs = append(errs, db.Close())

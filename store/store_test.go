@@ -218,7 +218,7 @@ func mustLedger(tb testing.TB, s *store.Store) []radnode.LedgerRow {
 func TestTheLedgerFindsWhatIsWrong(t *testing.T) {
 	exec := func(q string) func(*testing.T, *store.Store, store.Record) {
 		return func(t *testing.T, s *store.Store, _ store.Record) {
-			if _, err := s.DB().ExecContext(context.Background(), q); err != nil {
+			if _, err := s.ExecContext(context.Background(), q); err != nil {
 				t.Fatal(err)
 			}
 		}

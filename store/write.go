@@ -19,8 +19,6 @@ const maxBatch = 256
 // valid only inside that function.
 type Tx struct {
 	s       *Store
-	tx      *sql.Tx
-	stmts   map[string]*sql.Stmt
 	touches map[radnode.UID]*Touch
 	order   []*Touch
 	atEnd   map[string]bool
@@ -78,6 +76,16 @@ func (s *Store) enter(r *write) error {
 		}
 	}
 	return r.err
+}
+
+// ExecContext runs one statement as a Write, for packages that keep tables of
+// their own in the same database.
+func (s *Store) ExecContext(ctx context.Context, q string, args ...any) (res sql.Result, err error) {
+	err = s.Write(ctx, func(ctx context.Context, tx *Tx) error {
+		res, err = tx.ExecContext(ctx, q, args...)
+		return err
+	})
+	return res, err
 }
 
 // query runs one query on the reading pool.
@@ -164,32 +172,11 @@ func (w *writer) stop() {
 	<-w.ended
 }
 
-// maxStatements bounds the prepared statements kept.
-const maxStatements = 256
-
-// prepare keeps the statements that the last transaction met for the first
-// time. It runs between transactions: the one connection is free then.
-func (s *Store) prepare() {
-	for _, q := range s.wanted {
-		if s.stmts[q] != nil || len(s.stmts) >= maxStatements {
-			continue
-		}
-		st, err := s.write.PrepareContext(context.Background(), q)
-		if err != nil {
-			s.log.Warn("statement not kept", "query", q, "error", err)
-			continue
-		}
-		s.stmts[q] = st
-	}
-	s.wanted = s.wanted[:0]
-}
-
 // commit runs a batch in one transaction and settles each of its writes.
 func (s *Store) commit(batch []*write) {
 	s.secure(batch)
 	after, err := s.transact(batch)
 	s.noteWrite(err)
-	s.prepare()
 	if err == nil {
 		s.trace("store.committed")
 		for _, fn := range after {
@@ -269,22 +256,23 @@ func (s *Store) attempt(batch []*write) (after []func(), failed bool, err error)
 	if err := s.index.check(); err != nil {
 		return nil, false, err
 	}
-	tx, err := s.write.BeginTx(ctx, nil)
-	if err != nil {
+	t := &Tx{s: s, touches: map[radnode.UID]*Touch{}, atEnd: map[string]bool{}}
+	// database/sql's own transactions would cost each lone write two more
+	// goroutines and a copy of each statement.
+	if _, err := t.ExecContext(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return nil, false, databaseError("begin", err)
 	}
-	t := &Tx{s: s, tx: tx, stmts: map[string]*sql.Stmt{}, touches: map[radnode.UID]*Touch{}, atEnd: map[string]bool{}}
 	failed, err = t.runAll(ctx, batch)
-	if failed || err != nil {
-		_ = tx.Rollback() // SQLite may have done so already
-		return nil, failed, err
+	if !failed && err == nil {
+		s.trace("store.commit")
+		if _, err = t.ExecContext(ctx, "COMMIT"); err == nil {
+			// What was committed to a file that had gone by then is lost with it.
+			return t.after, false, s.index.check()
+		}
+		err = databaseError("commit", err)
 	}
-	s.trace("store.commit")
-	if err := tx.Commit(); err != nil {
-		return nil, false, databaseError("commit", err)
-	}
-	// What was committed to a file that had gone by then is lost with it.
-	return t.after, false, s.index.check()
+	_, _ = t.ExecContext(ctx, "ROLLBACK") // SQLite may have done so already
+	return nil, failed, err
 }
 
 func (t *Tx) runAll(ctx context.Context, batch []*write) (failed bool, err error) {
@@ -355,23 +343,28 @@ func (t *Tx) AtEnd(key string, fn func(context.Context, *Tx) error) {
 // returns. fn must not block.
 func (t *Tx) AfterCommit(fn func()) { t.after = append(t.after, fn) }
 
-// statement prepares q once per connection and binds it once per transaction.
+// maxStatements bounds the prepared statements kept.
+const maxStatements = 256
+
+// statement prepares q once.
 func (t *Tx) statement(ctx context.Context, q string) (*sql.Stmt, error) {
-	if st := t.stmts[q]; st != nil {
+	kept := t.s.stmts
+	if st := kept[q]; st != nil {
 		return st, nil
 	}
-	if st := t.s.stmts[q]; st != nil {
-		bound := t.tx.StmtContext(ctx, st)
-		t.stmts[q] = bound
-		return bound, nil
-	}
-	bound, err := t.tx.PrepareContext(ctx, q)
+	st, err := t.s.writing.PrepareContext(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	t.stmts[q] = bound
-	t.s.wanted = append(t.s.wanted, q)
-	return bound, nil
+	for other, old := range kept {
+		if len(kept) < maxStatements {
+			break
+		}
+		_ = old.Close() // at worst its memory stays until the store is closed
+		delete(kept, other)
+	}
+	kept[q] = st
+	return st, nil
 }
 
 // ExecContext runs a statement; it is prepared once and kept.
@@ -397,7 +390,7 @@ func (t *Tx) QueryRowContext(ctx context.Context, q string, args ...any) *sql.Ro
 	st, err := t.statement(ctx, q)
 	if err != nil {
 		// Row carries no error of its own; the same text run unprepared gives it.
-		return t.tx.QueryRowContext(ctx, q, args...)
+		return t.s.writing.QueryRowContext(ctx, q, args...)
 	}
 	return st.QueryRowContext(ctx, args...)
 }

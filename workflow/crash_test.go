@@ -108,7 +108,7 @@ func crashNode(dir string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := audit.Open(ctx, st.DB(), st.Reader()); err != nil {
+	if _, err := audit.Open(ctx, st, st.Reader()); err != nil {
 		return err
 	}
 	if _, err := st.Sweep(ctx); err != nil {

@@ -310,7 +310,7 @@ func mustOpen(tb testing.TB, dir string, change ...func(*workflow.Options)) *ben
 	if err != nil {
 		tb.Fatal(err)
 	}
-	if _, err := audit.Open(ctx, st.DB(), st.Reader()); err != nil {
+	if _, err := audit.Open(ctx, st, st.Reader()); err != nil {
 		tb.Fatal(err)
 	}
 	b := &bench{TB: tb, store: st, models: &models{}, author: &author{}, pacs: &pacs{}}
