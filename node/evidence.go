@@ -64,6 +64,9 @@ const (
 	// manyEnough is how many instances an association must have brought for
 	// its release to mean anything: some devices open one for each.
 	manyEnough = 2
+	// fewTogether is how long a sender of one image at a time is waited for
+	// before what its images complete is weighed, once for all of them.
+	fewTogether = 100 * time.Millisecond
 )
 
 func newEvidence(log *slog.Logger) *evidence {
@@ -115,14 +118,26 @@ func (e *evidence) run(ctx context.Context) error {
 	for range askersAtOnce {
 		asking.Go(func() error { return e.askAll(ctx) })
 	}
+	few := news{few: true}
+	var due <-chan time.Time
 	for {
+		var n news
 		select {
 		case <-ctx.Done():
 			return asking.Wait()
-		case n := <-e.news:
-			if err := e.weigh(ctx, n); err != nil && ctx.Err() == nil {
-				e.log.Warn("a study waits for its quiet time: other evidence could not be weighed", "error", err)
+		case n = <-e.news:
+			if n.few {
+				few.instances = append(few.instances, n.instances...)
+				if due == nil {
+					due = time.After(fewTogether)
+				}
+				continue
 			}
+		case <-due:
+			n, few.instances, due = few, nil, nil
+		}
+		if err := e.weigh(ctx, n); err != nil && ctx.Err() == nil {
+			e.log.Warn("a study waits for its quiet time: other evidence could not be weighed", "error", err)
 		}
 	}
 }
