@@ -2,7 +2,7 @@ package dicomweb
 
 import (
 	"bytes"
-	"context"
+	"cmp"
 	"io"
 	"maps"
 	"net/http"
@@ -87,7 +87,7 @@ func (s *Service) Frames(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	p, o, inst, err := s.one(c)
+	p, o, err := s.one(c)
 	if err != nil {
 		return err
 	}
@@ -102,7 +102,7 @@ func (s *Service) Frames(c echo.Context) error {
 	if err := s.watched(c, p.study); err != nil {
 		return err
 	}
-	return s.sendFrames(c, list, o, inst, l, wanted)
+	return s.sendFrames(c, list, p, o, l, wanted)
 }
 
 // frameList reads a list of frame numbers.
@@ -189,7 +189,7 @@ func transcoding(m mediaType, multipart bool) (frameForm, bool) {
 	return frameForm{}, false
 }
 
-func (s *Service) sendFrames(c echo.Context, list []mediaType, o Object, inst radnode.Instance, l *layout, wanted []int) error {
+func (s *Service) sendFrames(c echo.Context, list []mediaType, p place, o Object, l *layout, wanted []int) error {
 	form, ok := frameFormFor(list, l, len(wanted) == 1)
 	if !ok {
 		return unacceptable(`frames are answered as multipart/related; type="application/octet-stream", or as they are stored (transfer-syntax=*)`)
@@ -197,62 +197,81 @@ func (s *Service) sendFrames(c echo.Context, list []mediaType, o Object, inst ra
 	if unchanged(c, tagOf([]Object{o}, form.kind, strconv.FormatBool(form.multipart), strconv.FormatBool(form.coded), string(form.syntax), c.Param("frames"))) {
 		return c.NoContent(http.StatusNotModified)
 	}
-	syntax := explicitVR
+	f := framing{frameForm: form, s: s, c: c, o: o, l: l, at: base(c) + p.path() + "/frames/", out: newParts(c, form.kind)}
+	f.media = form.kind + "; transfer-syntax=" + string(cmp.Or(form.syntax, explicitVR))
 	if form.coded {
-		syntax = l.syntax
-	} else if form.syntax != "" {
-		syntax = form.syntax
+		f.media = form.kind + "; transfer-syntax=" + string(l.syntax)
 	}
-	kind := form.kind + "; transfer-syntax=" + string(syntax)
-	out := newParts(c, form.kind)
+	f.out.length = f.length(wanted)
 	for _, n := range wanted {
-		if err := s.sendFrame(c, out, form, kind, o, inst, l, n); err != nil {
+		if err := f.send(n); err != nil {
 			return cut(c, err)
 		}
 	}
 	if !form.multipart {
 		return nil
 	}
-	return cut(c, out.end())
+	return cut(c, f.out.end())
 }
 
-func (s *Service) sendFrame(c echo.Context, out *parts, form frameForm, kind string, o Object, inst radnode.Instance, l *layout, n int) error {
-	body, size, err := s.frame(c.Request().Context(), form, o, inst, l, n)
+// framing is an answer with frames of one instance.
+type framing struct {
+	frameForm
+	s     *Service
+	c     echo.Context
+	o     Object
+	l     *layout
+	media string // of each frame
+	at    string // the address of a frame, up to its number
+	out   *parts
+}
+
+// native reports whether frames are sent as they lie in the file.
+func (f *framing) native() bool { return !f.coded && f.syntax == "" && f.l.direct }
+
+// length is that of a whole multipart answer; 0: nobody knows before.
+func (f *framing) length(wanted []int) int64 {
+	if !f.native() {
+		return 0
+	}
+	total := int64(len(f.out.tail()))
+	for i, n := range wanted {
+		total += int64(len(f.out.head(f.media, f.at+strconv.Itoa(n), f.l.frameSize(), i == 0))) + f.l.frameSize()
+	}
+	return total
+}
+
+// send sends one frame.
+func (f *framing) send(n int) error {
+	body, size, err := f.open(n)
 	if err != nil {
 		return err
 	}
 	defer body.Close() //nolint:errcheck // opened for reading
-	if !form.multipart {
-		h := c.Response().Header()
-		h.Set(echo.HeaderContentType, kind)
-		h.Set(echo.HeaderContentLength, strconv.FormatInt(size, 10))
-		alive(c, size)
-		c.Response().WriteHeader(http.StatusOK)
-		_, err = io.Copy(c.Response(), body)
-		return err
+	if f.multipart {
+		w, err := f.out.part(f.media, f.at+strconv.Itoa(n), size)
+		if err != nil {
+			return err
+		}
+		return copying(f.c, w, body)
 	}
-	w, err := out.part(kind, base(c)+place{inst.StudyInstanceUID, inst.SeriesInstanceUID, o.SOPInstanceUID}.path()+"/frames/"+strconv.Itoa(n), size)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(w, body)
-	return err
+	h := f.c.Response().Header()
+	h.Set(echo.HeaderContentType, f.media)
+	h.Set(echo.HeaderContentLength, strconv.FormatInt(size, 10))
+	alive(f.c, size)
+	f.c.Response().WriteHeader(http.StatusOK)
+	return copying(f.c, f.c.Response(), body)
 }
 
-// frame opens one frame and tells its size.
-func (s *Service) frame(ctx context.Context, form frameForm, o Object, inst radnode.Instance, l *layout, n int) (io.ReadCloser, int64, error) {
-	var body io.ReadSeekCloser
-	var err error
+// open opens one frame and tells its size.
+func (f *framing) open(n int) (io.ReadCloser, int64, error) {
 	switch {
-	case form.coded:
-		return l.coded(o.Path, n)
-	case form.syntax != "":
-		body, err = s.Pixels.Transcode(ctx, o.Path, inst, n, form.syntax)
-	case l.direct:
-		return l.native(o.Path, n)
-	default:
-		body, err = s.Pixels.Frame(ctx, o.Path, inst, n)
+	case f.coded:
+		return f.l.coded(f.o.Path, n)
+	case f.native():
+		return f.l.native(f.o.Path, n)
 	}
+	body, err := f.decoded(n)
 	if radnode.CodeOf(err) == radnode.Unsupported {
 		return nil, 0, unacceptable("the frame cannot be given in this form: " + radnode.MessageOf(err))
 	}
@@ -264,6 +283,19 @@ func (s *Service) frame(ctx context.Context, form frameForm, o Object, inst radn
 		_, err = body.Seek(0, io.SeekStart)
 	}
 	return body, size, err
+}
+
+// decoded has a frame decoded, or put into another syntax.
+func (f *framing) decoded(n int) (io.ReadSeekCloser, error) {
+	ctx := f.c.Request().Context()
+	_, inst, err := f.s.Index.InstancePath(ctx, f.o.SOPInstanceUID)
+	if err != nil {
+		return nil, err
+	}
+	if f.syntax != "" {
+		return f.s.Pixels.Transcode(ctx, f.o.Path, inst, n, f.syntax)
+	}
+	return f.s.Pixels.Frame(ctx, f.o.Path, inst, n)
 }
 
 // memory is a body that is held in memory.

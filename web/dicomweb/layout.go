@@ -1,6 +1,7 @@
 package dicomweb
 
 import (
+	"errors"
 	"io"
 	"os"
 	"sync"
@@ -184,6 +185,16 @@ func (l *layout) coded(path string, frame int) (io.ReadCloser, int64, error) {
 	return file{io.MultiReader(readers...), f}, size, nil
 }
 
+// frameSize is the length of a native frame in bytes.
+func (l *layout) frameSize() int64 { return (l.bits + 7) / 8 }
+
+// extract is a part of a file, from where the file stands. The system can send
+// it without bringing it into this program.
+type extract struct {
+	io.LimitedReader
+	io.Closer
+}
+
 // native opens the values of a native frame (from 1) as they lie in the file.
 func (l *layout) native(path string, frame int) (io.ReadCloser, int64, error) {
 	f, _, err := openFile(path)
@@ -191,9 +202,12 @@ func (l *layout) native(path string, frame int) (io.ReadCloser, int64, error) {
 		return nil, 0, err
 	}
 	first := int64(frame-1) * l.bits
-	size := (l.bits + 7) / 8
+	size := l.frameSize()
 	if first%8 == 0 {
-		return file{io.NewSectionReader(f, l.offset+first/8, size), f}, size, nil
+		if _, err := f.Seek(l.offset+first/8, io.SeekStart); err != nil {
+			return nil, 0, errors.Join(radnode.Errorf(radnode.Internal, "frames", "the pixel data cannot be read: %w", err), f.Close())
+		}
+		return &extract{io.LimitedReader{R: f, N: size}, f}, size, nil
 	}
 	defer f.Close() //nolint:errcheck // opened for reading
 	// Frames of one bit follow each other inside a byte (PS3.5 8.1.1).

@@ -205,7 +205,7 @@ func (s *Service) BulkData(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	p, o, inst, err := s.one(c)
+	p, o, err := s.one(c)
 	if err != nil {
 		return err
 	}
@@ -225,7 +225,7 @@ func (s *Service) BulkData(c echo.Context) error {
 		if l.whole() {
 			return sendValue(c, list, o, path, "", io.NewSectionReader(fileAt(o.Path), l.offset, l.length))
 		}
-		return s.sendFrames(c, list, o, inst, l, allFrames(l.frames))
+		return s.sendFrames(c, list, p, o, l, allFrames(l.frames))
 	}
 	e, d, err := find(f.Dataset, path)
 	if err == nil && e.Skipped > 0 {

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"io"
+	"math"
 	"net/http"
 	"os"
 	"strconv"
@@ -20,6 +21,7 @@ type parts struct {
 	kind     string
 	begun    bool
 	status   int
+	length   int64 // of the whole answer; 0: nobody knows before
 }
 
 func newParts(c echo.Context, kind string) *parts {
@@ -51,6 +53,9 @@ func (p *parts) part(kind, location string, size int64) (io.Writer, error) {
 	if !p.begun {
 		p.begun = true
 		res.Header().Set(echo.HeaderContentType, `multipart/related; type="`+p.kind+`"; boundary=`+p.boundary)
+		if p.length > 0 {
+			res.Header().Set(echo.HeaderContentLength, strconv.FormatInt(p.length, 10))
+		}
 		res.WriteHeader(p.status)
 	}
 	alive(p.c, max(size, 0))
@@ -75,27 +80,29 @@ func cut(c echo.Context, err error) error {
 	return err
 }
 
-// copying copies a body of unknown length while it moves. A file goes to the
-// connection without passing through this program where the length of the
-// answer is known.
+// copying copies a body of unknown length while it moves. A file, or a part of
+// one, goes to the connection without passing through this program where the
+// length of the answer is known.
 func copying(c echo.Context, w io.Writer, r io.Reader) error {
 	const piece = 4 << 20
-	f, isFile := r.(*os.File)
+	whole := &io.LimitedReader{R: r, N: math.MaxInt64}
+	if x, ok := r.(*extract); ok {
+		whole = &x.LimitedReader
+	}
+	_, isFile := whole.R.(*os.File)
 	direct, ok := c.Response().Writer.(io.ReaderFrom)
 	for {
 		alive(c, piece)
+		next := &io.LimitedReader{R: whole.R, N: min(piece, whole.N)}
 		var n int64
 		var err error
 		if isFile && ok && c.Response().Committed {
-			n, err = direct.ReadFrom(&io.LimitedReader{R: f, N: piece})
+			n, err = direct.ReadFrom(next)
 			c.Response().Size += n
 		} else {
-			n, err = io.CopyN(w, r, piece)
+			n, err = io.Copy(w, next)
 		}
-		if err == io.EOF || err == nil && n == 0 {
-			return nil
-		}
-		if err != nil {
+		if whole.N -= n; err != nil || n == 0 || whole.N == 0 {
 			return err
 		}
 	}

@@ -64,9 +64,7 @@ func (s *Service) Retrieve(c echo.Context) error {
 	if len(sendable) < len(objects) {
 		out.status = http.StatusPartialContent
 	}
-	if size := out.sizeOf(sendable); size > 0 {
-		c.Response().Header().Set(echo.HeaderContentLength, strconv.FormatInt(size, 10))
-	}
+	out.length = out.sizeOf(sendable)
 	for _, o := range sendable {
 		if err := s.sendPart(c, out, o); err != nil {
 			return cut(c, err)

@@ -206,14 +206,13 @@ func (s *Service) objects(c echo.Context) (place, []Object, error) {
 	return p, list, err
 }
 
-// one finds the instance that an address names, with what the index knows.
-func (s *Service) one(c echo.Context) (place, Object, radnode.Instance, error) {
+// one finds the instance that an address names.
+func (s *Service) one(c echo.Context) (place, Object, error) {
 	p, list, err := s.objects(c)
 	if err != nil {
-		return p, Object{}, radnode.Instance{}, err
+		return p, Object{}, err
 	}
-	_, inst, err := s.Index.InstancePath(c.Request().Context(), list[0].SOPInstanceUID)
-	return p, list[0], inst, err
+	return p, list[0], nil
 }
 
 // tagOf is an entity tag over files that never change and how they are shown.
