@@ -29,12 +29,34 @@ func (s *Store) Study(ctx context.Context, uid radnode.UID) (*radnode.Study, err
 	return study, nil
 }
 
-func fillStudy(ctx context.Context, tx *sql.Tx, uid radnode.UID, study *radnode.Study) (err error) {
+// Outline is a study with its series and reports alone: of a long one the
+// results are most of what is kept.
+func (s *Store) Outline(ctx context.Context, uid radnode.UID) (*radnode.Study, error) {
+	study := &radnode.Study{}
+	err := s.snapshot(ctx, "read study", func(tx *sql.Tx) error { return fillOutline(ctx, tx, uid, study) })
+	if err != nil {
+		return nil, err
+	}
+	return study, nil
+}
+
+func fillOutline(ctx context.Context, tx *sql.Tx, uid radnode.UID, study *radnode.Study) (err error) {
 	row := tx.QueryRowContext(ctx, `SELECT `+studyColumns+` FROM studies WHERE study_uid = $1`, string(uid))
 	if study.StudySummary, err = studySummary(row, uid); err != nil {
 		return err
 	}
 	if study.Series, err = series(ctx, tx, uid); err != nil {
+		return err
+	}
+	written, err := reports(ctx, tx, uid)
+	for _, r := range written {
+		study.Reports = append(study.Reports, r.Report)
+	}
+	return err
+}
+
+func fillStudy(ctx context.Context, tx *sql.Tx, uid radnode.UID, study *radnode.Study) error {
+	if err := fillOutline(ctx, tx, uid, study); err != nil {
 		return err
 	}
 	found, err := results(ctx, tx, uid)
@@ -43,13 +65,6 @@ func fillStudy(ctx context.Context, tx *sql.Tx, uid radnode.UID, study *radnode.
 	}
 	for _, r := range found {
 		study.Results = append(study.Results, r.Result)
-	}
-	written, err := reports(ctx, tx, uid)
-	if err != nil {
-		return err
-	}
-	for _, r := range written {
-		study.Reports = append(study.Reports, r.Report)
 	}
 	if study.Completeness, err = completenessOf(ctx, tx, uid); err != nil {
 		return err

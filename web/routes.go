@@ -58,6 +58,7 @@ func (s *Server) routes() []route {
 
 		{method: get, path: v1 + "/studies", handle: a.ListStudies, roles: readers, summary: "The worklist: q, from, to, modality, state, sort, limit, offset", out: api.StudyList{}},
 		{method: get, path: v1 + "/studies/:uid", handle: a.GetStudy, roles: readers, summary: "A study with its series, results and reports", out: radnode.Study{}},
+		{method: get, path: v1 + "/studies/:uid/first", handle: a.GetFirst, roles: readers, summary: "What a viewer needs of the image that is shown first: that of the first finding, else the middle one of the first series", out: api.Manifest{}},
 		{method: get, path: v1 + "/series/:uid/manifest", handle: a.GetManifest, roles: readers, summary: "What a viewer needs of a series, as columns: ?study=UID, and &instance=UID for one instance of it", out: api.Manifest{}},
 		{method: get, path: v1 + "/instances/:uid/frames/:frame", handle: a.GetFrame, roles: readers, plain: true, summary: "The stored values of a frame (1-based), little endian"},
 		{method: get, path: v1 + "/instances/:uid/preview", handle: a.GetPreview, roles: readers, plain: true, summary: "A JPEG of a frame: ?frame=1&w=1024"},

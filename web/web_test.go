@@ -437,6 +437,24 @@ func TestManifestSharesWhatIsTheSameAndSortsAlongTheNormal(t *testing.T) {
 	if res, _ := n.call(t, "GET", of+"1.2.3", "", as(radnode.Admin)); res.StatusCode != http.StatusNotFound {
 		t.Errorf("an instance that is not of the series: %d", res.StatusCode)
 	}
+	_, body = n.call(t, "GET", "/api/v1/studies/"+uid+"/first", "", as(radnode.Admin))
+	var first api.Manifest
+	if err := json.Unmarshal([]byte(body), &first); err != nil || first.SeriesInstanceUID != m.SeriesInstanceUID || !slices.Equal(first.Instances.UIDs, m.Instances.UIDs[11:12]) || !cmp.Equal(first.Images, m.Images) {
+		t.Errorf("the first image: %s", body)
+	}
+}
+
+func TestTheImageOfTheFirstFindingIsShownFirst(t *testing.T) {
+	n := mustServe(t, nil)
+	study := n.firstStudy(t) // with a finding
+	found := study.Reports[0].Findings[slices.IndexFunc(study.Reports[0].Findings, func(f radnode.ReportFinding) bool { return f.Finding.Present && f.Finding.Code != nil })]
+	_, body := n.call(t, "GET", "/api/v1/studies/"+string(study.StudyInstanceUID)+"/first", "", as(radnode.Technologist))
+	if m := into[api.Manifest](t, body); !slices.Equal(m.Instances.UIDs, []radnode.UID{found.SOPInstanceUID}) {
+		t.Errorf("%s is shown first, not %s", m.Instances.UIDs, found.SOPInstanceUID)
+	}
+	if res, _ := n.call(t, "GET", "/api/v1/studies/1.2.3/first", "", as(radnode.Admin)); res.StatusCode != http.StatusNotFound {
+		t.Errorf("of a study that is not here: %d", res.StatusCode)
+	}
 }
 
 func TestJSONIsCompressedWhereTheClientTakesThat(t *testing.T) {

@@ -16,7 +16,7 @@ const maxPriors = 200
 // Priors lists the earlier studies of the patient of a study with their signed
 // reports. The headers of the images decide whose they are.
 func (w *Workflow) Priors(ctx context.Context, uid radnode.UID) (*radnode.Priors, error) {
-	study, err := w.store.Study(ctx, uid)
+	study, err := w.store.Outline(ctx, uid)
 	if err != nil {
 		return nil, err
 	}

@@ -20,6 +20,11 @@ func (w *Workflow) Study(ctx context.Context, uid radnode.UID) (*radnode.Study, 
 	return w.store.Study(ctx, uid)
 }
 
+// Outline is a study with its series and reports alone.
+func (w *Workflow) Outline(ctx context.Context, uid radnode.UID) (*radnode.Study, error) {
+	return w.store.Outline(ctx, uid)
+}
+
 // Report finds one report.
 func (w *Workflow) Report(ctx context.Context, id string) (*radnode.Report, error) {
 	r, err := w.store.Report(ctx, id)

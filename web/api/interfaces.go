@@ -16,6 +16,7 @@ import (
 type Studies interface {
 	Worklist(ctx context.Context, f radnode.StudyFilter) ([]radnode.StudySummary, int, error)
 	Study(ctx context.Context, uid radnode.UID) (*radnode.Study, error)
+	Outline(ctx context.Context, uid radnode.UID) (*radnode.Study, error) // series and reports alone
 	Priors(ctx context.Context, uid radnode.UID) (*radnode.Priors, error)
 }
 

@@ -31,8 +31,7 @@ func (a *API) GetManifest(c echo.Context) error {
 	if !study.Usable() {
 		return radnode.Errorf(radnode.Invalid, "read request", "name the study: ?study=UID")
 	}
-	ctx := c.Request().Context()
-	s, err := a.Studies.Study(ctx, study)
+	s, err := a.Studies.Outline(c.Request().Context(), study)
 	if err != nil {
 		return err
 	}
@@ -51,7 +50,55 @@ func (a *API) GetManifest(c echo.Context) error {
 		}
 		series.Instances = series.Instances[i : i+1]
 	}
-	m, err := a.manifest(ctx, study, &series)
+	return a.sendManifest(c, study, &series)
+}
+
+// GetFirst describes the image that is shown when a study is opened, so that a
+// viewer can fetch it beside the study itself: the image of the report's first
+// finding, else the middle one of the first series with images.
+func (a *API) GetFirst(c echo.Context) error {
+	uid, err := uidParam(c, "uid")
+	if err != nil {
+		return err
+	}
+	s, err := a.Studies.Outline(c.Request().Context(), uid)
+	if err != nil {
+		return err
+	}
+	first := firstOf(s)
+	if first == nil {
+		return radnode.Errorf(radnode.NotFound, "first image", "the study has no images")
+	}
+	return a.sendManifest(c, uid, first)
+}
+
+// firstOf is the series that is shown first, with the one instance of it.
+func firstOf(s *radnode.Study) *radnode.Series {
+	var found radnode.UID
+	if len(s.Reports) > 0 {
+		all := s.Reports[0].Findings
+		if i := slices.IndexFunc(all, func(f radnode.ReportFinding) bool { return f.Finding.Present && f.Finding.Code != nil }); i >= 0 {
+			found = all[i].SOPInstanceUID
+		}
+	}
+	var first *radnode.Series
+	for _, of := range s.Series {
+		of.Instances = slices.DeleteFunc(slices.Clone(of.Instances), func(inst radnode.Instance) bool { return inst.Frames == 0 })
+		at := slices.IndexFunc(of.Instances, func(inst radnode.Instance) bool { return inst.SOPInstanceUID == found })
+		if at >= 0 {
+			of.Instances = of.Instances[at : at+1]
+			return &of
+		}
+		if n := len(of.Instances); first == nil && n > 0 && of.Modality != "SEG" {
+			of.Instances = of.Instances[(n-1)/2 : (n-1)/2+1]
+			first = &of
+		}
+	}
+	return first
+}
+
+func (a *API) sendManifest(c echo.Context, study radnode.UID, s *radnode.Series) error {
+	m, err := a.manifest(c.Request().Context(), study, s)
 	if err != nil {
 		return err
 	}

@@ -70,6 +70,11 @@ func (s *Story) Study(_ context.Context, uid radnode.UID) (*radnode.Study, error
 	return &out, nil
 }
 
+// Outline implements api.Studies.
+func (s *Story) Outline(ctx context.Context, uid radnode.UID) (*radnode.Study, error) {
+	return s.Study(ctx, uid)
+}
+
 // InstancePath implements api.Files.
 func (s *Story) InstancePath(_ context.Context, uid radnode.UID) (string, radnode.Instance, error) {
 	s.mu.Lock()

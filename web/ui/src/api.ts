@@ -1,4 +1,4 @@
-import type { Change, Session } from './types';
+import type { Change, Session, Term } from './types';
 
 /** An answer that is not the wanted one: the server's code and its sentence for people. */
 export class APIError extends Error {
@@ -68,6 +68,15 @@ export async function upload<T>(path: string, file: File, signal?: AbortSignal):
 }
 
 export const seg = encodeURIComponent;
+
+let terms: Promise<Term[]> | null = null;
+
+/** vocabulary asks once for the findings that have a word. */
+export function vocabulary(): Promise<Term[]> {
+  terms ??= get<{ terms: Term[] }>('/vocabulary').then((a) => a.terms);
+  terms.catch(() => { terms = null; });
+  return terms;
+}
 
 /** The one event stream of the page. Every (re)connection says "hello", upon which everything shown is fetched anew. */
 class Stream {

@@ -64,7 +64,11 @@ export class CanvasRenderer implements Renderer {
     if (d.palette || d.modality_lut || voi.lut) {
       const c = colourTable(d, voi).colours;
       for (let i = 0; i < 65536; i++) { const word = 0xff000000 | (c[4 * i + 2] as number) << 16 | (c[4 * i + 1] as number) << 8 | (c[4 * i] as number); table[i] = isPadding(d, i + first) ? 0xff000000 : flip ? word ^ 0xffffff : word; }
-    } else for (let i = 0; i < 65536; i++) table[i] = greyOf(s, d, i + first, flip);
+    } else if (d.padding || voi.fn === 'SIGMOID' || voi.width <= 1) for (let i = 0; i < 65536; i++) table[i] = greyOf(s, d, i + first, flip);
+    else { // a line between two greys (PS3.3 C.11.2.1.2)
+      const [low, span] = voi.fn === 'LINEAR' ? [voi.center - 0.5 - (voi.width - 1) / 2, voi.width - 1] : [voi.center - voi.width / 2, voi.width];
+      for (let i = 0; i < 65536; i++) { const g = Math.round(255 * Math.max(0, Math.min(1, ((i + first) * d.slope + d.intercept - low) / span))), v = flip ? 255 - g : g; table[i] = 0xff000000 | v << 16 | v << 8 | v; }
+    }
     this.table = table; this.tableOf = of;
     return table;
   }

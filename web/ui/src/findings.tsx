@@ -1,5 +1,5 @@
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
-import { get } from './api';
+import { vocabulary } from './api';
 import { currentLanguage, findingName, learn, moment, personName, t, type Key } from './i18n';
 import type { Reporting } from './reporting';
 import { go } from './route';
@@ -113,11 +113,9 @@ function Doubt({ f }: { f: Finding }) {
 /** The place a reader has marked on the image that is worked in. */
 export interface Place { instance: UID; frame: number; region?: Region | undefined; measurement?: Measurement | undefined }
 
-/** useTerms asks once for the findings that have a word. */
-let asked: Promise<Term[]> | null = null;
 function useTerms(): Term[] {
   const [terms, set] = useState<Term[]>([]);
-  useEffect(() => { asked ??= get<{ terms: Term[] }>('/vocabulary').then((a) => a.terms); asked.then((list) => { learn(list); set(list); }, () => { asked = null; }); }, []);
+  useEffect(() => { vocabulary().then((list) => { learn(list); set(list); }, () => undefined); }, []); // without them any word may be written
   return terms;
 }
 

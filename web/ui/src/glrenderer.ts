@@ -114,6 +114,14 @@ function displayOf(d: ImageDescription, voi: VOI, stored: number): number {
   return voi.fn === 'SIGMOID' ? 1 / (1 + Math.exp(-4 * (x - voi.center) / voi.width)) : Math.max(0, Math.min(1, (x - low) / Math.max(span, 1e-6)));
 }
 
+let emulated = false; // the graphics processor is only a program
+
+/** warm looks at the graphics processor and compiles for it before the first image needs it. */
+export function warm(): void {
+  const canvas = document.createElement('canvas');
+  if (GLRenderer.on(canvas, false)) canvas.getContext('webgl2')?.getExtension('WEBGL_lose_context')?.loseContext();
+}
+
 const keptTextures = 96, keptTexels = 120e6;
 
 interface Kept { texture: WebGLTexture; kind: Kind; texels: number }
@@ -128,10 +136,12 @@ export class GLRenderer implements Renderer {
   constructor(private canvas: HTMLCanvasElement, private gl: WebGL2RenderingContext) {}
 
   static on(canvas: HTMLCanvasElement, force: boolean): GLRenderer | null {
+    if (!force && emulated) return null;
     const gl = canvas.getContext('webgl2', { antialias: false, depth: false, stencil: false, alpha: false, preserveDrawingBuffer: false, powerPreference: 'high-performance' });
     if (!gl || gl.isContextLost()) return null;
     // A graphics processor that is only a program is slower than looking each pixel up.
-    if (!force && /swiftshader|llvmpipe|softpipe|basic render/i.test(String(gl.getParameter((gl.getExtension('WEBGL_debug_renderer_info')?.UNMASKED_RENDERER_WEBGL ?? gl.RENDERER))))) return null;
+    emulated = /swiftshader|llvmpipe|softpipe|basic render/i.test(String(gl.getParameter((gl.getExtension('WEBGL_debug_renderer_info')?.UNMASKED_RENDERER_WEBGL ?? gl.RENDERER))));
+    if (!force && emulated) return null;
     const r = new GLRenderer(canvas, gl);
     try { for (const k of Object.keys(kinds) as Kind[]) r.program(k); } catch { return null; }
     return r;

@@ -1,6 +1,6 @@
 import { render } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import { APIError, get, onSignedOut, setSession, stream, write } from './api';
+import { APIError, get, onSignedOut, setSession, stream, vocabulary, write } from './api';
 import { Help } from './help';
 import { currentLanguage, learn, personName, setLanguage, t, type Language } from './i18n';
 import { Login, Logo } from './login';
@@ -9,7 +9,7 @@ import { Node } from './node';
 import { go, onRoute } from './route';
 import { StudyPage } from './study';
 import { Tour } from './tour';
-import type { Session, Term } from './types';
+import type { Session } from './types';
 import { Worklist } from './worklist';
 
 function App() {
@@ -22,7 +22,7 @@ function App() {
   const [, redraw] = useState(0);
   const keep = (s: Session | null): void => {
     setSession(s); setState(s); setAsked(true); setEnded(false);
-    if (s) { stream.start(); get<{ terms: Term[] }>('/vocabulary').then((v) => { learn(v.terms); redraw((n) => n + 1); }, () => undefined); /* without it codes keep their English names */ } else stream.stop();
+    if (s) { stream.start(); vocabulary().then((list) => { learn(list); redraw((n) => n + 1); }, () => undefined); /* without it codes keep their English names */ } else stream.stop();
   };
   const ask = (): void => {
     setFailed('');

@@ -3,6 +3,7 @@ import { get, seg } from './api';
 import { loaderOf } from './frames';
 import type { Hung } from './hanging';
 import { date, personName, t } from './i18n';
+import { firstOf } from './opening';
 import type { Point } from './geometry';
 import { Marks, type Box } from './marks';
 import type { Measure } from './measures';
@@ -32,10 +33,15 @@ function manifestOf(study: UID, series: UID, instances: number): Promise<Manifes
 
 const longSeries = 24;
 
-/** quickOf describes the image of a long stack that is shown first, alone: the others' headers need not be read for it. */
+/** quickOf describes the image of a stack that is shown first, alone: the others' headers need not be read for it. */
 async function quickOf(hung: Hung, of: Series, firstUID: string | undefined): Promise<Manifest | null> {
-  const all = of.instances;
-  if (all.length < longSeries || hung.cut || hung.slot !== undefined || manifests.has(`${hung.series} ${all.length}`) || all.some((i) => i.frames !== 1)) return null;
+  const all = of.instances, key = `${hung.series} ${all.length}`;
+  if (manifests.has(key)) return null;
+  const opened = await firstOf(hung.study), fits = opened?.series_uid === hung.series ? opened : null;
+  if (fits && all.length === 1) { manifests.set(key, Promise.resolve(fits)); return null; }
+  if (hung.cut || hung.slot !== undefined || all.some((i) => i.frames !== 1)) return null;
+  if (fits) return fits;
+  if (all.length < longSeries) return null;
   const first = all.find((i) => i.sop_instance_uid === firstUID) ?? all[Math.floor((all.length - 1) / 2)] as Instance;
   try { return await get<Manifest>(`/series/${seg(hung.series)}/manifest?study=${seg(hung.study)}&instance=${seg(first.sop_instance_uid)}`); } catch { return null; } // the whole manifest tells what is wrong
 }

@@ -7,14 +7,16 @@ import type { Study, Prior, UID } from './types';
 /** The earlier studies of a patient, and those of them that have been opened beside. */
 export interface PriorList { list: Prior[]; open: Record<UID, Study>; error: string; doubt: string; load: (uid: UID) => Promise<Study | null> }
 
-export function usePriors(study: Study): PriorList {
+/** usePriors asks for them when all is calm: nothing may delay the first image. */
+export function usePriors(study: Study, calm: boolean): PriorList {
   const [list, setList] = useState<Prior[]>([]), [open, setOpen] = useState<Record<UID, Study>>({}), [error, setError] = useState(''), [doubt, setDoubt] = useState('');
   useEffect(() => {
+    if (!calm) return;
     const control = new AbortController();
     get<{ priors: Prior[] | null; uncertain: number; reason?: string }>(`/studies/${seg(study.study_uid)}/priors`, control.signal)
       .then((a) => { setList(a.priors ?? []); setDoubt(a.reason ?? ''); }, (e: unknown) => { if (!control.signal.aborted) setError((e as Error).message); });
     return () => control.abort();
-  }, [study.study_uid]);
+  }, [study.study_uid, calm]);
   const load = async (uid: UID): Promise<Study | null> => {
     try {
       const s = open[uid] ?? await get<Study>(`/studies/${seg(uid)}`);

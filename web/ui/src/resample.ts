@@ -34,6 +34,7 @@ export function resample(d: ImageDescription, s: Samples, m: Matrix, width: numb
   const down = turned ? tapsOf(m.c, m.e, height, d.columns, nearest) : tapsOf(m.d, m.f, height, d.rows, nearest);
   const [sx, sy] = turned ? [d.columns * c, c] : [c, d.columns * c]; // how far apart pixels lie in memory
   const values = new Float32Array(width * height * c), nx = across.n, ny = down.n;
+  if (c === 1 && !d.padding) { plain(s, across, down, sx, sy, width, values); return { left: across.from, top: down.from, right: across.to, bottom: down.to, width, values }; }
   for (let y = down.from; y < down.to; y++) for (let x = across.from; x < across.to; x++) for (let ch = 0; ch < c; ch++) {
     let sum = 0, near = 0, most = -1, pad = false;
     for (let j = y * ny; j < y * ny + ny; j++) {
@@ -47,4 +48,20 @@ export function resample(d: ImageDescription, s: Samples, m: Matrix, width: numb
     values[(y * width + x) * c + ch] = pad ? near : sum; // padding does not bleed into its neighbours
   }
   return { left: across.from, top: down.from, right: across.to, bottom: down.to, width, values };
+}
+
+/** plain brings one channel without padding to the screen: each line of the image along the screen's rows once, then line by line. */
+function plain(s: Samples, across: Taps, down: Taps, sx: number, sy: number, width: number, values: Float32Array): void {
+  const { from, to, n: nx, at, weight } = across, ny = down.n, offsets = at.map((p) => p * sx);
+  const lines = Array.from({ length: ny }, () => new Float32Array(width)), kept = new Int32Array(ny).fill(-1);
+  for (let y = down.from; y < down.to; y++) for (let j = 0; j < ny; j++) {
+    const p = down.at[y * ny + j] as number, wy = down.weight[y * ny + j] as number, base = p * sy, k = p % ny, line = lines[k] as Float32Array, out = y * width;
+    if (kept[k] !== p) {
+      kept[k] = p;
+      if (nx === 2) for (let x = from, i = 2 * from; x < to; x++, i += 2) line[x] = (s[base + (offsets[i] as number)] as number) * (weight[i] as number) + (s[base + (offsets[i + 1] as number)] as number) * (weight[i + 1] as number);
+      else for (let x = from; x < to; x++) { let sum = 0; for (let i = x * nx; i < x * nx + nx; i++) sum += (s[base + (offsets[i] as number)] as number) * (weight[i] as number); line[x] = sum; }
+    }
+    if (j === 0) for (let x = from; x < to; x++) values[out + x] = (line[x] as number) * wy;
+    else for (let x = from; x < to; x++) values[out + x] = (values[out + x] as number) + (line[x] as number) * wy;
+  }
 }

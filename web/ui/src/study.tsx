@@ -10,6 +10,7 @@ import { Pane, type Shown } from './pane';
 import { usePriors, Priors } from './priors';
 import { useReport } from './reporting';
 import { ReportPanel, SignDialog } from './report';
+import { take } from './opening';
 import { go } from './route';
 import { Stages } from './stages';
 import { Toolbar } from './toolbar';
@@ -23,12 +24,13 @@ import { opened } from './worklist';
 function useStudy(uid: string): { study: Study | null; error: string } {
   const [study, setStudy] = useState<Study | null>(null);
   const [error, setError] = useState('');
+  const [asked] = useState(() => take(uid).study); // while the page is drawn for the first time
   useEffect(() => {
-    let busy = false, again = false, gone = false;
+    let busy = false, again = false, gone = false, first: Promise<Study> | null = asked;
     const load = async (): Promise<void> => {
       if (busy) { again = true; return; }
       busy = true;
-      try { const s = await get<Study>(`/studies/${uid}`); if (!gone) { setStudy(s); setError(''); } } catch (e) { if (!gone) setError((e as Error).message); }
+      try { const s = await (first ?? get<Study>(`/studies/${uid}`)); first = null; if (!gone) { setStudy(s); setError(''); } } catch (e) { first = null; if (!gone) setError((e as Error).message); }
       busy = false;
       if (again && !gone) { again = false; void load(); }
     };
@@ -50,7 +52,7 @@ function Reading({ study, session, stale }: { study: Study; session: Session; st
   const vps = useRef<(Viewport | null)[]>([]);
   const [hanging, setHanging] = useState<Hanging>(() => hang(study)), [active, setActive] = useState(0), [linked, setLinked] = useState(true), before = useRef<Hanging | null>(null);
   const [lead, setLead] = useState<Viewport | null>(null), [shownUID, setShown] = useState(''), [segments, lay] = useState<Segments | null>(null), [header, setHeader] = useState(''), [calm, setCalm] = useState(false), [problem, setProblem] = useState('');
-  const reporting = useReport(study), priors = usePriors(study);
+  const reporting = useReport(study), priors = usePriors(study, calm);
   const [finding, setFinding] = useState(0);
   const [heatOn, setHeat] = useState(false), [opacity, setOpacity] = useState(0.5), [floor, setFloor] = useState(0.15);
   const [stagesOn, setStages] = useState(false), [stage, setStage] = useState<string | null>(null), [mix, setMix] = useState(1);
@@ -65,6 +67,7 @@ function Reading({ study, session, stale }: { study: Study; session: Session; st
   const studyOf = (uid: string | undefined): Study | undefined => (uid === study.study_uid ? study : priors.open[uid ?? '']);
   const modality = studyOf(here?.study)?.series?.find((s) => s.series_uid === here?.series)?.modality ?? '';
 
+  useEffect(() => { const id = setTimeout(() => setCalm(true), 2000); return () => clearTimeout(id); }, []); // where there is no image to wait for
   useEffect(() => { if (!study.series?.some((s) => hanging.panes.some((p) => p?.series === s.series_uid))) setHanging(hang(study)); }, [study.series?.length]);
   useEffect(() => { // what the viewport that is worked in shows
     const v = vps.current[active] ?? null;
@@ -174,7 +177,7 @@ function Reading({ study, session, stale }: { study: Study; session: Session; st
       <h1 class="hidden">{personName(study.patient_name)}</h1>
       <Strip study={study} />
       <nav class="series" aria-label={t('series')}>
-        <SeriesStrip study={study} active={here?.series ?? ''} onPick={setSeries} calm={calm || !here} />
+        <SeriesStrip study={study} active={here?.series ?? ''} onPick={setSeries} calm={calm} />
         {segments && <ul class="small">{segments.of.segments.map((s) => <li key={s.number}><i class="swatch" style={{ background: `rgb(${s.colour.join()})` }} /> {s.label}</li>)}</ul>}
         <Priors priors={priors} active={here?.series ?? ''} onCompare={(uid) => void compare(uid)} onPick={(uid, series) => put(active, { study: uid, series })} />
       </nav>

@@ -2,6 +2,8 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { APIError, get, stream } from './api';
 import { age, date, findingLine, personName, t, waiting } from './i18n';
+import { warm } from './glrenderer';
+import { open as ask } from './opening';
 import { deliveryWords } from './report';
 import { go } from './route';
 import type { StudyState, StudySummary } from './types';
@@ -85,6 +87,7 @@ export function Worklist() {
   const list = usePages(filter, first, last);
   const end = Math.min(list.total, last);
 
+  useEffect(() => { const id = setTimeout(warm, 400); return () => clearTimeout(id); }, []);
   useEffect(() => { const id = setInterval(() => setNow(Date.now()), 15_000); return () => clearInterval(id); }, []);
   useEffect(() => { const id = setTimeout(() => change({ q: text.trim() }), 200); return () => clearTimeout(id); }, [text]);
   useEffect(() => {
@@ -105,6 +108,7 @@ export function Worklist() {
     opened.order = [];
     for (let k = 0; k < Math.min(list.total, 500); k++) { const u = list.at(k)?.study_uid; if (u) opened.order.push(u); }
     opened.filter = filter; opened.selected = i;
+    ask(s.study_uid); // before the page is drawn
     go(`/study/${s.study_uid}`);
   };
   const at = useRef(selected); // keys may come faster than the page is drawn
