@@ -170,6 +170,9 @@ func providerContext(assoc *ul.Association, o Object) *ul.Context {
 	return nil
 }
 
+// failuresLogged is how many failures of one retrieval are logged one by one.
+const failuresLogged = 3
+
 // count records the outcome of one sub-operation and tells the requestor.
 func (v *retrieval) count(o Object, rsp Response, err error) error {
 	v.counts.Remaining--
@@ -181,7 +184,12 @@ func (v *retrieval) count(o Object, rsp Response, err error) error {
 	default:
 		v.counts.Failed++
 		v.failed = append(v.failed, o.SOPInstanceUID)
-		v.x.server.log.Warn("dicom: sub-operation failed", "association", v.r.ID, "command", v.r.cmd.Field.String(), "uid", o.SOPInstanceUID, "status", rsp.Status.String(), "error", err)
+		if err == nil {
+			err = rsp.Err()
+		}
+		if v.counts.Failed <= failuresLogged {
+			v.x.server.log.Warn("dicom: sub-operation failed", "association", v.r.ID, "command", v.r.cmd.Field.String(), "uid", o.SOPInstanceUID, "error", err)
+		}
 	}
 	if v.counts.Remaining == 0 || time.Since(v.told) < pendingEvery {
 		return nil
@@ -196,6 +204,9 @@ func (v *retrieval) count(o Object, rsp Response, err error) error {
 // final sends the last response with the counts and, if something failed, the
 // list of failed instances (PS3.4 C.4.2.1.4.2).
 func (v *retrieval) final(ctx context.Context, err error) error {
+	if v.counts.Failed > failuresLogged {
+		v.x.server.log.Warn("dicom: sub-operations failed", "association", v.r.ID, "command", v.r.cmd.Field.String(), "failed", v.counts.Failed)
+	}
 	rsp := v.r.response()
 	status := v.x.finalStatus(ctx, v.r, err, retrieveService)
 	switch {

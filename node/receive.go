@@ -2,8 +2,10 @@ package node
 
 import (
 	"context"
+	"errors"
 	"io"
 
+	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/dimse"
 	"github.com/radnode/radnode/workflow"
 )
@@ -20,8 +22,11 @@ var _ dimse.Storer = receiver{}
 func (r receiver) Store(ctx context.Context, req *dimse.StoreRequest, data io.Reader) error {
 	source := workflow.Source{Name: req.CallingAE, Remote: req.Host()}
 	err := r.flow.Ingest(ctx, source, req.TransferSyntaxUID, req.AffectedSOPClassUID, req.AffectedSOPInstanceUID, data)
-	if err == nil {
+	switch {
+	case err == nil:
 		r.evidence.stored(req.Association.ID, req.AffectedSOPInstanceUID)
+	case errors.Is(err, workflow.ErrMismatch): // PS3.4 B.2.3
+		return &dimse.StatusError{Status: dimse.StatusDataSetMismatch, Comment: radnode.MessageOf(err), Err: err}
 	}
 	return err
 }

@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"context"
+	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -169,20 +170,26 @@ func receiveError(err error) error {
 	return radnode.Errorf(radnode.Canceled, "receive", "the object was cut off: %w", err)
 }
 
-// agree checks what the data set says against what the sender announced
-// (PS3.4 B.2.3: A900, data set does not match SOP class).
+// ErrMismatch is in the errors of data sets that are not what was announced, or
+// lack what every object of their class has.
+var ErrMismatch = errors.New("data set does not match SOP class")
+
+func mismatch(message string) error {
+	return &radnode.Error{Code: radnode.Invalid, Op: "ingest", Message: message, Err: ErrMismatch}
+}
+
+// agree checks what the data set says against what the sender announced.
 func agree(rec *store.Record, class, instance radnode.UID) error {
-	const op = "ingest"
 	bound := !standalone[class]
 	switch {
 	case rec.SOPClassUID != class:
-		return radnode.Errorf(radnode.Invalid, op, "the data set is of another SOP class than announced")
+		return mismatch("the data set is of another SOP class than announced")
 	case rec.SOPInstanceUID != instance:
-		return radnode.Errorf(radnode.Invalid, op, "the data set has another SOP Instance UID than announced")
+		return mismatch("the data set has another SOP Instance UID than announced")
 	case bound && !rec.StudyInstanceUID.Usable():
-		return radnode.Errorf(radnode.Invalid, op, "the data set has no valid Study Instance UID")
+		return mismatch("the data set has no valid Study Instance UID")
 	case bound && !rec.SeriesInstanceUID.Usable():
-		return radnode.Errorf(radnode.Invalid, op, "the data set has no valid Series Instance UID")
+		return mismatch("the data set has no valid Series Instance UID")
 	}
 	if !bound {
 		rec.StudyInstanceUID, rec.SeriesInstanceUID = "", ""
