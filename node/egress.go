@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/dicom"
@@ -141,13 +142,12 @@ func (e egress) prepare(ctx context.Context, r *recoded, syntax radnode.UID) err
 			after.Set(element)
 		}
 	}
-	// The offsets of fragments mean nothing any more, and a compressed icon
-	// cannot stand in a native syntax; it is type 3 (PS3.3 C.7.6.1).
+	// The offsets of fragments mean nothing any more, and compressed icons,
+	// which are type 3 (PS3.3 C.7.6.1), cannot stand in a native syntax.
 	before.Remove(dicom.ExtendedOffsetTable)
 	before.Remove(dicom.ExtendedOffsetTableLengths)
-	if icon, ok := before.Item(dicom.IconImageSequence).Get(dicom.PixelDataTag); ok && icon.Fragments != nil {
-		before.Remove(dicom.IconImageSequence)
-	}
+	removeFragments(before)
+	removeFragments(after)
 	if err := errors.Join(dicom.WriteAsIs(&head, before, syntax), dicom.WriteAsIs(&tail, after, syntax)); err != nil {
 		return err
 	}
@@ -158,6 +158,22 @@ func (e egress) prepare(ctx context.Context, r *recoded, syntax radnode.UID) err
 	head.Write(pixelHeader(file.PixelData.Tag, vr, uint32(length+padding), syntax))
 	r.Reader = io.MultiReader(&head, pixels, bytes.NewReader(make([]byte, padding)), &tail)
 	return nil
+}
+
+// removeFragments removes the sequences whose items hold compressed pixel data
+// at any depth: icons, those of private sequences too.
+func removeFragments(d *dicom.Dataset) {
+	for _, e := range slices.Clone(d.Elements()) {
+		if slices.ContainsFunc(e.Items, holdsFragments) {
+			d.Remove(e.Tag)
+		}
+	}
+}
+
+func holdsFragments(item *dicom.Dataset) bool {
+	return slices.ContainsFunc(item.Elements(), func(e *dicom.Element) bool {
+		return e.Fragments != nil || slices.ContainsFunc(e.Items, holdsFragments)
+	})
 }
 
 // pixelHeader is the header of the pixel data element (PS3.5 7.1).
@@ -253,7 +269,7 @@ type frameStream struct {
 func (s *frameStream) decode() error {
 	const op = "recode instance"
 	s.next++
-	info, err := s.egress.pool.Frame(s.ctx, worker.FrameRequest{Path: s.path, Frame: s.next, Out: s.out})
+	info, err := s.egress.pool.Frame(s.ctx, worker.FrameRequest{Path: s.path, Frame: s.next, Out: s.out, Stored: true})
 	if err != nil {
 		return err
 	}

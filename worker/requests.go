@@ -23,6 +23,9 @@ type FrameRequest struct {
 	Path  string `json:"path"`
 	Frame int    `json:"frame"` // counted from 1 (PS3.18 8.3.1)
 	Out   string `json:"out"`   // file that takes the values, little endian; replaced in one step
+	// Stored leaves colour as it is stored where that is exact: without it YBR
+	// values come as RGB, which rounds them.
+	Stored bool `json:"stored,omitempty"`
 }
 
 // FrameInfo says what the file of a frame holds: rows of pixels, the samples

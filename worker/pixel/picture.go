@@ -34,7 +34,11 @@ func (s *server) frameValues(ctx context.Context, r worker.FrameRequest) (worker
 		return info, writeBytes(r.Out, p.pix)
 	}
 	fr := &s.frame.stored
-	if err := src.image.Decode(ctx, r.Frame-1, fr); err != nil {
+	decode := src.image.Decode
+	if r.Stored && (src.image.Photometric == pixel.YBRFull || src.image.Photometric == pixel.YBRFull422) {
+		decode = src.image.DecodeStored
+	}
+	if err := decode(ctx, r.Frame-1, fr); err != nil {
 		return worker.FrameInfo{}, err
 	}
 	info := worker.FrameInfo{
