@@ -37,6 +37,33 @@ func TestORUMessagesSayWhatTheReportSays(t *testing.T) {
 	}
 }
 
+// TestMessagesNameEveryoneWhoSigned: the second reader answers for the report
+// as the first does.
+func TestMessagesNameEveryoneWhoSigned(t *testing.T) {
+	in := signed(t)
+	one, err := report.ORU(in, report.MessageOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in.Second = &report.Person{Name: "O'Neil&Sons^Ann^^Dr.", Login: "ann"}
+	two, err := report.ORU(in, report.MessageOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const ann = `ann%[1]sO'Neil\T\Sons%[1]sAnn%[1]s%[1]s%[1]sDr.`
+	first := string(one.Field("OBR", 32))
+	if got := string(two.Field("OBR", 32)) + " " + string(two.Field("OBR", 33)); got != first+" "+fmt.Sprintf(ann, "&") {
+		t.Errorf("interpreters: %s", got)
+	}
+	if got, want := string(two.Field("OBX", 16)), string(one.Field("OBX", 16))+"~"+fmt.Sprintf(ann, "^"); got != want {
+		t.Errorf("observers: %s instead of %s", got, want)
+	}
+	bundle, err := report.FHIRBundle(in, report.BundleOptions{})
+	if err != nil || strings.Count(string(bundle), `"type": "Practitioner"`)+strings.Count(string(bundle), `"type":"Practitioner"`) < 2 || !strings.Contains(string(bundle), "Ann O'Neil") {
+		t.Errorf("FHIR: %v", err)
+	}
+}
+
 // golden compares text with a file of testdata.
 func golden(t *testing.T, name, got string) {
 	t.Helper()

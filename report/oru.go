@@ -108,7 +108,7 @@ func (w *oru) patient() hl7.Segment {
 
 func (w *oru) request() hl7.Segment {
 	s := w.Source[0]
-	f := make([]hl7.Value, 32)
+	f := make([]hl7.Value, 33)
 	set := func(n int, v hl7.Value) { f[n-1] = v }
 	set(1, "1")
 	set(2, hl7.Text(s.Text(dicom.PlacerOrderNumberImagingServiceRequest)))
@@ -123,20 +123,32 @@ func (w *oru) request() hl7.Segment {
 	set(24, "RAD")
 	set(25, hl7.Value(w.status()))
 	if w.Observer != nil {
-		set(32, w.interpreter("&"))
+		set(32, interpreter(w.Observer, "&"))
+	}
+	if w.Second != nil {
+		set(33, interpreter(w.Second, "&")) // Assistant Result Interpreter: who signed as the second
 	}
 	return hl7.Segment{Name: "OBR", Fields: f}
 }
 
-// interpreter names the reader: as XCN with components, or with subcomponents
+// interpreter names a reader: as XCN with components, or with subcomponents
 // inside NDL.
-func (w *oru) interpreter(separator string) hl7.Value {
-	g := dicom.ParsePersonName(w.Observer.Name).Alphabetic
-	parts := []string{w.Observer.Login, g.Family, g.Given, g.Middle, g.Suffix, g.Prefix}
+func interpreter(p *Person, separator string) hl7.Value {
+	g := dicom.ParsePersonName(p.Name).Alphabetic
+	parts := []string{p.Login, g.Family, g.Given, g.Middle, g.Suffix, g.Prefix}
 	for i := range parts {
 		parts[i] = hl7.Escape(parts[i])
 	}
 	return hl7.Value(strings.TrimRight(strings.Join(parts, separator), separator))
+}
+
+// observers are all who signed.
+func (w *oru) observers() hl7.Value {
+	list := []hl7.Value{interpreter(w.Observer, "^")}
+	if w.Second != nil {
+		list = append(list, interpreter(w.Second, "^"))
+	}
+	return hl7.Repetitions(list...)
 }
 
 // coded is a CWE with code, text and coding system (table 0396 names those of
@@ -152,7 +164,7 @@ func (w *oru) observe(kind string, name radnode.Concept, status string, v hl7.Va
 	}
 	f[10], f[13] = hl7.Value(cmp.Or(status, w.status())), hl7.Value(w.time)
 	if w.Observer != nil && f[10] != "R" {
-		f[15] = w.interpreter("^")
+		f[15] = w.observers()
 	}
 	w.observations = append(w.observations, hl7.Segment{Name: "OBX", Fields: f})
 	return &w.observations[len(w.observations)-1]
