@@ -192,7 +192,7 @@ func (d *described) store(object json.RawMessage) error {
 	}
 	defer data.Close() //nolint:errcheck // opened for reading
 	p := place{set.UID(dicom.StudyInstanceUID), set.UID(dicom.SeriesInstanceUID), instance}
-	return d.w.receive(p, class, ts, data)
+	return d.w.receive(p, class, ts, 0, data)
 }
 
 // read makes the data set of the metadata, with all values but the pixel data.

@@ -44,6 +44,10 @@ const (
 	syntaxNotSupported = 0xC122
 )
 
+// coerced is the warning reason of an instance that is not stored as it came
+// (PS3.18 Table I.2-1).
+const coerced = 0xB000
+
 // reasons is the table from error code to failure reason.
 var reasons = map[radnode.Code]int{
 	radnode.Invalid: doesNotMatch, radnode.TooLarge: outOfResources, radnode.NoResources: outOfResources,
@@ -60,6 +64,7 @@ type storing struct {
 	failed   []*dicom.Dataset
 	nameless []*dicom.Dataset // failures of parts that are no instance
 	studies  map[radnode.UID]bool
+	warned   bool // something was stored with a warning
 	full     bool // room was missing
 	conflict bool // an instance was understood and not taken
 }
@@ -227,12 +232,18 @@ func (w *storing) instance(body io.Reader) error {
 		w.fail(class, instance, cannotUnderstand)
 		return w.gone(err)
 	}
+	warning := 0
+	if own := header.UID(dicom.SOPInstanceUID); own != instance && own.Usable() {
+		// The file meta information is made anew: what the data set says is what counts.
+		instance, warning = own, coerced
+	}
 	p := place{header.UID(dicom.StudyInstanceUID), header.UID(dicom.SeriesInstanceUID), instance}
-	return w.receive(p, class, ts, io.MultiReader(&head, body))
+	return w.receive(p, class, ts, warning, io.MultiReader(&head, body))
 }
 
-// receive hands one instance to the node and notes what became of it.
-func (w *storing) receive(p place, class, ts radnode.UID, data io.Reader) error {
+// receive hands one instance to the node and notes what became of it, with a
+// warning reason if it is not 0.
+func (w *storing) receive(p place, class, ts radnode.UID, warning int, data io.Reader) error {
 	if w.study != "" && p.study != w.study {
 		w.fail(class, p.instance, doesNotMatch)
 		return nil
@@ -249,6 +260,10 @@ func (w *storing) receive(p place, class, ts radnode.UID, data io.Reader) error 
 	}
 	r := reference(class, p.instance)
 	r.SetText(dicom.RetrieveURL, base(w.c)+p.path())
+	if warning != 0 {
+		r.SetInts(dicom.WarningReason, warning)
+		w.warned = true
+	}
 	w.stored = append(w.stored, r)
 	w.studies[p.study] = true
 	return nil
@@ -291,12 +306,8 @@ func readMeta(r io.Reader) (*dicom.Dataset, error) {
 	if _, err := io.CopyN(&rest, r, int64(n)); err != nil {
 		return nil, bodyError(err)
 	}
-	all := append(head, rest.Bytes()...)
-	f, err := dicom.Read(bytes.NewReader(all), int64(len(all)), dicom.Limits{HeaderBytes: metaBytes})
-	if err != nil {
-		return nil, err
-	}
-	return f.Meta, nil
+	// By itself: the data set behind it may be deflated, and does not end here.
+	return dicom.ReadHeader(&rest, explicitVR, dicom.Limits{HeaderBytes: metaBytes})
 }
 
 func reference(class, instance radnode.UID) *dicom.Dataset {
@@ -323,7 +334,7 @@ func (w *storing) fail(class, instance radnode.UID, reason int) {
 func (w *storing) status() int {
 	failures := len(w.failed) + len(w.nameless)
 	switch {
-	case failures == 0:
+	case failures == 0 && !w.warned:
 		return http.StatusOK
 	case len(w.stored) > 0:
 		return http.StatusAccepted

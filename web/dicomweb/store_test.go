@@ -2,7 +2,9 @@ package dicomweb_test
 
 import (
 	"bytes"
+	"compress/flate"
 	"encoding/json"
+	"errors"
 	"image"
 	"image/png"
 	"mime/multipart"
@@ -128,6 +130,43 @@ func TestInstancesComeAsMetadataAndBulkData(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestADeflatedInstanceIsTaken(t *testing.T) {
+	const deflated radnode.UID = "1.2.840.10008.1.2.1.99"
+	d := dicom.NewDataset()
+	d.SetUID(dicom.SOPClassUID, dicom.SecondaryCaptureImageStorage)
+	d.SetUID(dicom.SOPInstanceUID, "2.25.77")
+	d.SetUID(dicom.StudyInstanceUID, "2.25.2")
+	d.SetUID(dicom.SeriesInstanceUID, "2.25.3")
+	d.SetText(dicom.PatientName, strings.Repeat("Name", 10))
+	var file, plain, packed bytes.Buffer
+	z, err := flate.NewWriter(&packed, flate.BestSpeed)
+	if err == nil {
+		err = errors.Join(dicom.Write(&plain, d, "1.2.840.10008.1.2.1"), dicom.WriteMeta(&file, dicom.Meta{SOPClassUID: dicom.SecondaryCaptureImageStorage, SOPInstanceUID: "2.25.77", TransferSyntaxUID: deflated}))
+	}
+	if err == nil {
+		_, err = z.Write(plain.Bytes())
+	}
+	if err = errors.Join(err, z.Close()); err != nil {
+		t.Fatal(err)
+	}
+	sent := append([]byte{}, packed.Bytes()...)
+	_, _ = packed.WriteTo(&file)
+	a := &archive{}
+	if w := ask(a, http.MethodPost, "/studies", multipartDICOM, "", bytes.NewReader(multi(t, file.Bytes()))); w.Code != http.StatusOK || a.syntax != deflated || !bytes.Equal(a.last, sent) {
+		t.Errorf("%d, %d bytes in %s: %s", w.Code, len(a.last), a.syntax, w.Body)
+	}
+}
+
+func TestAFileWithTheWrongUIDBeforeItIsStoredWithAWarning(t *testing.T) {
+	b := instance(t, 1) // 2.25.11 in both places
+	other := bytes.Replace(b, []byte("2.25.11"), []byte("2.25.99"), 1)
+	a := &archive{}
+	w := ask(a, http.MethodPost, "/studies", multipartDICOM, "", bytes.NewReader(multi(t, b, other)))
+	if text := w.Body.String(); w.Code != http.StatusAccepted || a.taken != 2 || strings.Count(text, `"00081196":{"vr":"US","Value":[45056]}`) != 1 || strings.Contains(text, "2.25.99") {
+		t.Errorf("%d, %d taken: %s", w.Code, a.taken, text)
 	}
 }
 
