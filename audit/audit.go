@@ -72,6 +72,14 @@ type Event struct {
 	Detail    string      `json:"detail"`
 }
 
+type remoteKey struct{}
+
+// From returns a context of a request that came from a network access point:
+// events that are recorded with it name that point.
+func From(ctx context.Context, remote string) context.Context {
+	return context.WithValue(ctx, remoteKey{}, remote)
+}
+
 // Execer is a database or a transaction.
 type Execer interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
@@ -85,6 +93,10 @@ CREATE TABLE IF NOT EXISTS audit_events (
 const (
 	index      = `CREATE INDEX IF NOT EXISTS audit_events_at ON audit_events (at)`
 	studyIndex = `CREATE INDEX IF NOT EXISTS audit_events_study ON audit_events (study_uid, at)`
+
+	// Nothing that writes to this database by a mistake changes what stands in the trail.
+	noUpdate = `CREATE TRIGGER IF NOT EXISTS audit_events_no_update BEFORE UPDATE ON audit_events BEGIN SELECT RAISE(ABORT, 'the audit trail is only added to'); END`
+	noDelete = `CREATE TRIGGER IF NOT EXISTS audit_events_no_delete BEFORE DELETE ON audit_events BEGIN SELECT RAISE(ABORT, 'the audit trail is only added to'); END`
 )
 
 // timeFormat sorts as text in the order of time.
@@ -98,7 +110,7 @@ type Trail struct {
 
 // Open prepares the trail's table.
 func Open(ctx context.Context, db Execer, read *sql.DB) (*Trail, error) {
-	for _, statement := range []string{schema, index, studyIndex} {
+	for _, statement := range []string{schema, index, studyIndex, noUpdate, noDelete} {
 		if _, err := db.ExecContext(ctx, statement); err != nil {
 			return nil, fmt.Errorf("prepare the audit trail: %w", err)
 		}
@@ -118,6 +130,9 @@ func Record(ctx context.Context, tx Execer, e Event) error {
 	}
 	if e.At.IsZero() {
 		e.At = time.Now()
+	}
+	if remote, known := ctx.Value(remoteKey{}).(string); known && e.Remote == "" {
+		e.Remote = remote
 	}
 	if e.ID == "" {
 		e.ID = string(radnode.NewUID())

@@ -74,3 +74,30 @@ func TestAnActionWithoutAnEventCodeIsRefused(t *testing.T) {
 		t.Errorf("got %v, want an internal error", err)
 	}
 }
+
+func TestAnEventNamesTheAccessPointOfItsRequestAndStays(t *testing.T) {
+	ctx := context.Background()
+	db, err := sql.Open("sqlite", filepath.Join(t.TempDir(), "audit.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	trail, err := Open(ctx, db, db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for remote, from := range map[string]context.Context{"": ctx, "10.0.0.9": From(ctx, "10.0.0.9")} {
+		if err := trail.Record(from, Event{Action: ReportSigned, Actor: "kim" + remote}); err != nil {
+			t.Fatal(err)
+		}
+		got, err := trail.List(ctx, Filter{Actor: "kim" + remote})
+		if err != nil || len(got) != 1 || got[0].Remote != remote {
+			t.Errorf("%q: %+v, %v", remote, got, err)
+		}
+	}
+	for _, statement := range []string{"UPDATE audit_events SET actor = 'lee'", "DELETE FROM audit_events"} {
+		if _, err := db.ExecContext(ctx, statement); err == nil {
+			t.Errorf("%s: no error", statement)
+		}
+	}
+}

@@ -224,6 +224,12 @@ func TestWhoSawWhichResultsIsRecordedOncePerResults(t *testing.T) {
 	if got := shown(); len(got) != 1 {
 		t.Errorf("a decision counts as another look at the results: %+v", got)
 	}
+	// The report alone tells them too, and so does a document.
+	res, body := n.call(t, "GET", "/api/v1/reports/"+study.Reports[0].ID, "", cookie)
+	n.call(t, "GET", "/api/v1/reports/"+study.Reports[0].ID, "", cookie, "If-None-Match: "+res.Header.Get("ETag"))
+	if got := shown(); len(got) != 2 || got[0].ObjectID != study.Reports[0].ID || !strings.Contains(got[0].Detail, "pneumonia") {
+		t.Errorf("after two looks at the report (%d %s): %+v", res.StatusCode, body, got)
+	}
 	for query, want := range map[string]int{"?action=made+up": 400, "?study=x": 400, "?since=yesterday": 400, "?since=2020-01-01T00:00:00Z": 200} {
 		if res, _ := n.call(t, "GET", "/api/v1/audit"+query, "", as(radnode.Admin)); res.StatusCode != want {
 			t.Errorf("%s: %d", query, res.StatusCode)

@@ -9,6 +9,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/audit"
 	"github.com/radnode/radnode/dicom"
 	"github.com/radnode/radnode/dicom/sr"
 )
@@ -79,7 +80,12 @@ func (a *API) object(c echo.Context, lim dicom.Limits) (*dicom.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return dicom.ReadFile(path, lim)
+	file, err := dicom.ReadFile(path, lim)
+	if err != nil {
+		return nil, err
+	}
+	seen := audit.Event{Action: audit.StudyViewed, StudyUID: file.Dataset.UID(dicom.StudyInstanceUID), ObjectID: string(uid)}
+	return file, a.record(c, seen)
 }
 
 // table lists attributes within its bounds.

@@ -3,11 +3,13 @@ package api
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/audit"
 	"github.com/radnode/radnode/web/middleware"
 	"github.com/radnode/radnode/web/problem"
 )
@@ -23,7 +25,28 @@ func (a *API) GetReport(c echo.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := a.shown(c, r, c.Request().Header.Get("If-None-Match")); err != nil {
+		return err
+	}
 	return sendReport(c, r)
+}
+
+// shown records that a report with what models state was shown; not again to who
+// has it in this version.
+func (a *API) shown(c echo.Context, r *radnode.Report, seen string) error {
+	if strings.Contains(seen, fmt.Sprintf(`"%d.`, r.Version)) {
+		return nil
+	}
+	var said []string
+	for _, f := range r.Findings {
+		if !f.Added() && len(said) < maxShown {
+			said = append(said, fmt.Sprintf("%s %s: %s", f.Model.ID, f.Model.Version, statement(f.Finding)))
+		}
+	}
+	if len(said) == 0 {
+		return nil
+	}
+	return a.record(c, audit.Event{Action: audit.ResultsShown, StudyUID: r.StudyInstanceUID, ObjectID: r.ID, Detail: strings.Join(said, "; ")})
 }
 
 func sendReport(c echo.Context, r *radnode.Report) error {

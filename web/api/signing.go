@@ -6,6 +6,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/audit"
 	"github.com/radnode/radnode/web/middleware"
 )
 
@@ -36,6 +37,9 @@ func (a *API) sign(c echo.Context, act func(context.Context, radnode.User, strin
 	}
 	user, err := a.prove(c, name, in.Password)
 	if radnode.CodeOf(err) == radnode.Unauthorized {
+		if err := a.record(c, audit.Event{Action: audit.ReportSigned, ObjectID: id, Failed: true, Detail: "the password is wrong"}); err != nil {
+			return err
+		}
 		// Not 401: the session or token is good, only this proof is not.
 		return radnode.Errorf(radnode.Forbidden, op, "the password is wrong; nothing was signed")
 	}

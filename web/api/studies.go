@@ -127,11 +127,7 @@ func shownResults(all []radnode.Result) (text, tag string) {
 			if i > 0 {
 				row += ", "
 			}
-			if f.IsNumber() {
-				row += fmt.Sprintf("%s %.6g %s", f.Label, f.Measurement.Value, f.Measurement.Unit)
-				continue
-			}
-			row += fmt.Sprintf("%s %.4f %s", f.Label, f.Probability, map[bool]string{true: "present", false: "absent"}[f.Present])
+			row += statement(f)
 		}
 		rows = append(rows, row)
 	}
@@ -139,6 +135,14 @@ func shownResults(all []radnode.Result) (text, tag string) {
 		rows = append(rows, fmt.Sprintf("and %d more results", n))
 	}
 	return strings.Join(rows, "; "), fmt.Sprintf("%x.", hash.Sum64())
+}
+
+// statement is what a model states of a finding, in few words.
+func statement(f radnode.Finding) string {
+	if f.IsNumber() {
+		return fmt.Sprintf("%s %.6g %s", f.Label, f.Measurement.Value, f.Measurement.Unit)
+	}
+	return fmt.Sprintf("%s %.4f %s", f.Label, f.Probability, map[bool]string{true: "present", false: "absent"}[f.Present])
 }
 
 // GetPriors answers the earlier studies of the patient with their signed
@@ -155,6 +159,11 @@ func (a *API) GetPriors(c echo.Context) error {
 	for _, p := range priors.Priors {
 		if err := a.record(c, audit.Event{Action: audit.StudyViewed, StudyUID: p.StudyInstanceUID, Detail: "as a prior of " + string(uid)}); err != nil {
 			return err
+		}
+		for i := range p.Reports {
+			if err := a.shown(c, &p.Reports[i], ""); err != nil {
+				return err
+			}
 		}
 	}
 	return sendJSON(c, priors)

@@ -9,6 +9,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/audit"
 )
 
 // SessionCookie is the name of the cookie that keeps a browser signed in.
@@ -61,6 +62,7 @@ func Authenticate(tokens Tokens, sessions Sessions) echo.MiddlewareFunc {
 			}
 			id.again = func() (Identity, error) { return identify(c, tokens, sessions) }
 			c.Set(identityKey, id)
+			c.SetRequest(c.Request().WithContext(audit.From(c.Request().Context(), c.RealIP())))
 			return next(c)
 		}
 	}
