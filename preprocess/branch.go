@@ -26,7 +26,7 @@ func compileBranch(spec *Step, a args, in flow, path string, nested int) (stage,
 	}
 	b := &branch{inner}
 	a["steps"] = b
-	in.masks = end.masks
+	in.masks, in.entered = end.masks, end.entered
 	return stage{spec: spec, args: a, path: path, act: b.run}, in, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -42,9 +43,10 @@ type stage struct {
 // "step" and the parameters of that step. The error names the step by its
 // place (from 1), the parameter and what is allowed.
 func Compile(steps []map[string]any) (*Pipeline, error) {
+	const op = "compile pipeline"
 	stages, end, err := compileSteps(steps, flow{}, "", 0)
 	if err != nil {
-		return nil, err
+		return nil, radnode.Errorf(radnode.Invalid, op, "%w", err)
 	}
 	canon, err := canonical(stages)
 	if err != nil {
@@ -53,10 +55,24 @@ func Compile(steps []map[string]any) (*Pipeline, error) {
 	return &Pipeline{stages: stages, canon: canon, end: end}, nil
 }
 
+// wrongStep is a refusal with the place of the step that is the reason.
+type wrongStep struct {
+	path, name string
+	err        error
+}
+
+func (e *wrongStep) Error() string {
+	if e.name == "" {
+		return fmt.Sprintf("step %s: %v", e.path, e.err)
+	}
+	return fmt.Sprintf("step %s (%s): %v", e.path, e.name, e.err)
+}
+
+func (e *wrongStep) Unwrap() error { return e.err }
+
 func compileSteps(steps []map[string]any, in flow, prefix string, nested int) ([]stage, flow, error) {
-	const op = "compile pipeline"
 	if len(steps) > maxSteps || nested > maxDepth {
-		return nil, in, radnode.Errorf(radnode.Invalid, op, "pipeline has %d steps, %d branches deep; at most %d and %d are allowed", len(steps), nested, maxSteps, maxDepth)
+		return nil, in, fmt.Errorf("pipeline has %d steps, %d branches deep; at most %d and %d are allowed", len(steps), nested, maxSteps, maxDepth)
 	}
 	out := make([]stage, 0, len(steps))
 	for i, raw := range steps {
@@ -64,11 +80,15 @@ func compileSteps(steps []map[string]any, in flow, prefix string, nested int) ([
 		name, _ := raw["step"].(string)
 		spec := byName()[name]
 		if spec == nil {
-			return nil, in, radnode.Errorf(radnode.Invalid, op, "step %s: there is no step %q; known steps: %s", path, raw["step"], strings.Join(slices.Sorted(maps.Keys(byName())), ", "))
+			return nil, in, &wrongStep{path: path, err: fmt.Errorf("there is no step %q; known steps: %s", raw["step"], strings.Join(slices.Sorted(maps.Keys(byName())), ", "))}
 		}
 		st, next, err := compileStep(spec, raw, in, path, nested)
+		var inner *wrongStep
+		if errors.As(err, &inner) {
+			return nil, in, inner // the step of a branch
+		}
 		if err != nil {
-			return nil, in, radnode.Errorf(radnode.Invalid, op, "step %s (%s): %w", path, name, err)
+			return nil, in, &wrongStep{path: path, name: name, err: err}
 		}
 		out, in = append(out, st), next
 	}
@@ -91,12 +111,31 @@ func compileStep(spec *Step, raw map[string]any, in flow, path string, nested in
 	if err != nil {
 		return st, in, err
 	}
+	if next.entered, err = spec.enter(a, in.entered); err != nil {
+		return st, in, err
+	}
 	act, err := spec.build(a)
 	if err != nil {
 		return st, in, err
 	}
 	st.args, st.act = a, spec.direct(a, act)
 	return st, next, nil
+}
+
+// enter adds the groups of features of a step. Two steps that enter features of
+// the same names would overwrite each other.
+func (s *Step) enter(a args, before []string) ([]string, error) {
+	if s.enters == nil {
+		return before, nil
+	}
+	out := slices.Clone(before)
+	for _, group := range s.enters(a) {
+		if slices.Contains(before, group) {
+			return nil, fmt.Errorf("a step before enters features named %q too, which would be lost: give one of them another parameter \"prefix\"", group)
+		}
+		out = append(out, group)
+	}
+	return out, nil
 }
 
 // after is the static part of a step: masks must exist, depths must fit.

@@ -32,14 +32,26 @@ func ParseDefinition(text []byte) (*Definition, error) {
 	if len(text) > maxDefinition {
 		return nil, radnode.Errorf(radnode.TooLarge, op, "text of %d bytes exceeds the limit of %d", len(text), maxDefinition)
 	}
-	d := &Definition{}
+	var root yaml.Node
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
-	decoder.KnownFields(true)
-	if err := decoder.Decode(d); err != nil {
+	if err := decoder.Decode(&root); err != nil {
 		return nil, radnode.Errorf(radnode.Invalid, op, "not a pipeline: %w", err)
 	}
 	if err := decoder.Decode(&struct{}{}); !errors.Is(err, io.EOF) {
 		return nil, radnode.Errorf(radnode.Invalid, op, "a pipeline file holds one document")
+	}
+	if err := checkKeys(&root); err != nil {
+		return nil, radnode.Errorf(radnode.Invalid, op, "%w", err)
+	}
+	d := &Definition{}
+	decoder = yaml.NewDecoder(bytes.NewReader(text))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(d); err != nil {
+		var wrong *wrongParam
+		if errors.As(err, &wrong) {
+			return nil, radnode.Errorf(radnode.Invalid, op, "line %d: %w", lineOf(&root, "volume", wrong.name), err)
+		}
+		return nil, radnode.Errorf(radnode.Invalid, op, "not a pipeline: %w", err)
 	}
 	switch {
 	case d.Schema != 1:
@@ -48,14 +60,15 @@ func ParseDefinition(text []byte) (*Definition, error) {
 		return nil, radnode.Errorf(radnode.Invalid, op, "name %q: use 1 to 64 characters out of a-z, 0-9, _ and -", d.Name)
 	case d.Version == "":
 		return nil, radnode.Errorf(radnode.Invalid, op, "version is missing")
-	}
-	if d.Volume != nil {
-		if err := d.Volume.check(); err != nil {
-			return nil, err
-		}
+	case d.Steps == nil:
+		return nil, radnode.Errorf(radnode.Invalid, op, "steps are missing; write steps: [] for none")
 	}
 	p, err := Compile(d.Steps)
 	if err != nil {
+		var wrong *wrongStep
+		if errors.As(err, &wrong) {
+			return nil, radnode.Errorf(radnode.Invalid, op, "line %d: %w", wrong.line(&root), wrong)
+		}
 		return nil, err
 	}
 	p.Close()

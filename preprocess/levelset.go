@@ -11,6 +11,10 @@ func levelSetImage(r *run, a args) error {
 	if err != nil {
 		return err
 	}
+	rounds, smoothing := float64(a.int("iterations")), float64(a.int("smoothing"))
+	if err := afford(b, rounds*(levelSetStep+levelSetSmooth*smoothing), "take fewer iterations"); err != nil {
+		return err
+	}
 	m, inside, err := r.optionalMask(a)
 	if err != nil {
 		return err

@@ -161,6 +161,23 @@ func (b *buffer) check() error {
 	return nil
 }
 
+// finite refuses floats that are no numbers or infinite: they would spread into
+// every value after them.
+func (b *buffer) finite() error {
+	if matDepth(b.kind) != gocv.MatTypeCV32F {
+		return nil
+	}
+	pix, err := b.floats32()
+	if err != nil {
+		return err
+	}
+	if at := firstNotFinite(pix); at >= 0 {
+		at /= matChannels(b.kind)
+		return radnode.Errorf(radnode.Invalid, "preprocess", "the result at row %d, column %d is %g: the values are beyond what 32-bit floats hold", at/b.columns, at%b.columns, pix[at*matChannels(b.kind)])
+	}
+	return nil
+}
+
 // bytes8 and floats32 give the samples of a continuous Mat without copying.
 func (b *buffer) bytes8() ([]byte, error) {
 	p, err := b.mat.DataPtrUint8()

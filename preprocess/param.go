@@ -33,6 +33,7 @@ type Param struct {
 	Min      float64  `json:"min"` // of Integer, Number and each of Numbers; also its length limits
 	Max      float64  `json:"max"`
 	Odd      bool     `json:"odd,omitempty"`
+	Length   int      `json:"length,omitempty"` // of Numbers, where it is fixed
 	Choices  []string `json:"choices,omitempty"`
 }
 
@@ -58,7 +59,11 @@ func (p *Param) allowed() string {
 	case Choices:
 		return "a list out of " + strings.Join(p.Choices, ", ")
 	case Numbers:
-		return fmt.Sprintf("a list of numbers from %g to %g%s", p.Min, p.Max, unit)
+		list := "a list of numbers"
+		if p.Length > 0 {
+			list = fmt.Sprintf("a list of %d numbers", p.Length)
+		}
+		return fmt.Sprintf("%s from %g to %g%s", list, p.Min, p.Max, unit)
 	case Name:
 		return "a name of 1 to 64 characters out of a-z, 0-9, _ and -"
 	}
@@ -86,7 +91,7 @@ func readArgs(params []Param, given map[string]any) (args, error) {
 			continue
 		}
 		if !slices.ContainsFunc(params, func(p Param) bool { return p.Name == name }) {
-			return nil, fmt.Errorf("has no parameter %q; it takes %s", name, paramNames(params))
+			return nil, &wrongParam{name, fmt.Sprintf("has no parameter %q; it takes %s", name, paramNames(params))}
 		}
 	}
 	out := args{}
@@ -94,7 +99,7 @@ func readArgs(params []Param, given map[string]any) (args, error) {
 		p := &params[i]
 		v, ok := given[p.Name]
 		switch {
-		case ok && v != nil:
+		case ok:
 			clean, err := p.read(v)
 			if err != nil {
 				return nil, err
@@ -120,8 +125,16 @@ func paramNames(params []Param) string {
 	return strings.Join(names, ", ")
 }
 
+// wrongParam is a refusal that one parameter is the reason of.
+type wrongParam struct{ name, text string }
+
+func (e *wrongParam) Error() string { return e.text }
+
 func (p *Param) wrong(v any) error {
-	return fmt.Errorf("parameter %q is %v: give %s", p.Name, v, p.allowed())
+	if v == nil {
+		v = "empty"
+	}
+	return &wrongParam{p.Name, fmt.Sprintf("parameter %q is %v: give %s", p.Name, v, p.allowed())}
 }
 
 // read turns a value of a YAML or JSON text into its clean form, or refuses it.
@@ -194,7 +207,7 @@ func (p *Param) readNumbers(v any) (any, error) {
 		v = list
 	}
 	list, ok := v.([]any)
-	if !ok || len(list) == 0 || len(list) > maxNumbers {
+	if !ok || len(list) == 0 || len(list) > maxNumbers || p.Length > 0 && len(list) != p.Length {
 		return nil, p.wrong(v)
 	}
 	out := make([]float64, len(list))

@@ -147,6 +147,7 @@ func (r *run) steps(stages []stage) error {
 
 func (r *run) step(s *stage) error {
 	r.note, r.values, r.show = "", nil, nil
+	before := r.cur.buf
 	start := time.Now()
 	if err := s.act(r); err != nil {
 		return err
@@ -157,6 +158,11 @@ func (r *run) step(s *stage) error {
 	if r.cur.buf != nil {
 		if err := r.cur.buf.check(); err != nil {
 			return err
+		}
+		if r.cur.buf != before {
+			if err := r.cur.buf.finite(); err != nil {
+				return err
+			}
 		}
 	}
 	st := Stage{

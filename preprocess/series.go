@@ -3,8 +3,11 @@ package preprocess
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
+
+	"gopkg.in/yaml.v3"
 
 	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/preprocess/radiomics"
@@ -33,24 +36,49 @@ type SeriesResult struct {
 	Notes       []string // gaps, duplicates and slices left out, for the reader
 }
 
+// volumeParams are the fields of VolumeStep as parameters.
+var volumeParams = []Param{
+	{Name: "spacing", Kind: Numbers, Length: 3, Optional: true, Min: 0.01, Max: 100, Unit: "mm", Doc: "between columns, rows and slices; without it that of the series"},
+	{Name: "interpolation", Kind: Choice, Default: "linear", Choices: []string{"linear", "nearest"}, Doc: "how values between voxels are found"},
+	{Name: "families", Kind: Choices, Choices: volume.Families, Doc: "what to compute"},
+	{Name: "low", Kind: Number, Optional: true, Min: -1e9, Max: 1e9, Unit: "modality units", Doc: "smallest value of the region; without it every voxel up to high"},
+	{Name: "high", Kind: Number, Optional: true, Min: -1e9, Max: 1e9, Unit: "modality units", Doc: "largest value of the region; without it every voxel from low"},
+	{Name: "bins", Kind: Integer, Optional: true, Min: 2, Max: radiomics.MaxLevels, Doc: "number of grey levels; 32 where neither this nor bin_width is given"},
+	{Name: "bin_width", Kind: Number, Optional: true, Min: 1e-6, Max: 1e6, Doc: "width of a grey level, in place of bins"},
+	{Name: "merged", Kind: Boolean, Default: false, Doc: "one matrix of the 13 directions, not the mean over them"},
+	{Name: "prefix", Kind: Name, Optional: true, Doc: "put before the names of the features, with a full stop"},
+}
+
+// UnmarshalYAML reads the part volume of a pipeline by the table above.
+func (v *VolumeStep) UnmarshalYAML(node *yaml.Node) error {
+	var given map[string]any
+	if err := node.Decode(&given); err != nil {
+		return err
+	}
+	a, err := readArgs(volumeParams, given)
+	if err != nil {
+		return fmt.Errorf("volume %w", err)
+	}
+	*v = VolumeStep{
+		Spacing: a.floats("spacing"), Interpolation: a.text("interpolation"), Families: a.texts("families"),
+		Bins: a.int("bins"), BinWidth: a.float("bin_width"), Merged: a.bool("merged"), Prefix: a.text("prefix"),
+	}
+	if low := a.float("low"); a.has("low") {
+		v.Low = &low
+	}
+	if high := a.float("high"); a.has("high") {
+		v.High = &high
+	}
+	return v.check()
+}
+
+// check is what single parameters cannot say.
 func (v *VolumeStep) check() error {
-	const op = "read pipeline"
-	if len(v.Spacing) != 0 && len(v.Spacing) != 3 || slices.ContainsFunc(v.Spacing, func(s float64) bool { return !(s >= 0.01 && s <= 100) }) {
-		return radnode.Errorf(radnode.Invalid, op, "volume: spacing %v: give three numbers from 0.01 to 100 mm, or none", v.Spacing)
+	if v.Bins > 0 && v.BinWidth > 0 {
+		return &wrongParam{"bins", "volume: give bins or bin_width, not both"}
 	}
-	if v.Interpolation != "" && v.Interpolation != "linear" && v.Interpolation != "nearest" {
-		return radnode.Errorf(radnode.Invalid, op, "volume: interpolation %q: give linear or nearest", v.Interpolation)
-	}
-	for _, f := range v.Families {
-		if !slices.Contains(volume.Families, f) {
-			return radnode.Errorf(radnode.Invalid, op, "volume: family %q: give a list out of %v", f, volume.Families)
-		}
-	}
-	if v.Bins < 0 || v.Bins > radiomics.MaxLevels || v.BinWidth < 0 || !finite(v.BinWidth) || v.Bins > 0 && v.BinWidth > 0 {
-		return radnode.Errorf(radnode.Invalid, op, "volume: give bins from 2 to %d, or a positive bin_width", radiomics.MaxLevels)
-	}
-	if v.Prefix != "" && !validName(v.Prefix) {
-		return radnode.Errorf(radnode.Invalid, op, "volume: prefix %q: use 1 to 64 characters out of a-z, 0-9, _ and -", v.Prefix)
+	if r := v.region(); r.Low >= r.High {
+		return &wrongParam{"low", fmt.Sprintf("volume: parameter \"low\" is %g: give a number below parameter \"high\", which is %g", r.Low, r.High)}
 	}
 	return nil
 }
@@ -59,7 +87,7 @@ func (v *VolumeStep) check() error {
 func (v *VolumeStep) Run(ctx context.Context, all []volume.Slice) (*SeriesResult, error) {
 	const op = "preprocess series"
 	if err := v.check(); err != nil {
-		return nil, err
+		return nil, radnode.Errorf(radnode.Invalid, op, "%w", err)
 	}
 	a, err := volume.Arrange(all)
 	if err != nil {
@@ -130,8 +158,12 @@ func notes(a *volume.Arrangement) []string {
 	if n := len(a.Duplicates); n > 0 {
 		out = append(out, fmt.Sprintf("%d slices lie where another one is and were left out", n))
 	}
+	left := map[string]int{}
 	for _, r := range a.Refused {
-		out = append(out, fmt.Sprintf("a slice was left out: %s", r.Reason))
+		left[r.Reason]++
+	}
+	for _, reason := range slices.Sorted(maps.Keys(left)) {
+		out = append(out, fmt.Sprintf("slices left out: %d; of each, %s", left[reason], reason))
 	}
 	if !a.Regular && len(a.Gaps) == 0 {
 		out = append(out, "the slices are not equally far apart")

@@ -13,6 +13,8 @@ type Step struct {
 	Params []Param `json:"params"`
 
 	output output
+	enters func(a args) []string               // the groups of features that it enters; nil: none
+	rules  map[string]any                      // keywords of JSON Schema for what single parameters cannot say
 	flow   func(a args, in flow) (flow, error) // what the step makes of the image, known before any image
 	build  func(a args) (action, error)        // checks what single parameters cannot say
 }
@@ -53,6 +55,7 @@ type flow struct {
 	moved                   bool // no longer on the pixel grid of the source
 	touched                 bool // a step has changed it
 	masks                   []string
+	entered                 []string // groups of features by the beginning of their names
 	tensor                  *tensorFormat
 }
 

@@ -118,7 +118,8 @@ var lungStep = Step{
 	Name: "lung_fields", Group: "segmentation",
 	Doc:    "Marks the two lung fields of an upright frontal chest radiograph (lungs dark) and measures the cardiothoracic ratio: the widest extent of the heart to both sides of the midline over the widest inner extent of the chest. The measurement is entered as the feature cardiothoracic_ratio only when both fields are plausible in size, place and symmetry and reach about equally far down; otherwise the note of the stage says why there is none, and the mask holds what was found. On 780 postero-anterior films of adults (NIH ChestX-ray14) 79 % had a ratio, 0.56 on average in the 35 whose report mentions an enlarged heart and 0.49 in the others (AUC 0.78; the parameters were chosen on these films). It is no diagnosis, and an antero-posterior film makes the heart look larger than it is.",
 	output: toMask, flow: needGrey8,
-	build: func(args) (action, error) { return lungFields, nil },
+	enters: func(args) []string { return []string{"cardiothoracic_ratio"} },
+	build:  func(args) (action, error) { return lungFields, nil },
 }
 
 // lungFields works at 256 x 256: the fields are large and smooth.

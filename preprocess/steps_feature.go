@@ -29,6 +29,20 @@ var featureSteps = []Step{{
 		{Name: "wavelet", Kind: Choice, Default: "haar", Choices: []string{"haar", "db2"}, Doc: "wavelet, over three levels"},
 	},
 	output: toResults,
+	enters: func(a args) []string {
+		var out []string
+		for _, f := range a.texts("families") {
+			if a.has("prefix") {
+				f = a.text("prefix") + "." + f
+			}
+			out = append(out, f)
+		}
+		return out
+	},
+	rules: map[string]any{"allOf": []any{
+		when("families", map[string]any{"contains": map[string]any{"const": "colour"}}, map[string]any{"properties": map[string]any{"families": map[string]any{"maxItems": 1}}}),
+		when("families", map[string]any{"contains": map[string]any{"const": "shape"}}, map[string]any{"required": []string{"mask"}}),
+	}},
 	flow: func(a args, in flow) (flow, error) {
 		wantsColour := slices.Contains(a.texts("families"), "colour")
 		if wantsColour && len(a.texts("families")) > 1 {

@@ -19,6 +19,7 @@ var filterSteps = []Step{
 			{Name: "sigma_space", Kind: Number, Default: 50., Min: 0.1, Max: 1000, Unit: "pixels", Doc: "deviation in space for bilateral"},
 			{Name: "strength", Kind: Number, Default: 3., Min: 0.1, Max: 100, Doc: "strength for nlmeans (OpenCV's h)"},
 		},
+		rules: when("method", map[string]any{"const": "bilateral"}, map[string]any{"properties": map[string]any{"size": map[string]any{"maximum": 31}}}),
 		flow:  denoiseFlow,
 		build: buildDenoise,
 	},
@@ -75,6 +76,9 @@ func buildDenoise(a args) (action, error) {
 		}
 		b, err := get()
 		if err != nil {
+			return err
+		}
+		if err := afford(b, map[string]float64{"nlmeans": nonLocalMeans, "bilateral": bilateralTap * float64(size*size)}[method], "take another method"); err != nil {
 			return err
 		}
 		out, err := r.like(b, b.kind)

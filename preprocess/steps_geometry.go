@@ -29,6 +29,10 @@ var geometrySteps = []Step{
 			{Name: "keep_aspect", Kind: Boolean, Default: false, Doc: "keep the shape of the image and pad"},
 			{Name: "pad", Kind: Number, Default: 0., Min: -1e4, Max: 1e4, Doc: "value of the padding"},
 		},
+		rules: map[string]any{"oneOf": []any{
+			map[string]any{"required": []string{"rows", "columns"}, "not": map[string]any{"required": []string{"longest"}}},
+			map[string]any{"required": []string{"longest"}, "properties": map[string]any{"rows": false, "columns": false, "keep_aspect": map[string]any{"const": false}}},
+		}},
 		flow: func(a args, in flow) (flow, error) {
 			in.rows, in.columns, in.moved = a.int("rows"), a.int("columns"), true
 			return in, nil
@@ -50,6 +54,10 @@ var geometrySteps = []Step{
 			{Name: "margin", Kind: Number, Default: 0., Min: 0, Max: 0.5, Unit: "of the longer side of the rectangle", Doc: "margin for mode foreground"},
 			withinParam,
 		},
+		rules: map[string]any{"anyOf": []any{
+			map[string]any{"required": []string{"rows", "columns"}},
+			map[string]any{"required": []string{"mode"}, "properties": map[string]any{"mode": map[string]any{"enum": []string{"square", "box", "foreground"}}}},
+		}},
 		flow: func(a args, in flow) (flow, error) {
 			in.rows, in.columns, in.moved = 0, 0, true
 			if a.text("mode") == "foreground" && !a.has("mask") {

@@ -18,7 +18,7 @@ var houghSteps = []Step{
 			{Name: "max_gap", Kind: Number, Default: 5., Min: 0, Max: 1000, Unit: "pixels", Doc: "largest gap in a segment"},
 			{Name: "prefix", Kind: Name, Default: "lines", Doc: "put before the names of the features"},
 		},
-		output: toResults, flow: houghFlow,
+		output: toResults, enters: enterCount, flow: houghFlow,
 		build: func(a args) (action, error) {
 			return func(r *run) error { return houghLines(r, a) }, nil
 		},
@@ -34,7 +34,7 @@ var houghSteps = []Step{
 			{Name: "votes", Kind: Number, Default: 30., Min: 1, Max: 10000, Doc: "votes that make a centre"},
 			{Name: "prefix", Kind: Name, Default: "circles", Doc: "put before the names of the features"},
 		},
-		output: toResults, flow: needGrey8,
+		output: toResults, enters: enterCount, flow: needGrey8,
 		build: func(a args) (action, error) {
 			if a.int("min_radius") >= a.int("max_radius") {
 				return nil, fmt.Errorf("parameter \"min_radius\" is %d: give an integer below parameter \"max_radius\", which is %d", a.int("min_radius"), a.int("max_radius"))
@@ -43,6 +43,9 @@ var houghSteps = []Step{
 		},
 	},
 }
+
+// enterCount is the group of a step that counts things under a prefix.
+func enterCount(a args) []string { return []string{a.text("prefix") + ".count"} }
 
 func houghFlow(a args, in flow) (flow, error) {
 	if a.has("edges") {
@@ -65,6 +68,9 @@ func houghLines(r *run, a args) error {
 		b, err = r.grey8()
 	}
 	if err != nil {
+		return err
+	}
+	if err := afford(b, houghLineVotes, "look at a part of it"); err != nil {
 		return err
 	}
 	lines := gocv.NewMat()
@@ -90,6 +96,9 @@ func houghLines(r *run, a args) error {
 func houghCircles(r *run, a args) error {
 	b, err := r.grey8()
 	if err != nil {
+		return err
+	}
+	if err := affordPixels(b); err != nil {
 		return err
 	}
 	circles := gocv.NewMat()

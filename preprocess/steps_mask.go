@@ -2,6 +2,8 @@ package preprocess
 
 import (
 	"math"
+
+	"github.com/radnode/radnode"
 )
 
 // maskSteps work on masks, whether the image is one or source names one.
@@ -63,7 +65,7 @@ var maskSteps = []Step{
 		Name: "components", Group: "segmentation",
 		Doc:    "Counts the connected regions of a mask and measures them, into the features prefix.count, prefix.area_mean, area_largest and area_total (pixels); the mask stays as it is.",
 		Params: []Param{{Name: "prefix", Kind: Name, Default: "components", Doc: "put before the names of the features"}, neighboursParam},
-		output: toEither, flow: needGrey8,
+		output: toEither, enters: enterCount, flow: needGrey8,
 		build: func(a args) (action, error) {
 			return func(r *run) error { return countComponents(r, a) }, nil
 		},
@@ -158,7 +160,9 @@ func skeletonImage(r *run) error {
 			}
 		}
 	}
-	thin(grid, stride, points)
+	if err := r.thin(grid, stride, points); err != nil {
+		return err
+	}
 	for y := range b.rows {
 		for x := range b.columns {
 			pix[y*b.columns+x] = grid[(y+1)*stride+x+1] * 255
@@ -195,10 +199,19 @@ var thinning = func() [256]byte {
 	return table
 }()
 
-func thin(grid []byte, stride int, points []int) {
+// thin peels grid, whose points are given. A mask takes as many rounds as it is
+// thick.
+func (r *run) thin(grid []byte, stride int, points []int) error {
+	visits := 0
 	around := [8]int{-stride - 1, -stride, -stride + 1, 1, stride + 1, stride, stride - 1, -1}
 	var gone []int
 	for removed := true; removed; {
+		if err := r.ctx.Err(); err != nil {
+			return err
+		}
+		if visits += 2 * len(points); visits > thinningAllowed {
+			return radnode.Errorf(radnode.TooLarge, "preprocess", "the mask is so large and thick that thinning it would take more than %d seconds: put a resize step before", stepSeconds)
+		}
 		removed = false
 		for pass := byte(1); pass <= 2; pass++ {
 			gone = gone[:0]
@@ -220,6 +233,7 @@ func thin(grid []byte, stride int, points []int) {
 			}
 		}
 	}
+	return nil
 }
 
 func alive(points []int, grid []byte) []int {

@@ -39,6 +39,19 @@ func morphImage(r *run, a args) error {
 	if err != nil {
 		return err
 	}
+	if a.text("shape") != "rectangle" {
+		passes := 2.
+		if op := a.text("op"); op == "erode" || op == "dilate" {
+			passes = 1
+		}
+		taps := float64(a.int("rows") * a.int("columns") * a.int("iterations"))
+		if matDepth(b.kind) == gocv.MatTypeCV32F {
+			passes *= 4
+		}
+		if err := afford(b, morphologyTap*taps*passes, "take a smaller kernel, fewer iterations or shape rectangle"); err != nil {
+			return err
+		}
+	}
 	out, err := r.like(b, b.kind)
 	if err != nil {
 		return err

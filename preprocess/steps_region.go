@@ -188,6 +188,9 @@ func grabCutImage(r *run, a args) error {
 	if err != nil {
 		return err
 	}
+	if err := affordPixels(b); err != nil {
+		return err
+	}
 	m, inside, err := r.optionalMask(a)
 	if err != nil {
 		return err

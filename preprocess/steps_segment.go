@@ -97,6 +97,11 @@ func thresholdImage(r *run, a args) error {
 }
 
 func (r *run) markAdaptive(b *buffer, a args, m *buffer) error {
+	if a.text("mode") == "adaptive_gaussian" {
+		if err := afford(b, adaptiveGauss*float64(a.int("block")), "take a smaller block or mode adaptive_mean"); err != nil {
+			return err
+		}
+	}
 	out, err := r.like(b, gocv.MatTypeCV8U)
 	if err != nil {
 		return err
@@ -203,6 +208,9 @@ func kmeansImage(r *run, a args) error {
 	k, n, channels := a.int("clusters"), b.rows*b.columns, matChannels(b.kind)
 	if n < k {
 		return radnode.Errorf(radnode.Invalid, "preprocess", "an image of %d pixels has no %d clusters", n, k)
+	}
+	if err := afford(b, kmeansCluster*float64(k), "take fewer clusters"); err != nil {
+		return err
 	}
 	in, err := samples(r.w, b)
 	if err != nil {

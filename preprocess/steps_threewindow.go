@@ -1,8 +1,6 @@
 package preprocess
 
 import (
-	"fmt"
-
 	"gocv.io/x/gocv"
 
 	"github.com/radnode/radnode"
@@ -12,8 +10,8 @@ var windowsStep = Step{
 	Name: "windows", Group: "grey",
 	Doc: "Maps modality values by three windows into the three channels of one image (linear, PS3.3 C.11.2.1.2.1), as networks for CT take them. Like window it starts anew from the source, and is refused for an image without modality values.",
 	Params: []Param{
-		{Name: "centers", Kind: Numbers, Min: -1e6, Max: 1e6, Unit: "modality units", Doc: "centres of the three windows"},
-		{Name: "widths", Kind: Numbers, Min: 1, Max: 1e6, Unit: "modality units", Doc: "widths of the three windows"},
+		{Name: "centers", Kind: Numbers, Length: 3, Min: -1e6, Max: 1e6, Unit: "modality units", Doc: "centres of the three windows"},
+		{Name: "widths", Kind: Numbers, Length: 3, Min: 1, Max: 1e6, Unit: "modality units", Doc: "widths of the three windows"},
 	},
 	flow: func(_ args, in flow) (flow, error) {
 		in.depth = byte8
@@ -23,9 +21,6 @@ var windowsStep = Step{
 	},
 	build: func(a args) (action, error) {
 		centers, widths := a.floats("centers"), a.floats("widths")
-		if len(centers) != 3 || len(widths) != 3 {
-			return nil, fmt.Errorf("parameters \"centers\" and \"widths\" have %d and %d numbers: give three each", len(centers), len(widths))
-		}
 		return func(r *run) error { return threeWindows(r, centers, widths) }, nil
 	},
 }

@@ -20,6 +20,7 @@ var windowStep = Step{
 		{Name: "low", Kind: Number, Default: 1., Min: 0, Max: 50, Unit: "%", Doc: "percentile that becomes 0"},
 		{Name: "high", Kind: Number, Default: 99., Min: 50, Max: 100, Unit: "%", Doc: "percentile that becomes 255"},
 	},
+	rules: when("mode", map[string]any{"const": "manual"}, map[string]any{"required": []string{"center", "width"}}),
 	flow: func(a args, in flow) (flow, error) {
 		in.depth = byte8
 		err := startsAnew(in)

@@ -63,7 +63,7 @@ func (f tensorFormat) channels(b *buffer) int {
 
 var tensorStep = Step{
 	Name: "tensor", Group: "output",
-	Doc: "Declares the layout and type of the tensor. Without it: NCHW, float32, the channels of the image. uint8 rounds and saturates; float16 rounds to nearest even.",
+	Doc: "Declares the layout and type of the tensor. Without it: NCHW, float32, the channels of the image. uint8 rounds and saturates; float16 rounds to nearest even, and an image with a value beyond 65504 is refused.",
 	Params: []Param{
 		{Name: "layout", Kind: Choice, Default: "NCHW", Choices: []string{"NCHW", "NHWC"}, Doc: "order of the axes"},
 		{Name: "type", Kind: Choice, Default: "float32", Choices: []string{"float32", "float16", "uint8"}, Doc: "type of one value"},
@@ -128,6 +128,10 @@ func (t Tensor) write(b *buffer, f tensorFormat) error {
 		return nil
 	}
 	spread(pix, b, f, put.from32)
+	const infinity = 0x7c00
+	if f.kind == "float16" && slices.ContainsFunc(t.Float16, func(v uint16) bool { return v&infinity == infinity }) {
+		return radnode.Errorf(radnode.Invalid, "write tensor", "a value is beyond 65504, the largest of float16: put a normalise or rescale step before, or take type float32")
+	}
 	return nil
 }
 
