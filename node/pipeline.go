@@ -24,9 +24,10 @@ func ShowPipeline(ctx context.Context, c Config, pipeline string, log *slog.Logg
 
 // RunPipeline runs a pipeline on an image, or on the files and folders of a
 // series, and writes the pictures of its stages and the result to a folder.
-func RunPipeline(ctx context.Context, c Config, paths []string, pipeline, out string, log *slog.Logger) (*worker.PipelineResult, error) {
+// frame is that of an image of several, counted from 1.
+func RunPipeline(ctx context.Context, c Config, paths []string, frame int, pipeline, out string, log *slog.Logger) (*worker.PipelineResult, error) {
 	const op = "run pipeline"
-	r := worker.PipelineRequest{OutDir: out}
+	r := worker.PipelineRequest{OutDir: out, Frame: frame}
 	err := EachFile(ctx, paths, func(path string, err error) error {
 		r.Paths = append(r.Paths, path)
 		return err

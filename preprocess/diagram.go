@@ -4,12 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 )
 
-// Diagram draws the pipeline as text: one line a step with the parameters
-// that count, branches indented, and where masks go.
+// Diagram draws the pipeline as text: one line a step with the parameters that
+// are not at their defaults, branches indented, and where masks go.
 func (p *Pipeline) Diagram() string {
 	var b strings.Builder
 	b.WriteString("image\n")
@@ -68,7 +69,8 @@ func drawStages(b *strings.Builder, stages []stage, indent string) {
 			continue
 		}
 		for _, name := range slices.Sorted(maps.Keys(s.args)) {
-			if name == "as" || name == "source" {
+			atDefault := func(p Param) bool { return p.Name == name && reflect.DeepEqual(p.Default, s.args[name]) }
+			if name == "as" || name == "source" || slices.ContainsFunc(s.spec.Params, atDefault) {
 				continue
 			}
 			value, err := json.Marshal(s.args[name])

@@ -56,15 +56,15 @@ func ExamplePipeline_Diagram() {
 	// Output:
 	// image
 	//   |
-	//   +-- 1 grey weights=rec601
+	//   +-- 1 grey
 	//   |
-	//   +-- 2 threshold block=51 invert=false mode=fixed offset=0 value=90  -> mask bright
+	//   +-- 2 threshold mode=fixed value=90  -> mask bright
 	//   |
 	//   +-- 3 branch texture
 	//   |    |
 	//   |    +-- 3.1 equalise
 	//   |
-	//   +-- 4 flip axis=horizontal
+	//   +-- 4 flip
 	//   |
 	// tensor 1 x any x any
 }

@@ -17,7 +17,9 @@ func (g *region) shape() ([]radiomics.Feature, error) {
 		return nil, fmt.Errorf("shape needs the parameter \"mask\"")
 	}
 	row, column := 1., 1.
+	g.r.note = "the size of a pixel is not known: shape is in pixels"
 	if s := g.r.img.Spacing; s.Row > 0 && s.Column > 0 && finite(s.Row) && finite(s.Column) {
+		g.r.note = ""
 		t := g.r.cur.toSource
 		row, column = math.Hypot(t.B*s.Column, t.E*s.Row), math.Hypot(t.A*s.Column, t.D*s.Row)
 	}

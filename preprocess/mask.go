@@ -75,17 +75,23 @@ func (r *run) optionalMask(a args) (*buffer, []byte, error) {
 	if !a.has("mask") {
 		return nil, nil, nil
 	}
-	m, err := r.mask(a.text("mask"))
+	m, err := r.markedMask(a.text("mask"))
 	if err != nil {
 		return nil, nil, err
 	}
 	pix, err := m.bytes8()
+	return m, pix, err
+}
+
+// markedMask is mask, with an error where nothing is marked.
+func (r *run) markedMask(name string) (*buffer, error) {
+	m, err := r.mask(name)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if gocv.CountNonZero(m.mat) == 0 {
 		r.w.release(m)
-		return nil, nil, radnode.Errorf(radnode.Invalid, "preprocess", "mask %q is empty: the segmentation before it found nothing", a.text("mask"))
+		return nil, radnode.Errorf(radnode.Invalid, "preprocess", "mask %q is empty: the segmentation before it found nothing", name)
 	}
-	return m, pix, nil
+	return m, nil
 }

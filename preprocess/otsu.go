@@ -13,6 +13,14 @@ func histogram8(pix, inside []byte) [256]int {
 	return counts
 }
 
+// different is how many values there are.
+func different(counts [256]int) (n int) {
+	for _, c := range counts {
+		n += min(c, 1)
+	}
+	return n
+}
+
 // otsuThreshold is the level that separates two classes best, values up to
 // it in the lower one; the first of equals. It follows OpenCV's arithmetic.
 func otsuThreshold(counts [256]int) int {

@@ -86,8 +86,18 @@ func (p *Pipeline) Run(ctx context.Context, img Image, dst []float32, opts RunOp
 
 // RunInto is Run for every type of tensor.
 func (p *Pipeline) RunInto(ctx context.Context, img Image, dst Tensor, opts RunOptions) (Result, error) {
+	res, _, err := p.run(ctx, img, func(int) Tensor { return dst }, opts)
+	return res, err
+}
+
+// RunNew is RunInto for a tensor whose size may depend on the image.
+func (p *Pipeline) RunNew(ctx context.Context, img Image, opts RunOptions) (Result, Tensor, error) {
+	return p.run(ctx, img, p.NewTensor, opts)
+}
+
+func (p *Pipeline) run(ctx context.Context, img Image, tensor func(values int) Tensor, opts RunOptions) (Result, Tensor, error) {
 	if err := img.check(); err != nil {
-		return Result{}, err
+		return Result{}, Tensor{}, err
 	}
 	w := p.borrow()
 	defer p.giveBack(w)
@@ -101,18 +111,19 @@ func (p *Pipeline) RunInto(ctx context.Context, img Image, dst Tensor, opts RunO
 		r.tensor = *p.end.tensor
 	}
 	if err := r.steps(p.stages); err != nil {
-		return Result{}, err
+		return Result{}, Tensor{}, err
 	}
-	return r.finish(dst)
+	return r.finish(tensor)
 }
 
-func (r *run) finish(dst Tensor) (Result, error) {
+func (r *run) finish(tensor func(values int) Tensor) (Result, Tensor, error) {
 	cur, err := r.pixels()
 	if err != nil {
-		return Result{}, err
+		return Result{}, Tensor{}, err
 	}
+	dst := tensor(r.tensor.channels(cur) * cur.rows * cur.columns)
 	if err := dst.write(cur, r.tensor); err != nil {
-		return Result{}, err
+		return Result{}, Tensor{}, err
 	}
 	res := Result{
 		Stages: r.stages, Features: r.features, Lines: r.lines,
@@ -124,12 +135,12 @@ func (r *run) finish(dst Tensor) (Result, error) {
 		for name, m := range r.masks {
 			pix, err := m.buf.bytes8()
 			if err != nil {
-				return Result{}, err
+				return Result{}, Tensor{}, err
 			}
 			res.Masks[name] = Mask{m.buf.rows, m.buf.columns, m.toSource, append([]byte(nil), pix...)}
 		}
 	}
-	return res, nil
+	return res, dst, nil
 }
 
 func (r *run) steps(stages []stage) error {

@@ -165,6 +165,7 @@ gives it at GET /api/v1/schemas/pipeline.json, and that of a model's manifest at
 
     radnode pipeline show chest-lungs                    # draw a bundled pipeline, a file or that of a model; --mermaid for a flow chart
     radnode pipeline run film.dcm chest-lungs --out DIR  # run it: a picture of each stage, result.json with features and digests
+    radnode pipeline run cine.dcm ultrasound --frame 5   # one frame of several
     radnode pipeline run CT-FOLDER ct-liver-volume       # a series: ordered by place, gaps and doubles reported, features of the volume
 
 Bundled are chest-classifier, chest-lungs, cardiothoracic, ct-head, ct-chest, ct-liver-volume, ultrasound and pathology. A step branch runs

@@ -57,7 +57,7 @@ func (v *VolumeStep) UnmarshalYAML(node *yaml.Node) error {
 	}
 	a, err := readArgs(volumeParams, given)
 	if err != nil {
-		return fmt.Errorf("volume %w", err)
+		return fmt.Errorf("volume: %w", err)
 	}
 	*v = VolumeStep{
 		Spacing: a.floats("spacing"), Interpolation: a.text("interpolation"), Families: a.texts("families"),

@@ -13,7 +13,7 @@ import (
 
 var featureSteps = []Step{{
 	Name: "features", Group: "features",
-	Doc: "Computes features of a grey image (colour: of a colour image), on the whole of it or in a mask, by the definitions of IBSI where it has them. Texture families use the declared discretisation: bins between the smallest and largest value of the region, or bins of bin_width from the smallest value up.",
+	Doc: "Computes features of a grey image (colour: of a colour image), on the whole of it or in a mask, by the definitions of IBSI where it has them. Texture families use the declared discretisation: bins between the smallest and largest value of the region, or bins of bin_width from the smallest value up, at most 1024 of them. shape is in millimetres where the size of a pixel is known, else in pixels.",
 	Params: []Param{
 		{Name: "families", Kind: Choices, Default: []string{"firstorder", "glcm", "lbp"}, Choices: familyNames, Doc: "what to compute"},
 		withinParam,

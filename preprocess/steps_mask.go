@@ -3,6 +3,8 @@ package preprocess
 import (
 	"math"
 
+	"gocv.io/x/gocv"
+
 	"github.com/radnode/radnode"
 )
 
@@ -71,6 +73,18 @@ var maskSteps = []Step{
 		},
 	},
 	{
+		Name: "blank", Group: "segmentation",
+		Doc: "Gives the pixels outside a mask one value; those inside stay.",
+		Params: []Param{
+			{Name: "mask", Kind: Name, Doc: "mask to keep"},
+			{Name: "value", Kind: Number, Default: 0., Min: -1e6, Max: 1e6, Doc: "value outside; an image of 8 bits holds 0 to 255"},
+		},
+		flow: stay,
+		build: func(a args) (action, error) {
+			return func(r *run) error { return blankImage(r, a) }, nil
+		},
+	},
+	{
 		Name: "skeleton", Group: "morphology",
 		Doc:    "Thins a mask to lines of one pixel (Zhang and Suen 1984).",
 		output: toEither, flow: needGrey8,
@@ -126,6 +140,27 @@ func countComponents(r *run, a args) error {
 	r.features[prefix+"area_largest"] = float64(largest)
 	r.features[prefix+"area_mean"] = float64(total) / math.Max(1, float64(len(all)))
 	r.setValue("count", float64(len(all)))
+	return nil
+}
+
+func blankImage(r *run, a args) error {
+	b, err := r.pixels()
+	if err != nil {
+		return err
+	}
+	m, _, err := r.optionalMask(a)
+	if err != nil {
+		return err
+	}
+	defer r.w.release(m)
+	out, err := r.like(b, b.kind)
+	if err != nil {
+		return err
+	}
+	value := a.float("value")
+	out.mat.SetTo(gocv.NewScalar(value, value, value, value))
+	b.mat.CopyToWithMask(&out.mat, m.mat)
+	r.replace(out, r.cur.depth)
 	return nil
 }
 

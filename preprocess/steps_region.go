@@ -142,7 +142,7 @@ func (r *run) markLabels(labels *buffer, ids []int32) error {
 // watershedSeeds lends the mask of the seeds.
 func (r *run) watershedSeeds(a args, m *buffer) (*buffer, error) {
 	if a.has("markers") {
-		return r.mask(a.text("markers"))
+		return r.markedMask(a.text("markers"))
 	}
 	distance, err := r.like(m, gocv.MatTypeCV32F)
 	if err != nil {

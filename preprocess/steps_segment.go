@@ -13,7 +13,7 @@ import (
 var segmentSteps = []Step{
 	{
 		Name: "threshold", Group: "segmentation",
-		Doc: "Marks pixels above a value: fixed; Otsu's, computed over the image or a mask; or adaptive, the mean or Gaussian mean of a block less offset. A constant image is all background under otsu.",
+		Doc: "Marks pixels above a value: fixed; Otsu's, computed over the image or a mask; or adaptive, the mean or Gaussian mean of a block less offset. Where all values are equal, otsu marks nothing, inverted or not. Within an empty mask nothing is marked.",
 		Params: []Param{
 			{Name: "mode", Kind: Choice, Default: "otsu", Choices: []string{"fixed", "otsu", "adaptive_mean", "adaptive_gaussian"}, Doc: "where the value comes from"},
 			{Name: "value", Kind: Number, Default: 127., Min: -1e6, Max: 1e6, Doc: "value for mode fixed"},
@@ -76,11 +76,17 @@ func thresholdImage(r *run, a args) error {
 	if err != nil {
 		return err
 	}
-	m, inside, err := r.optionalMask(a)
-	if err != nil {
-		return err
+	var m *buffer
+	var inside []byte
+	if a.has("mask") {
+		if m, err = r.mask(a.text("mask")); err != nil {
+			return err
+		}
+		defer r.w.release(m)
+		if inside, err = m.bytes8(); err != nil {
+			return err
+		}
 	}
-	defer r.w.release(m)
 	if mode == "adaptive_mean" || mode == "adaptive_gaussian" {
 		return r.markAdaptive(b, a, m)
 	}
@@ -90,10 +96,30 @@ func thresholdImage(r *run, a args) error {
 		if err != nil {
 			return err
 		}
-		value = float64(otsuThreshold(histogram8(pix, inside)))
+		counts := histogram8(pix, inside)
+		if different(counts) < 2 {
+			r.note = "there are no two values to tell apart; nothing is marked"
+			return r.markNothing(b)
+		}
+		value = float64(otsuThreshold(counts))
 	}
 	r.setValue("threshold", value)
 	return r.markAbove(b, value, a.bool("invert"), m)
+}
+
+// markNothing makes an empty mask.
+func (r *run) markNothing(b *buffer) error {
+	out, err := r.like(b, gocv.MatTypeCV8U)
+	if err != nil {
+		return err
+	}
+	pix, err := out.bytes8()
+	if err != nil {
+		return err
+	}
+	clear(pix)
+	r.replace(out, byte8)
+	return nil
 }
 
 func (r *run) markAdaptive(b *buffer, a args, m *buffer) error {

@@ -116,6 +116,7 @@ type PipelineResult struct {
 	Features     map[string]float64 `json:"features,omitempty"`
 	Stages       []radnode.Stage    `json:"stages,omitempty"`
 	Series       *SeriesReport      `json:"series,omitempty"`
+	Notes        []string           `json:"notes,omitempty"` // what was left out
 }
 
 // SeriesReport says how the files of a series lie in the patient, and which

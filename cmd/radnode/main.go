@@ -43,7 +43,7 @@ func commands() []command {
 		{"commit", "commit CALLED@HOST:PORT PATH… [--listen ADDR] [--ae CALLING] [--json]", "ask a DICOM peer to commit itself to files it was sent (storage commitment)", commit},
 		{"import", "import PATH… [--json]", "take files or folders into the node's store", importFiles},
 		{"model", "model list | add PATH | remove ID@VERSION | verify [ID] | bench ID [--seconds S] [--json]", "the models this node knows", model},
-		{"pipeline", "pipeline show PIPELINE [--mermaid] [--json] | run PATH… PIPELINE [--out DIR] [--json]", "draw a preprocessing pipeline, or run it on an image or a series and look at its stages", pipeline},
+		{"pipeline", "pipeline show PIPELINE [--mermaid] [--json] | run PATH… PIPELINE [--frame N] [--out DIR] [--json]", "draw a preprocessing pipeline, or run it on an image or a series and look at its stages", pipeline},
 		{"replay", "replay RESULT [--json]", "make a result of the data folder again; exit 1 if it comes out otherwise", replay},
 		{"user", "user add NAME --role ROLE [--full-name NAME] | list | disable NAME | enable NAME", "accounts of people", user},
 		{"token", "token create --role ROLE --name NAME | list | revoke NAME", "tokens of programs", token},

@@ -15,6 +15,7 @@ func pipeline(ctx context.Context, p *program, args []string) error {
 	asJSON := f.Bool("json", false, "print a JSON object")
 	mermaid := f.Bool("mermaid", false, "draw as a flow chart in the language of mermaid")
 	out := f.String("out", "pipeline-out", "`folder` for the pictures of the stages and result.json")
+	frame := f.Int("frame", 1, "`number` of the frame of an image of several")
 	rest, c, err := p.parseWithConfig(f, args)
 	if err != nil {
 		return err
@@ -34,9 +35,9 @@ func pipeline(ctx context.Context, p *program, args []string) error {
 		}
 		p.say("%s %s  %s\n%s\n%s", r.Name, r.Version, r.Digest, r.Purpose, r.Diagram)
 		return nil
-	case len(rest) >= 3 && rest[0] == "run":
+	case len(rest) >= 3 && rest[0] == "run" && *frame >= 1:
 		last := len(rest) - 1
-		r, err := node.RunPipeline(ctx, *c, rest[1:last], rest[last], *out, log)
+		r, err := node.RunPipeline(ctx, *c, rest[1:last], *frame, rest[last], *out, log)
 		if err != nil {
 			return err
 		}
@@ -51,6 +52,9 @@ func pipeline(ctx context.Context, p *program, args []string) error {
 			}
 		} else {
 			p.say("tensor %v  %s", r.Shape, r.TensorDigest)
+		}
+		for _, note := range r.Notes {
+			p.say("  note: %s", note)
 		}
 		for _, s := range r.Stages {
 			p.say("  %-24s %7.1f ms  %s %s", s.Name, s.Millis, s.File, s.Note)

@@ -33,6 +33,8 @@ func (s *server) pipeline(ctx context.Context, r worker.PipelineRequest) (*worke
 		return out, s.runSeries(ctx, r.Paths, d.Volume, out)
 	case len(r.Paths) > 1:
 		return nil, radnode.Errorf(radnode.Invalid, opPipeline, "the pipeline %s works on one image, and %d files are given; a pipeline for a series has a part volume", d.Name, len(r.Paths))
+	case d.Volume != nil:
+		out.Notes = append(out.Notes, "one file is given, so the part volume of the pipeline, which is for a series, was left out")
 	}
 	return out, s.runPipeline(ctx, r, p, out)
 }
@@ -74,21 +76,16 @@ func (s *server) runPipeline(ctx context.Context, r worker.PipelineRequest, p *p
 	}
 	f := &frameReading{analysis: &analysis{fr: &s.frame, src: src}, index: index}
 	img := f.input(&classifier{withValues: true})
-	first, err := p.Run(ctx, img, nil, preprocess.RunOptions{}) // how large the tensor is may depend on the image
-	if err != nil {
-		return err
-	}
-	out.Shape = []int{first.Channels, first.Rows, first.Columns}
-	tensor := p.NewTensor(first.Channels * first.Rows * first.Columns)
 	pictures := &stageFiles{dir: r.OutDir, prefix: "stage_"}
 	opts := preprocess.RunOptions{}
 	if r.OutDir != "" {
 		opts.KeepStages = pictures.keep
 	}
-	result, err := p.RunInto(ctx, img, tensor, opts)
+	result, tensor, err := p.RunNew(ctx, img, opts)
 	if err != nil {
 		return err
 	}
+	out.Shape = []int{result.Channels, result.Rows, result.Columns}
 	if pictures.err != nil {
 		return pictures.err
 	}

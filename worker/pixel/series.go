@@ -2,6 +2,7 @@ package pixel
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/dicom"
@@ -13,24 +14,33 @@ import (
 // maxSeries bounds the values of a series that are held at once.
 const maxSeries = volume.MaxVoxels
 
+// seriesFiles is what has been read of the files of a series.
+type seriesFiles struct {
+	slices        []volume.Slice
+	values        int
+	others        int                  // files that are no images
+	series, frame map[radnode.UID]bool // UIDs that occur, of series and frames of reference
+}
+
 // runSeries makes a volume of the files of a series and measures it.
 func (s *server) runSeries(ctx context.Context, paths []string, step *preprocess.VolumeStep, out *worker.PipelineResult) error {
 	defer s.frame.trim()
-	var all []volume.Slice
-	values := 0
-	for _, path := range paths {
+	read := seriesFiles{series: map[radnode.UID]bool{}, frame: map[radnode.UID]bool{}}
+	for i, path := range paths {
 		if err := ctx.Err(); err != nil {
 			return radnode.Errorf(radnode.Canceled, opPipeline, "%w", err)
 		}
-		slice, err := s.slice(ctx, path)
-		if err != nil {
-			return err
+		if err := s.slice(ctx, path, &read); err != nil {
+			return radnode.Errorf(radnode.CodeOf(err), opPipeline, "file %d of %d, in the order of the command and of the names in a folder: %w", i+1, len(paths), err)
 		}
-		if values += len(slice.Values); values > maxSeries {
-			return radnode.Errorf(radnode.TooLarge, opPipeline, "the series has more than %d values", maxSeries)
-		}
-		all = append(all, *slice)
 	}
+	switch {
+	case len(read.series) > 1:
+		return radnode.Errorf(radnode.Invalid, opPipeline, "the files belong to %d series; give those of one", len(read.series))
+	case len(read.frame) > 1:
+		return radnode.Errorf(radnode.Invalid, opPipeline, "the files have %d frames of reference, so their places cannot be compared (PS3.3 C.7.4.1)", len(read.frame))
+	}
+	all := read.slices
 	result, err := step.Run(ctx, all)
 	if err != nil {
 		return err
@@ -39,6 +49,9 @@ func (s *server) runSeries(ctx context.Context, paths []string, step *preprocess
 	report := &worker.SeriesReport{
 		Slices: len(all), Order: []string{}, Spacing: a.Spacing, Notes: append([]string{}, result.Notes...),
 		Volume: [3]int{v.Columns, v.Rows, v.Slices}, Voxel: v.Spacing,
+	}
+	if read.others > 0 {
+		report.Notes = append(report.Notes, fmt.Sprintf("files left out that are no images: %d", read.others))
 	}
 	for _, i := range a.Order {
 		report.Order = append(report.Order, all[i].Key)
@@ -51,29 +64,35 @@ func (s *server) runSeries(ctx context.Context, paths []string, step *preprocess
 }
 
 // slice reads one file of a series with its place in the patient (PS3.3
-// C.7.6.2). A slice without a place is taken too: the arrangement refuses it
-// and says so.
-func (s *server) slice(ctx context.Context, path string) (*volume.Slice, error) {
-	src, release, err := s.opened.frame(path, 1)
+// C.7.6.2). A slice without a place or spacing is taken too: the arrangement
+// refuses it and says so. A file without pixels is counted only.
+func (s *server) slice(ctx context.Context, path string, read *seriesFiles) error {
+	src, err := open(path)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	defer release()
-	if src.object == nil || src.image == nil {
-		return nil, radnode.Errorf(radnode.Invalid, opPipeline, "a file of the series is no DICOM image")
-	}
-	if src.frames() > 1 {
-		return nil, radnode.Errorf(radnode.Unsupported, opPipeline, "a file of the series has %d frames; a series of single frames can be read", src.frames())
+	defer src.close()
+	switch {
+	case src.refused != nil:
+		return src.refused
+	case src.object == nil || src.image == nil:
+		read.others++
+		return nil
+	case src.frames() > 1:
+		return radnode.Errorf(radnode.Unsupported, opPipeline, "it has %d frames; a series of single frames can be read", src.frames())
 	}
 	if err := src.decode(ctx, 0, &s.frame, true); err != nil {
-		return nil, err
+		return err
 	}
 	if len(s.frame.values) == 0 {
-		return nil, radnode.Errorf(radnode.Unsupported, opPipeline, "a file of the series is a colour image")
+		return radnode.Errorf(radnode.Unsupported, opPipeline, "it is a colour image")
+	}
+	if read.values += len(s.frame.values); read.values > maxSeries {
+		return radnode.Errorf(radnode.TooLarge, opPipeline, "the series has more than %d values", maxSeries)
 	}
 	d := src.object.Dataset
-	slice := &volume.Slice{
-		Key: string(src.instance()), Rows: s.frame.rows, Columns: s.frame.columns, RowSpacing: 1, ColumnSpacing: 1,
+	slice := volume.Slice{
+		Key: string(src.instance()), Rows: s.frame.rows, Columns: s.frame.columns,
 		Values: append([]float32(nil), s.frame.values...),
 	}
 	if p, o := d.Floats(dicom.ImagePositionPatient), d.Floats(dicom.ImageOrientationPatient); len(p) == 3 && len(o) == 6 {
@@ -84,5 +103,10 @@ func (s *server) slice(ctx context.Context, path string) (*volume.Slice, error) 
 	if spacing := src.image.Spacing(0); spacing != nil {
 		slice.RowSpacing, slice.ColumnSpacing = spacing.Row, spacing.Column
 	}
-	return slice, nil
+	read.slices = append(read.slices, slice)
+	read.series[d.UID(dicom.SeriesInstanceUID)] = true
+	if uid := d.UID(dicom.FrameOfReferenceUID); uid != "" {
+		read.frame[uid] = true
+	}
+	return nil
 }
