@@ -51,6 +51,9 @@ func greyFile(tb testing.TB, path string) preprocess.Image {
 		tb.Fatal(err)
 	}
 	b := decoded.Bounds()
+	if g, ok := decoded.(*image.Gray); ok && g.Stride == b.Dx() {
+		return preprocess.Image{Rows: b.Dy(), Columns: b.Dx(), Channels: 1, Pix8: g.Pix[:b.Dy()*b.Dx()]}
+	}
 	img := preprocess.Image{Rows: b.Dy(), Columns: b.Dx(), Channels: 1, Pix8: make([]byte, b.Dx()*b.Dy())}
 	for y := range img.Rows {
 		for x := range img.Columns {

@@ -185,6 +185,7 @@ measurement is not known: there was no set of measured films. What is known stan
 | more than 32,766 rows or columns, or more than 134,217,728 samples (30,000 × 30,000) | refused, code too_large |
 | a mask in which nothing is marked, given to a step as mask or markers | refused: the segmentation before it found nothing; only threshold takes it, and marks nothing |
 | 1 × 1, one row, a constant image | every step works or refuses with a sentence, and says below which; every feature that is entered is a finite number |
+| a region without two neighbouring pixels; an image smaller than a filter | has no features of glcm and ngtdm; none of gabor or wavelet |
 | a feature that has no finite value there (the energy of values near 1e38, a Gabor wave longer than the image) | is left out; a ratio whose divisor is 0 is 0 |
 | values that pass what 32-bit floats hold in the middle of a pipeline | refused, naming the step and the pixel |
 | work that would take more than about 30 seconds on one core in a single step (large kernels on large images) | refused, code too_large, with what makes it less |

@@ -34,7 +34,7 @@ var stepReferences = map[string]struct{ reference, test string }{
 	"stain":      {"Macenko 2009 in NumPy", "TestMacenkoAgreesWithItsFormulasInNumPy"},
 	"morphology": {"cv2.erode, dilate, morphologyEx", exactOpenCV}, "fill_holes": {"scipy binary_fill_holes", exactSKI},
 	"remove_small": {"skimage remove_small_objects", exactSKI}, "largest": {"cv2.connectedComponentsWithStats", exactOpenCV},
-	"clear_border": {"skimage clear_border", measuredCV}, "components": {"cv2.connectedComponentsWithStats", measuredCV}, "skeleton": {"skimage skeletonize", exactSKI},
+	"clear_border": {"skimage clear_border", measuredCV}, "components": {"cv2.connectedComponentsWithStats", measuredCV}, "blank": {"numpy.where", exactOpenCV}, "skeleton": {"skimage skeletonize", exactSKI},
 	"threshold": {"cv2.threshold, adaptiveThreshold", exactOpenCV}, "multi_otsu": {"skimage threshold_multiotsu", exactSKI},
 	"kmeans": {"cv2.kmeans", exactOpenCV}, "watershed": {"cv2.watershed", exactOpenCV}, "grabcut": {"cv2.grabCut", exactOpenCV},
 	"region_growing": {"skimage flood", exactSKI}, "level_set": {"skimage morphological_chan_vese", exactSKI},

@@ -10,6 +10,7 @@ import (
 // Every gradient that 8 bits can make falls into the sector that its angle,
 // computed in double precision, lies in.
 func TestTheSectorOfEveryGradientIsThatOfItsAngle(t *testing.T) {
+	t.Parallel()
 	pix := make([]byte, 9)
 	for dy := 0; dy <= 255; dy++ {
 		for dx := -255; dx <= 255; dx++ {

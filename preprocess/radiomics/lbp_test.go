@@ -1,35 +1,21 @@
 package radiomics_test
 
 import (
-	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os/exec"
 	"slices"
-	"strings"
 	"testing"
 
+	"github.com/radnode/radnode/internal/pythontest"
 	"github.com/radnode/radnode/preprocess/radiomics"
 )
-
-const python = "/usr/bin/python3"
 
 // askPython runs a script that reads stdin as bytes and prints numbers.
 func askPython(tb testing.TB, script string, stdin []byte) []float64 {
 	tb.Helper()
-	if err := exec.Command(python, "-c", "import skimage, cv2, numpy").Run(); err != nil {
-		tb.Skip("Python with scikit-image and OpenCV is not on this machine (python3-skimage, python3-opencv)")
-	}
-	cmd := exec.Command(python, "-c", "import sys, numpy as np\ndata = np.frombuffer(sys.stdin.buffer.read(), np.uint8)\n"+script)
-	cmd.Stdin = bytes.NewReader(stdin)
-	var errors strings.Builder
-	cmd.Stderr = &errors
-	out, err := cmd.Output()
-	if err != nil {
-		tb.Fatalf("%v: %s", err, errors.String())
-	}
+	out := pythontest.Run(tb, "data = np.frombuffer(sys.stdin.buffer.read(), np.uint8)\n"+script, stdin)
 	values := make([]float64, len(out)/8)
 	for i := range values {
 		values[i] = math.Float64frombits(binary.LittleEndian.Uint64(out[8*i:]))
