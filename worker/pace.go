@@ -8,14 +8,15 @@ import "time"
 type pace struct {
 	alone, together time.Duration // of one image, smoothed; 0: not known yet
 	runs            int
+	seen            [maxBatch + 1]bool // sizes that have been run
 }
 
-// The ways of trying: a batch must beat single images by more than the noise
-// to be given up or taken up, and the choice is looked at again now and then.
+// The ways of trying: the choice between the two is looked at again now and
+// then.
 const (
-	tryAgain   = 200 // runs
+	tryAgain   = 100 // runs
 	trialBatch = 4   // images of a trial
-	smoothing  = 8
+	smoothing  = 4
 )
 
 // batch is how many images to run together now.
@@ -37,8 +38,13 @@ func (p *pace) batch() int {
 	return 1
 }
 
-// took records a run.
+// took records a run. The first of a size does not count: the runtime plans
+// its memory in it.
 func (p *pace) took(d time.Duration, images int) {
+	if !p.seen[images] {
+		p.seen[images] = true
+		return
+	}
 	which := &p.together
 	if images == 1 {
 		which = &p.alone

@@ -132,8 +132,7 @@ func framesFor(choice string, count int) []int {
 // frame decodes one frame and runs the models that read it.
 func (a *analysis) frame(ctx context.Context, n int, wanted []*classifier) error {
 	start := time.Now()
-	withValues := slices.ContainsFunc(a.registry.ready, func(c *classifier) bool { return c.withValues })
-	err := a.src.decode(ctx, n, a.fr, withValues)
+	err := a.src.decode(ctx, n, a.fr, slices.ContainsFunc(wanted, a.registry.asksForValues))
 	decode := millis(start)
 	f := &frameReading{analysis: a, index: n, number: a.number(n), decode: decode, done: map[*classifier]*radnode.Analysis{}}
 	for _, c := range wanted {
@@ -206,10 +205,11 @@ func (f *frameReading) read(ctx context.Context, c *classifier) (*radnode.Analys
 	if f.fr.blank {
 		one.Gate = radnode.Gate{Reasons: []string{"not analysed: the image is blank, every pixel has the same value"}}
 	}
-	if text := exposed(f.fr.display, &c.manifest.Gate); text != "" && one.Gate.Accepted {
-		one.Gate = radnode.Gate{Reasons: []string{"not applicable: " + text}}
-	}
 	if !one.Gate.Accepted {
+		return one, nil
+	}
+	if text := exposed(f.fr.display, &c.manifest.Gate); text != "" {
+		one.Gate = radnode.Gate{Reasons: []string{"not applicable: " + text}}
 		return one, nil
 	}
 	if refused := learned(&c.manifest.Gate, func(id string) *radnode.Analysis { return f.done[f.registry.newest[id]] }); len(refused) > 0 {
@@ -377,11 +377,12 @@ func (f *frameReading) input(c *classifier) preprocess.Image {
 	if s := im.Spacing(f.index); s != nil {
 		img.Spacing = preprocess.Spacing{Row: s.Row, Column: s.Column}
 	}
-	if !c.withValues || len(fr.values) == 0 {
+	if !c.withValues || len(fr.values)+len(fr.patterns) == 0 {
 		return img
 	}
-	img.Values = fr.values
 	is := im.Describe(f.index)
+	img.Values, img.Stored = fr.values, fr.patterns
+	img.Signed, img.Slope, img.Intercept = fr.stored.Signed, fr.slope, fr.intercept
 	img.Inverse = is.Inverted
 	for _, w := range is.Windows {
 		if w.Function != pixel.TableLUT {

@@ -1,6 +1,7 @@
 package pixel
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"slices"
@@ -187,15 +188,11 @@ func exposed(display []byte, g *models.Gate) string {
 	if g.Exposure == nil || len(display) == 0 {
 		return ""
 	}
-	var count [256]int
-	for _, v := range display {
-		count[v]++
-	}
 	all := float64(len(display))
-	if share := float64(count[0]) / all; share > g.Exposure.Black {
+	if share := float64(bytes.Count(display, []byte{0})) / all; share > g.Exposure.Black {
 		return fmt.Sprintf("%.0f %% of the image is plain black, model takes up to %.0f %%", 100*share, 100*g.Exposure.Black)
 	}
-	if share := float64(count[255]) / all; share > g.Exposure.White {
+	if share := float64(bytes.Count(display, []byte{255})) / all; share > g.Exposure.White {
 		return fmt.Sprintf("%.0f %% of the image is plain white, model takes up to %.0f %%", 100*share, 100*g.Exposure.White)
 	}
 	return ""

@@ -263,6 +263,15 @@ func (r *registry) choose(asked []string) ([]*classifier, []refusal, error) {
 	return run, refused, nil
 }
 
+// asksForValues reports whether the pipeline of c, or of a model whose findings
+// are its conditions, works on modality values. The conditions have no circles.
+func (r *registry) asksForValues(c *classifier) bool {
+	return c.withValues || slices.ContainsFunc(c.manifest.Gate.Findings, func(f models.Condition) bool {
+		other := r.newest[f.Model]
+		return other != nil && r.asksForValues(other)
+	})
+}
+
 // asksForValues reports whether a step works on modality values.
 func asksForValues(steps []map[string]any) bool {
 	for _, s := range steps {

@@ -81,19 +81,24 @@ func (s *server) slice(ctx context.Context, path string, read *seriesFiles) erro
 	case src.frames() > 1:
 		return radnode.Errorf(radnode.Unsupported, opPipeline, "it has %d frames; a series of single frames can be read", src.frames())
 	}
-	if err := src.decode(ctx, 0, &s.frame, true); err != nil {
+	if err := src.decode(ctx, 0, &s.frame, false); err != nil {
 		return err
 	}
-	if len(s.frame.values) == 0 {
+	if s.frame.samples != 1 {
 		return radnode.Errorf(radnode.Unsupported, opPipeline, "it is a colour image")
 	}
-	if read.values += len(s.frame.values); read.values > maxSeries {
+	size := s.frame.rows * s.frame.columns
+	if read.values += size; read.values > maxSeries {
 		return radnode.Errorf(radnode.TooLarge, opPipeline, "the series has more than %d values", maxSeries)
+	}
+	values := make([]float32, size)
+	if err := src.image.Modality(&s.frame.stored, 0, values); err != nil {
+		return err
 	}
 	d := src.object.Dataset
 	slice := volume.Slice{
 		Key: string(src.instance()), Rows: s.frame.rows, Columns: s.frame.columns,
-		Values: append([]float32(nil), s.frame.values...),
+		Values: values,
 	}
 	if p, o := d.Floats(dicom.ImagePositionPatient), d.Floats(dicom.ImageOrientationPatient); len(p) == 3 && len(o) == 6 {
 		copy(slice.Position[:], p)

@@ -14,7 +14,9 @@ import (
 	_ "image/png"
 	"io"
 	"io/fs"
+	"math"
 	"os"
+	"unsafe"
 
 	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/dicom"
@@ -158,13 +160,34 @@ func (s *source) frames() int {
 // frame is one decoded frame with its display values, reused from image to
 // image.
 type frame struct {
-	stored  pixel.Frame
-	display []byte
-	values  []float32 // modality values, where a pipeline asks for them
+	stored   pixel.Frame
+	display  []byte
+	values   []float32 // modality values, where a pipeline asks for them …
+	stored16           // … or the stored ones with their rescale, which need no copy
 
 	rows, columns, samples int
 	digest                 string
 	blank                  bool // every display value is the same
+}
+
+// stored16 are stored values of 16 bits whose modality values a line gives.
+type stored16 struct {
+	patterns         []uint16 // nil: there are none
+	slope, intercept float64
+}
+
+// straight returns the stored values of f, frame n, where a pipeline can work
+// from them.
+func (s *source) straight(f *pixel.Frame, n int) stored16 {
+	if f.BitsAllocated != 16 || f.Float || f.Samples != 1 {
+		return stored16{}
+	}
+	r := s.image.Describe(n).Rescale
+	if r == nil || r.Slope == 0 || math.IsInf(r.Slope, 0) || math.IsInf(r.Intercept, 0) {
+		return stored16{}
+	}
+	// Pix is little-endian, as is every machine ONNX Runtime runs on.
+	return stored16{unsafe.Slice((*uint16)(unsafe.Pointer(unsafe.SliceData(f.Pix))), len(f.Pix)/2), r.Slope, r.Intercept}
 }
 
 // keepBytes is the largest buffer that is kept from one request to the next.
@@ -193,7 +216,7 @@ func (s *source) decode(ctx context.Context, n int, fr *frame, withValues bool) 
 }
 
 func (s *source) fill(ctx context.Context, n int, fr *frame, withValues bool) error {
-	fr.values = fr.values[:0]
+	fr.values, fr.stored16 = fr.values[:0], stored16{}
 	if p := s.picture; p != nil {
 		fr.rows, fr.columns, fr.samples = p.rows, p.columns, p.samples
 		fr.display = append(fr.display[:0], p.pix...)
@@ -211,6 +234,9 @@ func (s *source) fill(ctx context.Context, n int, fr *frame, withValues bool) er
 		return err
 	}
 	if !withValues || fr.samples != 1 {
+		return nil
+	}
+	if fr.stored16 = s.straight(&fr.stored, n); fr.patterns != nil {
 		return nil
 	}
 	fr.values = resize(fr.values, fr.rows*fr.columns)
