@@ -119,8 +119,8 @@ func (f *File) ReadFrom(r io.Reader) (n int64, err error) {
 	}
 }
 
-// flush hands the full block to the disk and the digest, which work on it
-// beside whatever fills the other one.
+// flush hands the full block to the disk, which works on it beside the digest
+// and whatever fills the other one.
 func (f *File) flush() error {
 	if err := f.settle(); err != nil {
 		return err
@@ -130,8 +130,8 @@ func (f *File) flush() error {
 	if f.block == nil {
 		f.block = newBlock()
 	}
-	f.work.Go(func() { f.digest.Write(f.digested(full, at)) })
 	f.work.Go(func() { f.failed = f.put(full, at) })
+	f.digest.Write(f.digested(full, at)) // while the disk writes and the socket fills
 	return nil
 }
 
@@ -225,12 +225,13 @@ func (f *File) Finish() error {
 	}
 	last, at := f.block.data[:f.filled], f.size
 	f.filled, f.size = 0, f.size+int64(len(last))
-	if len(last) < directSize {
+	if len(last) >= directSize {
+		f.work.Go(func() { f.failed = f.put(last, at) })
 		f.digest.Write(f.digested(last, at))
 	} else {
-		f.work.Go(func() { f.digest.Write(f.digested(last, at)) })
+		f.digest.Write(f.digested(last, at))
+		f.failed = f.put(last, at)
 	}
-	f.failed = f.put(last, at)
 	if err := f.settle(); err != nil {
 		return err
 	}

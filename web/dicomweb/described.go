@@ -7,7 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"mime"
-	"mime/multipart"
+	"net/textproto"
 	"os"
 
 	"github.com/labstack/echo/v4"
@@ -47,7 +47,7 @@ type bulkPart struct {
 }
 
 // storeDescribed takes instances in that come as metadata and bulk data.
-func (w *storing) storeDescribed(kind string, body *multipart.Reader) (err error) {
+func (w *storing) storeDescribed(kind string, body *bodyParts) (err error) {
 	d := &described{w: w, left: bulkOnDisk, bulk: map[string][]bulkPart{}}
 	defer func() {
 		if d.dir != "" {
@@ -55,7 +55,7 @@ func (w *storing) storeDescribed(kind string, body *multipart.Reader) (err error
 		}
 	}()
 	for n := 0; ; n++ {
-		part, err := body.NextRawPart()
+		header, err := body.next()
 		if errors.Is(err, io.EOF) && n > 0 {
 			break
 		}
@@ -65,7 +65,7 @@ func (w *storing) storeDescribed(kind string, body *multipart.Reader) (err error
 		if n == mostParts {
 			return radnode.Errorf(radnode.TooLarge, opStore, "more than %d parts", mostParts)
 		}
-		if err := d.part(kind, part); err != nil {
+		if err := d.part(kind, header, body); err != nil {
 			return err
 		}
 	}
@@ -73,15 +73,15 @@ func (w *storing) storeDescribed(kind string, body *multipart.Reader) (err error
 }
 
 // part takes one part: metadata, or bulk data.
-func (d *described) part(kind string, part *multipart.Part) error {
-	own, parameters, err := mime.ParseMediaType(part.Header.Get(echo.HeaderContentType))
+func (d *described) part(kind string, header textproto.MIMEHeader, part io.Reader) error {
+	own, parameters, err := mime.ParseMediaType(header.Get(echo.HeaderContentType))
 	if err != nil {
 		own = kind // the root may leave its type to the header of the request
 	}
 	if own == kind || own == "application/json" && kind == typeJSON {
 		return d.metadata(part)
 	}
-	at := part.Header.Get("Content-Location")
+	at := header.Get("Content-Location")
 	if at == "" {
 		return radnode.Errorf(radnode.Invalid, opStore, "a part with bulk data has no Content-Location (PS3.18 8.6.1.2.2)")
 	}

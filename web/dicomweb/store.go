@@ -1,17 +1,14 @@
 package dicomweb
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"encoding/binary"
 	"errors"
 	"io"
 	"mime"
-	"mime/multipart"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -98,10 +95,10 @@ func (s *Service) Store(c echo.Context) error {
 
 // storeForms are the forms in which instances come: of multipart/related the
 // type of its root (PS3.18 Table 10.5.1-1).
-var storeForms = map[string]func(*storing, *multipart.Reader) error{
+var storeForms = map[string]func(*storing, *bodyParts) error{
 	typeDICOM: (*storing).parts,
-	typeJSON:  func(w *storing, r *multipart.Reader) error { return w.storeDescribed(typeJSON, r) },
-	typeXML:   func(w *storing, r *multipart.Reader) error { return w.storeDescribed(typeXML, r) },
+	typeJSON:  func(w *storing, b *bodyParts) error { return w.storeDescribed(typeJSON, b) },
+	typeXML:   func(w *storing, b *bodyParts) error { return w.storeDescribed(typeXML, b) },
 }
 
 // take takes the instances of a request in.
@@ -120,14 +117,9 @@ func (w *storing) take(kind string, parameters map[string]string, body io.Reader
 	if form == nil {
 		return problem.New(http.StatusUnsupportedMediaType, "the parts of a store request are application/dicom, application/dicom+json or application/dicom+xml")
 	}
-	// The reader of the parts takes small pieces: what lies behind it does not.
-	wide := wideReaders.Get().(*bufio.Reader) //nolint:forcetypeassert // the pool holds nothing else
-	wide.Reset(body)
-	defer func() {
-		wide.Reset(nil)
-		wideReaders.Put(wide)
-	}()
-	return form(w, multipart.NewReader(wide, parameters["boundary"]))
+	parts := newBodyParts(body, parameters["boundary"])
+	defer parts.close()
+	return form(w, parts)
 }
 
 // storeAlone takes instances in whose metadata hold all their values.
@@ -138,10 +130,6 @@ func (w *storing) storeAlone(kind string, body io.Reader) error {
 	}
 	return d.storeAll(kind)
 }
-
-const wideBytes = 256 << 10
-
-var wideReaders = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, wideBytes) }}
 
 // storeAnswer chooses the form of the response.
 func storeAnswer(c echo.Context) (offer, error) {
@@ -176,9 +164,9 @@ func (a *arriving) Read(p []byte) (int, error) {
 
 // parts takes the parts one after the other. An error is one of the body, not
 // of an instance.
-func (w *storing) parts(body *multipart.Reader) error {
+func (w *storing) parts(body *bodyParts) error {
 	for n := 0; ; n++ {
-		part, err := body.NextRawPart()
+		header, err := body.next()
 		if errors.Is(err, io.EOF) && n > 0 {
 			return nil
 		}
@@ -188,14 +176,11 @@ func (w *storing) parts(body *multipart.Reader) error {
 		if n == mostParts {
 			return radnode.Errorf(radnode.TooLarge, opStore, "more than %d parts", mostParts)
 		}
-		kind, _, err := mime.ParseMediaType(part.Header.Get(echo.HeaderContentType))
+		kind, _, err := mime.ParseMediaType(header.Get(echo.HeaderContentType))
 		if err != nil || kind != typeDICOM {
 			w.nameless = append(w.nameless, failure(cannotUnderstand))
-		} else if err := w.instance(part); err != nil {
+		} else if err := w.instance(body); err != nil {
 			return err
-		}
-		if err := part.Close(); err != nil { // reads to the end of the part
-			return bodyError(err)
 		}
 	}
 }
