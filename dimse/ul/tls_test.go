@@ -7,7 +7,9 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"math/big"
+	"net"
 	"os"
 	"path/filepath"
 	"testing"
@@ -74,6 +76,65 @@ func TestARenewedCertificateCountsWithoutARestart(t *testing.T) {
 	}
 	if serial() != 2 {
 		t.Error("a broken renewal took the working certificate away")
+	}
+}
+
+func TestASessionOfAnAuthorityThatIsTrustedNoMoreIsNotResumed(t *testing.T) {
+	ul.RecheckTLS(t, 0)
+	dir := t.TempDir()
+	of := func(name string) ul.TLSFiles {
+		return ul.TLSFiles{Certificate: filepath.Join(dir, name+".pem"), Key: filepath.Join(dir, name+".key")}
+	}
+	own, client, other := of("own"), of("client"), of("other")
+	for i, f := range []ul.TLSFiles{own, client, other} {
+		writeCertificate(t, f, int64(i+1), time.Now().Add(-time.Minute))
+	}
+	own.Authorities = filepath.Join(dir, "trusted.pem")
+	trust := func(f ul.TLSFiles, since time.Time) {
+		text, err := os.ReadFile(f.Certificate)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(os.WriteFile(own.Authorities, text, 0o600), os.Chtimes(own.Authorities, since, since)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	trust(client, time.Now().Add(-time.Minute))
+	server, err := ul.ServerTLS(own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	calling, err := ul.ClientTLS(client)
+	if err != nil {
+		t.Fatal(err)
+	}
+	calling.ClientSessionCache, calling.InsecureSkipVerify = tls.NewLRUClientSessionCache(1), true
+	call := func() (resumed bool, err error) {
+		a, b := net.Pipe()
+		defer a.Close()
+		defer b.Close()
+		go func() {
+			s := tls.Server(b, server)
+			if s.Handshake() == nil {
+				_, _ = s.Write([]byte("x")) // the session's ticket comes before it
+			}
+			_ = s.Close()
+		}()
+		c := tls.Client(a, calling)
+		if _, err := c.Read(make([]byte, 1)); err != nil {
+			return false, err
+		}
+		return c.ConnectionState().DidResume, nil
+	}
+	if _, err := call(); err != nil {
+		t.Fatal(err)
+	}
+	if resumed, err := call(); err != nil || !resumed {
+		t.Errorf("the second call: resumed %v, %v", resumed, err)
+	}
+	trust(other, time.Now())
+	if resumed, err := call(); err == nil {
+		t.Errorf("a caller whom nobody trusts any more got in; resumed: %v", resumed)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"maps"
 	"math/big"
 	"net"
 	"net/http"
@@ -389,9 +390,9 @@ func TestDCMQRSCPIsQueriedAndFetchedFrom(t *testing.T) {
 	n.balanced()
 }
 
-// orthanc starts Orthanc with the node as its modality and returns the
-// addresses of its DICOM and HTTP ports.
-func orthanc(t *testing.T, n *startedNode) (dicomPort int, api string) {
+// orthanc starts Orthanc with the node as its modality, and with options of the
+// test, and returns the addresses of its DICOM and HTTP ports.
+func orthanc(t *testing.T, n *startedNode, options ...map[string]any) (dicomPort int, api string) {
 	t.Helper()
 	path := tool(t, "Orthanc")
 	dir := t.TempDir()
@@ -402,12 +403,16 @@ func orthanc(t *testing.T, n *startedNode) (dicomPort int, api string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config, err := json.Marshal(map[string]any{
+	all := map[string]any{
 		"StorageDirectory": filepath.Join(dir, "db"), "IndexDirectory": filepath.Join(dir, "db"), "DicomPort": dicomPort, "HttpPort": httpPort,
 		"DicomAet": "ORTHANC", "DicomAlwaysAllowFind": true, "DicomAlwaysAllowGet": true, "DicomAlwaysAllowMove": true, "AuthenticationEnabled": false,
 		"DicomModalities": map[string]any{"radnode": map[string]any{"AET": "RADNODE", "Host": "127.0.0.1", "Port": nodePort, "AllowStorageCommitment": true}},
 		"Plugins":         []string{},
-	})
+	}
+	for _, more := range options {
+		maps.Copy(all, more)
+	}
+	config, err := json.Marshal(all)
 	if err != nil {
 		t.Fatal(err)
 	}
