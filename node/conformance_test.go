@@ -168,8 +168,11 @@ func statusesTable() string {
 		when   string
 	}{
 		{dimse.StatusSuccess, "file and index are synced to disk"},
-		{dimse.StatusOutOfResources, "no room on the disk, or the index does not answer: send again later"},
-		{dimse.StatusCannotUnderstand, "the data set is damaged, lacks its UIDs or has others than announced"},
+		{dimse.StatusOutOfResources, "no room on the disk, the index does not answer or is gone, or the object is too large: send again later"},
+		{dimse.StatusDataSetMismatch, "the data set is of another class or instance than announced, or lacks the UID of its study or series"},
+		{dimse.StatusCannotUnderstand, "the data set is damaged"},
+		{dimse.StatusDuplicateSOPInstance, "an object of another study has this UID"},
+		{dimse.StatusInvalidSOPInstance, "the announced SOP Instance UID is no UID"},
 		{dimse.StatusNotAuthorized, "the peer may not store here"},
 	} {
 		rows = append(rows, []string{r.status.String(), r.when})

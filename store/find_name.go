@@ -31,22 +31,12 @@ func nameMatcher(key string, fuzzy bool) matcher {
 		return fuzzyMatcher(key)
 	}
 	folded := foldName(key)
-	whole := strings.Contains(folded, "=")
-	first := alphabetic(folded)
-	same := func(g string) bool { return g == folded }
-	if hasWildcard(folded) {
-		pattern := []rune(folded)
-		same = func(g string) bool {
-			// "DOE^*" finds a name without given name too.
-			return wildcard(pattern, []rune(g)) || wildcard(pattern, []rune(g+strings.Repeat("^", max(0, 4-strings.Count(g, "^")))))
-		}
+	if strings.Contains(folded, "=") {
+		return groupsMatcher(strings.Split(folded, "="))
 	}
+	same, first := groupMatcher(folded), alphabetic(folded)
 	return func(value string) bool {
-		name := foldName(value)
-		if whole {
-			return same(name)
-		}
-		for i, g := range strings.Split(name, "=") {
+		for i, g := range strings.Split(foldName(value), "=") {
 			if same(g) {
 				return true
 			}
@@ -55,6 +45,40 @@ func nameMatcher(key string, fuzzy bool) matcher {
 			}
 		}
 		return false
+	}
+}
+
+// groupsMatcher compares group by group; one that is empty in the key is
+// anything (PS3.4 C.2.2.2.3).
+func groupsMatcher(keys []string) matcher {
+	same := make([]matcher, len(keys))
+	for i, k := range keys {
+		same[i] = groupMatcher(k)
+	}
+	return func(value string) bool {
+		groups := strings.Split(foldName(value), "=")
+		for i, k := range keys {
+			have := ""
+			if i < len(groups) {
+				have = groups[i]
+			}
+			if k != "" && !same[i](have) {
+				return false
+			}
+		}
+		return true
+	}
+}
+
+// groupMatcher compares one group with that of a key.
+func groupMatcher(key string) matcher {
+	if !hasWildcard(key) {
+		return func(g string) bool { return g == key }
+	}
+	pattern := []rune(key)
+	return func(g string) bool {
+		// "DOE^*" finds a name without given name too.
+		return wildcard(pattern, []rune(g)) || wildcard(pattern, []rune(g+strings.Repeat("^", max(0, 4-strings.Count(g, "^")))))
 	}
 }
 

@@ -155,6 +155,8 @@ func TestEveryKindOfMatchingFindsWhatItShould(t *testing.T) {
 		"name beyond ASCII":           {keys: []any{dicom.PatientName, "MÜLLER^Ä*"}, want: []string{"S3"}},
 		"ideographic name":            {keys: []any{dicom.PatientName, "山田*"}, want: []string{"S4"}},
 		"all groups of a name":        {keys: []any{dicom.PatientName, "yamada^tarou=山田^太郎=*"}, want: []string{"S4"}},
+		"ideographic group alone":     {keys: []any{dicom.PatientName, "=山田^太郎"}, want: []string{"S4"}},
+		"groups of two names":         {keys: []any{dicom.PatientName, "doe^jane=山田^太郎"}},
 		"alphabetic group":            {keys: []any{dicom.PatientName, "YAMADA^TAROU"}, want: []string{"S4"}},
 		"date":                        {keys: []any{dicom.StudyDate, "20260102"}, want: []string{"S1"}},
 		"date range":                  {keys: []any{dicom.StudyDate, "20251231-20260102"}, want: []string{"S1", "S4"}},

@@ -92,7 +92,7 @@ func (c *collector) Store(_ context.Context, req *dimse.StoreRequest, data io.Re
 }
 
 // fetch gets a study by C-GET.
-func (n *startedNode) fetch(study radnode.UID, into *collector) (dimse.Retrieval, error) {
+func (n *startedNode) fetch(study radnode.UID, into dimse.Storer) (dimse.Retrieval, error) {
 	ctx, cancel := context.WithTimeout(n.t.Context(), time.Minute)
 	defer cancel()
 	contexts := dimse.GetContexts(dimse.StudyRootGet, []radnode.UID{secondaryCapture}, []radnode.UID{dimse.ExplicitVRLittleEndian})
