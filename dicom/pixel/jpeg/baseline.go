@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	mathbits "math/bits"
 	"runtime"
+	"slices"
 	"sync"
 
 	"github.com/radnode/radnode"
@@ -61,7 +62,7 @@ type grey struct {
 	src           []byte
 	rows, columns int
 	table         [64]byte    // quantisation, in zigzag order
-	scale         [64]float32 // what a coefficient of the transform is multiplied by, row by row
+	scale         [64]float32 // what a coefficient of the transform is multiplied by, column by column
 }
 
 // luminance is Table K.1, row by row.
@@ -76,10 +77,6 @@ var zigzagOf = [64]byte{
 	10, 19, 23, 32, 39, 45, 52, 54, 20, 22, 33, 38, 46, 51, 55, 60, 21, 34, 37, 47, 50, 56, 59, 61, 35, 36, 48, 49, 57, 58, 62, 63,
 }
 
-// aan are the factors that the transform of Arai, Agui and Nakajima leaves in
-// its results; the quantisation takes them out.
-var aan = [8]float64{1, 1.387039845, 1.306562965, 1.175875602, 1, 0.785694958, 0.541196100, 0.275899379}
-
 // quantise scales the table to a quality as the IJG's library does.
 func (e *grey) quantise(quality int) {
 	percent := 200 - 2*quality
@@ -89,7 +86,7 @@ func (e *grey) quantise(quality int) {
 	for i, v := range luminance {
 		q := min(max((v*percent+50)/100, 1), 255)
 		e.table[zigzagOf[i]] = byte(q)
-		e.scale[i] = float32(1 / (float64(q) * 8 * aan[i/8] * aan[i%8]))
+		e.scale[i%8*8+i/8] = float32(1 / (float64(q) * 8 * aan[i/8] * aan[i%8]))
 	}
 }
 
@@ -153,147 +150,171 @@ func (e *grey) header(dst []byte, interval int) []byte {
 
 // band encodes the rows of blocks from first to end as one segment.
 func (e *grey) band(first, end int) []byte {
-	w := greyWriter{out: make([]byte, 0, (end-first)*e.columns*8/3+64)}
-	var block [64]float32
-	var coefficients [64]int32
-	before := int32(0)
-	for y := first; y < end; y++ {
+	w := greyWriter{out: make([]byte, 0, (end-first)*e.columns*8/3+mostBlock)}
+	var edge [64]byte
+	var coefficients [64]int16
+	before := int16(0)
+	for y := 8 * first; y < 8*end; y += 8 {
 		for x := 0; x < e.columns; x += 8 {
-			e.load(&block, x, y*8)
-			transform(&block)
-			mask := e.round(&block, &coefficients)
-			w.block(&coefficients, mask, coefficients[0]-before)
+			src, stride := edge[:], 8
+			if x+8 <= e.columns && y+8 <= e.rows {
+				src, stride = e.src[y*e.columns+x:], e.columns
+			} else {
+				e.extend(&edge, x, y)
+			}
+			some := fdct(src, stride, &e.scale, &coefficients)
+			w.block(&coefficients, inZigzag(some), int32(coefficients[0])-int32(before))
 			before = coefficients[0]
 		}
 	}
 	return w.end()
 }
 
-// load takes a block, levelled around 0; beyond the edges the last sample goes on.
-func (e *grey) load(b *[64]float32, x, y int) {
-	if x+8 <= e.columns && y+8 <= e.rows {
-		for r := range 8 {
-			line := e.src[(y+r)*e.columns+x:][:8:8]
-			out := b[r*8:][:8:8]
-			for c, v := range line {
-				out[c] = float32(int32(v) - 128)
-			}
-		}
-		return
-	}
+// extend takes a block at an edge, beyond which the last sample goes on.
+func (e *grey) extend(b *[64]byte, x, y int) {
 	for r := range 8 {
 		line := e.src[min(y+r, e.rows-1)*e.columns:]
 		for c := range 8 {
-			b[r*8+c] = float32(int32(line[min(x+c, e.columns-1)]) - 128)
+			b[r*8+c] = line[min(x+c, e.columns-1)]
 		}
 	}
 }
 
-// transform is the forward cosine transform (A.3.3) of Arai, Agui and
-// Nakajima: along the rows, then along the columns.
-func transform(b *[64]float32) {
-	for i := 0; i < 64; i += 8 {
-		r := b[i:][:8:8]
-		r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7] = transform8(r[0], r[1], r[2], r[3], r[4], r[5], r[6], r[7])
+// The two orders of coefficients: columnwise has for each place in the zigzag
+// order the place column by column, zigzagBits for each octet of bits column by
+// column the bits in the zigzag order.
+var columnwise, zigzagBits = func() (place [64]byte, bits [8][256]uint64) {
+	for i, k := range zigzagOf {
+		at := i%8*8 + i/8
+		place[k] = byte(at) //nolint:gosec // below 64
+		for octet := range 256 {
+			if octet>>(at%8)&1 == 1 {
+				bits[at/8][octet] |= 1 << k
+			}
+		}
 	}
-	for i := range 8 {
-		b[i], b[i+8], b[i+16], b[i+24], b[i+32], b[i+40], b[i+48], b[i+56] =
-			transform8(b[i], b[i+8], b[i+16], b[i+24], b[i+32], b[i+40], b[i+48], b[i+56])
-	}
-}
+	return place, bits
+}()
 
-func transform8(d0, d1, d2, d3, d4, d5, d6, d7 float32) (_, _, _, _, _, _, _, _ float32) {
-	s07, m07, s16, m16 := d0+d7, d0-d7, d1+d6, d1-d6
-	s25, m25, s34, m34 := d2+d5, d2-d5, d3+d4, d3-d4
-	a, b, c, d := s07+s34, s07-s34, s16+s25, s16-s25
-	z1 := (d + b) * 0.707106781
-	p, q, r := m34+m25, m25+m16, m16+m07
-	z5 := (p - r) * 0.382683433
-	z2, z4, z3 := 0.541196100*p+z5, 1.306562965*r+z5, q*0.707106781
-	u, v := m07+z3, m07-z3
-	return a + c, u + z4, b + z1, v - z2, a - c, v + z2, b - z1, u - z4
-}
-
-// round quantises the coefficients, in zigzag order; the mask has a bit for
-// each that is not 0.
-func (e *grey) round(b *[64]float32, out *[64]int32) (mask uint64) {
-	for i := range b {
-		v := int32(b[i]*e.scale[i]+16384.5) - 16384
-		k := zigzagOf[i] & 63
-		out[k] = v
-		mask |= uint64(uint32(v|-v)>>31) << k
-	}
-	return mask
+// inZigzag brings a bit for each coefficient from the order of fdct to the
+// zigzag order.
+func inZigzag(v uint64) uint64 {
+	t := &zigzagBits
+	return t[0][byte(v)] | t[1][byte(v>>8)] | t[2][byte(v>>16)] | t[3][byte(v>>24)] |
+		t[4][byte(v>>32)] | t[5][byte(v>>40)] | t[6][byte(v>>48)] | t[7][byte(v>>56)]
 }
 
 // greyWriter writes the entropy-coded segment (F.1.2).
 type greyWriter struct {
 	out []byte
 	acc uint64
-	n   uint32 // bits in acc
+	n   uint32 // bits in acc, fewer than 32 between two codes
 }
+
+// mostBlock is more than one block can take: 64 codes of at most 16 bits with
+// 11 more, each octet followed by a 0.
+const mostBlock = 64*27/8*2 + 8
 
 // block writes one block: the difference of its first coefficient, then runs of
-// zeros with what ends them.
-func (w *greyWriter) block(c *[64]int32, mask uint64, diff int32) {
-	size, value := magnitude(diff)
-	code := dcCodes[size]
-	w.put(code.bits<<size|value, code.length+size)
-	last := 0
-	for mask &^= 1; mask != 0; mask &= mask - 1 {
-		k := mathbits.TrailingZeros64(mask)
-		run := k - last - 1
+// zeros with what ends them. some has a bit for each coefficient that is not
+// 0, in zigzag order.
+func (w *greyWriter) block(c *[64]int16, some uint64, diff int32) {
+	var codes [128]code // at most 66
+	codes[0] = joined(dcCodes, 0, diff)
+	i, next := 1, 1
+	for some &^= 1; some != 0; some &= some - 1 {
+		k := mathbits.TrailingZeros64(some)
+		run := k - next
+		next = k + 1
 		for ; run > 15; run -= 16 {
-			w.put(acCodes[0xF0].bits, acCodes[0xF0].length)
+			codes[i&127] = zeros16
+			i++
 		}
-		size, value := magnitude(c[k&63])
-		code := acCodes[byte(run<<4)|byte(size)]
-		w.put(code.bits<<size|value, code.length+size)
-		last = k
+		v := int32(c[columnwise[k&63]&63])
+		if at := uint32(v + shortest); at < 2*shortest { //nolint:gosec // negative ones are too large
+			codes[i&127] = shortCodes[run&15][at]
+		} else {
+			codes[i&127] = joined(acCodes, run, v)
+		}
+		i++
 	}
-	if last < 63 {
-		w.put(acCodes[0].bits, acCodes[0].length)
+	if next < 64 {
+		codes[i&127] = restIsZero
+		i++
 	}
+	w.write(codes[:i&127])
 }
 
-// magnitude is the category of a value and its additional bits (F.1.2.1).
-func magnitude(v int32) (size, value uint32) {
+// code is a Huffman code with the additional bits behind it, then 5 bits that
+// say how many they are.
+type code uint32
+
+// joined is the code of a value after a run of zeros (F.1.2.1, F.1.2.2).
+func joined(codes *[256]huffmanCode, run int, v int32) code {
 	sign := v >> 31
-	size = uint32(mathbits.Len32(uint32((v ^ sign) - sign))) //nolint:gosec // below 32
-	return size & 15, uint32(v+sign) & (1<<size - 1)
+	size := uint32(mathbits.Len32(uint32((v ^ sign) - sign))) //nolint:gosec // below 32
+	h := codes[byte(run<<4)|byte(size)]
+	return code((h.bits<<size|uint32(v+sign)&(1<<size-1))<<5 | h.length + size) //nolint:gosec // two's complement is meant
 }
 
-func (w *greyWriter) put(v, n uint32) {
-	w.acc = w.acc<<n | uint64(v)
-	if w.n += n; w.n < 32 {
-		return
+// shortest bounds the values whose codes are kept.
+const shortest = 32
+
+var (
+	zeros16    = joined(acCodes, 15, 0)
+	restIsZero = joined(acCodes, 0, 0)
+	shortCodes = func() (t [16][2 * shortest]code) {
+		for run := range t {
+			for i := range t[run] {
+				t[run][i] = joined(acCodes, run, int32(i)-shortest) //nolint:gosec // below 64
+			}
+		}
+		return t
+	}()
+)
+
+// write adds the codes of one block.
+func (w *greyWriter) write(codes []code) {
+	if cap(w.out)-len(w.out) < mostBlock {
+		w.out = slices.Grow(w.out, len(w.out)+mostBlock)
 	}
-	w.n -= 32
-	word := uint32(w.acc >> w.n) //nolint:gosec // the upper bits are written already
-	if inverse := ^word; (inverse-0x01010101)&^inverse&0x80808080 == 0 {
-		w.out = binary.BigEndian.AppendUint32(w.out, word)
-		return
+	out, acc, have := w.out, w.acc, w.n
+	for _, c := range codes {
+		n := uint32(c) & 31
+		acc = acc<<n | uint64(c>>5)
+		if have += n; have < 32 {
+			continue
+		}
+		have -= 32
+		v := uint32(acc >> (have & 31)) //nolint:gosec // the upper bits are written already
+		if inverse := ^v; (inverse-0x01010101)&^inverse&0x80808080 == 0 {
+			out = binary.BigEndian.AppendUint32(out, v)
+		} else {
+			out = stuffed(out, v)
+		}
 	}
+	w.out, w.acc, w.n = out, acc, have
+}
+
+// stuffed appends 32 bits, with a 0 after each octet of ones (F.1.2.3).
+func stuffed(out []byte, v uint32) []byte {
 	for shift := 24; shift >= 0; shift -= 8 {
-		w.octet(byte(word >> shift))
+		if out = append(out, byte(v>>shift)); byte(v>>shift) == 0xFF {
+			out = append(out, 0)
+		}
 	}
-}
-
-// octet writes a byte; after FF stands a 0 (F.1.2.3).
-func (w *greyWriter) octet(b byte) {
-	if w.out = append(w.out, b); b == 0xFF {
-		w.out = append(w.out, 0)
-	}
+	return out
 }
 
 // end fills the last byte with ones.
 func (w *greyWriter) end() []byte {
-	for w.n >= 8 {
-		w.n -= 8
-		w.octet(byte(w.acc >> w.n))
-	}
-	if w.n > 0 {
-		w.octet(byte(w.acc<<(8-w.n)) | byte(1<<(8-w.n)-1))
+	fill := (8 - w.n%8) % 8
+	rest := w.acc<<fill | (1<<fill - 1)
+	for left := w.n + fill; left > 0; left -= 8 {
+		b := byte(rest >> (left - 8))
+		if w.out = append(w.out, b); b == 0xFF {
+			w.out = append(w.out, 0)
+		}
 	}
 	return w.out
 }

@@ -1,0 +1,138 @@
+#include "textflag.h"
+
+// The constants of fdct.go, eight times each, and the middle of the samples.
+#define EIGHT(name, pair) \
+	DATA name<>+0(SB)/8, $pair; \
+	DATA name<>+8(SB)/8, $pair; \
+	DATA name<>+16(SB)/8, $pair; \
+	DATA name<>+24(SB)/8, $pair; \
+	GLOBL name<>(SB), RODATA|NOPTR, $32
+
+EIGHT(f0707, 0x3f3504f33f3504f3)
+EIGHT(f0383, 0x3ec3ef153ec3ef15)
+EIGHT(f0541, 0x3f0a8bd43f0a8bd4)
+EIGHT(f1307, 0x3fa73d753fa73d75)
+EIGHT(f128, 0x4300000043000000)
+
+// BUTTERFLY is one dimension of the transform, of A0 … A7. What comes out
+// lies in A7, A2, A5, A1, A4, A3, T and A6.
+#define BUTTERFLY(A0, A1, A2, A3, A4, A5, A6, A7, T) \
+	VADDPS A7, A0, T; \
+	VSUBPS A7, A0, A0; \
+	VADDPS A6, A1, A7; \
+	VSUBPS A6, A1, A1; \
+	VADDPS A5, A2, A6; \
+	VSUBPS A5, A2, A2; \
+	VADDPS A4, A3, A5; \
+	VSUBPS A4, A3, A3; \
+	VADDPS A5, T, A4; \
+	VSUBPS A5, T, T; \
+	VADDPS A6, A7, A5; \
+	VSUBPS A6, A7, A7; \
+	VADDPS T, A7, A6; \
+	VMULPS f0707<>(SB), A6, A6; \
+	VADDPS A5, A4, A7; \
+	VSUBPS A5, A4, A4; \
+	VADDPS A6, T, A5; \
+	VSUBPS A6, T, T; \
+	VADDPS A2, A3, A3; \
+	VADDPS A1, A2, A2; \
+	VADDPS A0, A1, A1; \
+	VSUBPS A1, A3, A6; \
+	VMULPS f0383<>(SB), A6, A6; \
+	VMULPS f0541<>(SB), A3, A3; \
+	VADDPS A6, A3, A3; \
+	VMULPS f1307<>(SB), A1, A1; \
+	VADDPS A6, A1, A1; \
+	VMULPS f0707<>(SB), A2, A2; \
+	VADDPS A2, A0, A6; \
+	VSUBPS A2, A0, A0; \
+	VADDPS A1, A6, A2; \
+	VSUBPS A1, A6, A6; \
+	VSUBPS A3, A0, A1; \
+	VADDPS A3, A0, A3
+
+// LOAD takes a row of samples, levelled around 0.
+#define LOAD(Y) \
+	VPMOVZXBD (SI), Y; \
+	VCVTDQ2PS Y, Y; \
+	VSUBPS f128<>(SB), Y, Y; \
+	ADDQ DX, SI
+
+// QUANTISE rounds two rows of coefficients to 16 bits, into A.
+#define QUANTISE(A, B, at) \
+	VMULPS at(BX), A, A; \
+	VMULPS (at+32)(BX), B, B; \
+	VCVTPS2DQ A, A; \
+	VCVTPS2DQ B, B; \
+	VPACKSSDW B, A, A; \
+	VPERMQ $0xD8, A, A
+
+// func fdctAVX2(src *byte, stride int, scale *[64]float32, out *[64]int16) (some uint64)
+TEXT ·fdctAVX2(SB), NOSPLIT, $0-40
+	MOVQ src+0(FP), SI
+	MOVQ stride+8(FP), DX
+	MOVQ scale+16(FP), BX
+	MOVQ out+24(FP), DI
+	LOAD(Y0)
+	LOAD(Y1)
+	LOAD(Y2)
+	LOAD(Y3)
+	LOAD(Y4)
+	LOAD(Y5)
+	LOAD(Y6)
+	LOAD(Y7)
+	BUTTERFLY(Y0, Y1, Y2, Y3, Y4, Y5, Y6, Y7, Y8)
+
+	// Rows become columns.
+	VUNPCKLPS Y2, Y7, Y9
+	VUNPCKHPS Y2, Y7, Y10
+	VUNPCKLPS Y1, Y5, Y11
+	VUNPCKHPS Y1, Y5, Y12
+	VUNPCKLPS Y3, Y4, Y13
+	VUNPCKHPS Y3, Y4, Y14
+	VUNPCKLPS Y6, Y8, Y15
+	VUNPCKHPS Y6, Y8, Y0
+	VUNPCKLPD Y11, Y9, Y1
+	VUNPCKHPD Y11, Y9, Y2
+	VUNPCKLPD Y12, Y10, Y3
+	VUNPCKHPD Y12, Y10, Y4
+	VUNPCKLPD Y15, Y13, Y5
+	VUNPCKHPD Y15, Y13, Y6
+	VUNPCKLPD Y0, Y14, Y7
+	VUNPCKHPD Y0, Y14, Y8
+	VPERM2F128 $0x20, Y5, Y1, Y9
+	VPERM2F128 $0x20, Y6, Y2, Y10
+	VPERM2F128 $0x20, Y7, Y3, Y11
+	VPERM2F128 $0x20, Y8, Y4, Y12
+	VPERM2F128 $0x31, Y5, Y1, Y13
+	VPERM2F128 $0x31, Y6, Y2, Y14
+	VPERM2F128 $0x31, Y7, Y3, Y15
+	VPERM2F128 $0x31, Y8, Y4, Y0
+	BUTTERFLY(Y9, Y10, Y11, Y12, Y13, Y14, Y15, Y0, Y1)
+
+	QUANTISE(Y0, Y11, 0)
+	QUANTISE(Y14, Y10, 64)
+	QUANTISE(Y13, Y12, 128)
+	QUANTISE(Y1, Y15, 192)
+	VMOVDQU Y0, 0(DI)
+	VMOVDQU Y14, 32(DI)
+	VMOVDQU Y13, 64(DI)
+	VMOVDQU Y1, 96(DI)
+
+	// A bit for each coefficient that is not 0.
+	VPXOR Y2, Y2, Y2
+	VPACKSSWB Y14, Y0, Y0
+	VPACKSSWB Y1, Y13, Y13
+	VPERMQ $0xD8, Y0, Y0
+	VPERMQ $0xD8, Y13, Y13
+	VPCMPEQB Y2, Y0, Y0
+	VPCMPEQB Y2, Y13, Y13
+	VPMOVMSKB Y0, AX
+	VPMOVMSKB Y13, CX
+	SHLQ $32, CX
+	ORQ CX, AX
+	NOTQ AX
+	MOVQ AX, some+32(FP)
+	VZEROUPPER
+	RET
