@@ -20,9 +20,19 @@ func (d decoder) Frame(ctx context.Context, path string, frame int, out string) 
 	return err
 }
 
-// Render implements frames.Decoder.
-func (d decoder) Render(ctx context.Context, path string, frame, size int, out string) error {
-	_, err := d.pool.Render(ctx, worker.RenderRequest{Path: path, Frame: frame, Out: out, MaxSize: size, Format: "jpeg", Quality: 85})
+// Transcode implements frames.Decoder.
+func (d decoder) Transcode(ctx context.Context, path string, frame int, syntax radnode.UID, out string) error {
+	_, err := d.pool.Transcode(ctx, worker.TranscodeRequest{Path: path, Frame: frame, Syntax: syntax, Out: out})
+	return err
+}
+
+// Picture implements frames.Decoder.
+func (d decoder) Picture(ctx context.Context, path string, frame int, how frames.Rendering, out string) error {
+	request := worker.RenderRequest{Path: path, Frame: frame, Out: out, State: how.State, MaxSize: how.Size, Format: how.Format, Quality: how.Quality}
+	if w := how.Window; w != nil {
+		request.Window = &worker.Window{Center: w.Center, Width: w.Width, Function: w.Function}
+	}
+	_, err := d.pool.Render(ctx, request)
 	return err
 }
 

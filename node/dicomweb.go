@@ -2,7 +2,6 @@ package node
 
 import (
 	"context"
-	"fmt"
 	"image"
 	"io"
 	"path/filepath"
@@ -11,13 +10,13 @@ import (
 	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/audit"
 	"github.com/radnode/radnode/dicom"
+	"github.com/radnode/radnode/dicom/pixel"
 	"github.com/radnode/radnode/dimse"
 	"github.com/radnode/radnode/report"
 	"github.com/radnode/radnode/store"
 	"github.com/radnode/radnode/web/dicomweb"
 	"github.com/radnode/radnode/web/frames"
 	"github.com/radnode/radnode/web/middleware"
-	"github.com/radnode/radnode/worker"
 	"github.com/radnode/radnode/workflow"
 )
 
@@ -25,7 +24,7 @@ import (
 func (n *node) dicomweb(pixels *frames.Cache, origins middleware.Origins) *dicomweb.Service {
 	out := egress{n.pool, filepath.Join(n.config.Data, "egress")}
 	service := dicomweb.New(
-		webIndex{n.desk.store, n.desk.flow}, webFiles{out}, webPixels{pixels, n.pool},
+		webIndex{n.desk.store, n.desk.flow}, webFiles{out}, webPixels{pixels},
 		webReceiver{n.desk.flow, n.evidence}, webTrail{n},
 	)
 	service.Workitems, service.Subscriptions = n.desk.flow, subscriptions{n.desk.flow}
@@ -124,35 +123,18 @@ func (f webFiles) Recode(ctx context.Context, path string, syntax radnode.UID) (
 	return f.egress.recode(ctx, path, syntax)
 }
 
-// webPixels keeps frames and pictures beside those of the viewer.
-type webPixels struct {
-	*frames.Cache
-	pool *worker.Pool
-}
+// webPixels gives frames and pictures from the cache of the viewer.
+type webPixels struct{ *frames.Cache }
 
 var _ dicomweb.Pixels = webPixels{}
 
-// Transcode implements dicomweb.Pixels.
-func (p webPixels) Transcode(ctx context.Context, path string, inst radnode.Instance, frame int, syntax radnode.UID) (io.ReadSeekCloser, error) {
-	return p.Cache.Picture(ctx, inst, fmt.Sprintf("%d as %s", frame, syntax), func(out string) error {
-		_, err := p.pool.Transcode(ctx, worker.TranscodeRequest{Path: path, Frame: frame, Syntax: syntax, Out: out})
-		return err
-	})
-}
-
 // Picture implements dicomweb.Pixels.
 func (p webPixels) Picture(ctx context.Context, path string, inst radnode.Instance, frame int, want dicomweb.Picture) (io.ReadSeekCloser, error) {
-	request := worker.RenderRequest{Path: path, Frame: frame, MaxSize: want.Size, Format: want.Format, Quality: want.Quality, State: want.State}
-	how := fmt.Sprintf("%d %d %s %d %s", frame, want.Size, want.Format, want.Quality, want.State)
+	how := frames.Rendering{State: want.State, Size: want.Size, Format: want.Format, Quality: want.Quality}
 	if w := want.Window; w != nil {
-		request.Window = &worker.Window{Center: w.Center, Width: w.Width, Function: w.Function}
-		how += fmt.Sprintf(" %g %g %s", w.Center, w.Width, w.Function)
+		how.Window = &pixel.Window{Center: w.Center, Width: w.Width, Function: w.Function}
 	}
-	return p.Cache.Picture(ctx, inst, how, func(out string) error {
-		request.Out = out
-		_, err := p.pool.Render(ctx, request)
-		return err
-	})
+	return p.Cache.Picture(ctx, path, inst, frame, how)
 }
 
 // webReceiver takes instances in as the receiver of C-STORE does.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"slices"
+	"sort"
 	"sync"
 
 	"github.com/radnode/radnode"
@@ -118,6 +119,7 @@ type tone struct {
 	modality *modality
 	curve    func(float64) float64
 	invert   bool
+	steady   bool // rises or falls all the way, padding aside
 	padding  func(stored float64) bool
 	key      toneKey
 }
@@ -133,6 +135,11 @@ func (t *tone) at(stored float64) float64 {
 	if t.padding(stored) {
 		return 0 // background
 	}
+	return t.measured(stored)
+}
+
+// measured is at for a value that is no padding.
+func (t *tone) measured(stored float64) float64 {
 	y := t.curve(t.modality.at(stored))
 	if t.invert {
 		y = 1 - y
@@ -165,7 +172,8 @@ func (im *Image) tone(f *Frame, n int, w *Window) (*tone, error) {
 	if w.Function == TableLUT || m.lut != nil {
 		key.frame = n
 	}
-	return &tone{modality: m, curve: curve, invert: im.inverts(), padding: im.isPadding, key: key}, nil
+	steady := key.frame < 0 && (im.presentation == nil || im.presentation.plut == nil)
+	return &tone{modality: m, curve: curve, invert: im.inverts(), steady: steady, padding: im.isPadding, key: key}, nil
 }
 
 // DefaultWindow returns what a nil window stands for: the first of Windows,
@@ -263,29 +271,39 @@ func (im *Image) histogram(f *Frame, m *modality, entries int) (values []float64
 			t[binary.LittleEndian.Uint16(p)]++
 		}
 	}
-	type bin struct {
-		value float64
-		count int
+	first := 0 // the pattern of the smallest stored value
+	if f.Signed {
+		first = entries / 2
 	}
-	var bins []bin
-	for i, c := range h {
-		if v := f.value(i); c > 0 && !im.isPadding(v) {
-			bins = append(bins, bin{m.at(v), int(c)})
+	for i := range h {
+		pattern := (first + i) & (entries - 1)
+		if c := h[pattern]; c > 0 {
+			if v := f.value(pattern); !im.isPadding(v) {
+				values, counts = append(values, m.at(v)), append(counts, int(c))
+			}
 		}
 	}
-	slices.SortFunc(bins, func(a, b bin) int {
-		switch {
-		case a.value < b.value:
-			return -1
-		case a.value > b.value:
-			return 1
-		}
-		return 0
-	})
-	for _, b := range bins {
-		values, counts = append(values, b.value), append(counts, b.count)
+	switch {
+	case m.lut != nil:
+		sort.Sort(bins{values, counts})
+	case m.Slope < 0:
+		slices.Reverse(values)
+		slices.Reverse(counts)
 	}
 	return values, counts
+}
+
+// bins are values with how often each occurs.
+type bins struct {
+	values []float64
+	counts []int
+}
+
+func (b bins) Len() int           { return len(b.values) }
+func (b bins) Less(i, j int) bool { return b.values[i] < b.values[j] }
+func (b bins) Swap(i, j int) {
+	b.values[i], b.values[j] = b.values[j], b.values[i]
+	b.counts[i], b.counts[j] = b.counts[j], b.counts[i]
 }
 
 // curveCache keeps the last table of Display8: frames of one series and the
@@ -312,10 +330,42 @@ func (c *curveCache) table(f *Frame, t *tone, pixels int) []byte {
 	if pixels < entries/4 {
 		return nil
 	}
+	c.key, c.bits, c.table8 = t.key, f.BitsAllocated, t.table8(f, entries)
+	return c.table8
+}
+
+// table8 holds the display value of every bit pattern of a sample.
+func (t *tone) table8(f *Frame, entries int) []byte {
 	table := make([]byte, entries)
-	for i := range table {
-		table[i] = to8(t.at(f.value(i)))
+	if !t.steady {
+		for i := range table {
+			table[i] = to8(t.at(f.value(i)))
+		}
+		return table
 	}
-	c.key, c.bits, c.table8 = t.key, f.BitsAllocated, table
+	half := entries / 2 // values rise within each half, signed or not
+	t.fill(table[:half], f.value(0))
+	t.fill(table[half:], f.value(half))
+	for i := range table {
+		if table[i] != 0 && t.padding(f.value(i)) {
+			table[i] = 0
+		}
+	}
 	return table
+}
+
+// fill sets the display values of the stored values from first on. Where both
+// ends of a steady stretch are equal, so is what lies between.
+func (t *tone) fill(table []byte, first float64) {
+	last := len(table) - 1
+	a, b := to8(t.measured(first)), to8(t.measured(first+float64(last)))
+	if a != b && last > 1 {
+		t.fill(table[:last/2+1], first)
+		t.fill(table[last/2+1:], first+float64(last/2+1))
+		return
+	}
+	table[last] = b
+	for i := range table[:last] {
+		table[i] = a
+	}
 }

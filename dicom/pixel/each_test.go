@@ -1,11 +1,8 @@
 package pixel_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"image/jpeg"
-	"image/png"
 	"sync"
 	"testing"
 
@@ -80,40 +77,5 @@ func TestEachStopsAtTheFirstError(t *testing.T) {
 	cancel()
 	if err := im.Each(ctx, 0, 40, 2, func(int, *pixel.Frame) error { return nil }); err == nil {
 		t.Error("a cancelled context decodes everything")
-	}
-}
-
-// TestPicturesForTheEyeAreWritten as PNG, exactly, and as JPEG, nearly.
-func TestPicturesForTheEyeAreWritten(t *testing.T) {
-	for _, samples := range []int{1, 3} {
-		pix := make([]byte, 5*4*samples)
-		for i := range pix {
-			pix[i] = byte(100 + i%samples*20)
-		}
-		var b bytes.Buffer
-		if err := pixel.WritePNG(&b, 5, 4, samples, pix); err != nil {
-			t.Fatal(err)
-		}
-		m, err := png.Decode(&b)
-		if err != nil || m.Bounds().Dx() != 4 || m.Bounds().Dy() != 5 {
-			t.Fatalf("PNG: %v", err)
-		}
-		if r, _, _, _ := m.At(2, 3).RGBA(); byte(r>>8) != 100 {
-			t.Errorf("PNG sample is %d", r>>8)
-		}
-		b.Reset()
-		if err := pixel.WriteJPEG(&b, 5, 4, samples, 90, pix); err != nil {
-			t.Fatal(err)
-		}
-		m, err = jpeg.Decode(&b)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if r, _, _, _ := m.At(2, 3).RGBA(); r>>8 < 97 || r>>8 > 103 {
-			t.Errorf("JPEG sample is %d", r>>8)
-		}
-	}
-	if err := pixel.WritePNG(&bytes.Buffer{}, 5, 4, 2, make([]byte, 40)); radnode.CodeOf(err) != radnode.Invalid {
-		t.Errorf("two samples: %v", err)
 	}
 }

@@ -4,10 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"image"
-	"image/jpeg"
-	"image/png"
-	"io"
 
 	"github.com/radnode/radnode"
 	lossless "github.com/radnode/radnode/dicom/pixel/jpeg"
@@ -65,7 +61,7 @@ func encodeBaseline(_ context.Context, _ radnode.UID, src []byte, is Coded, dst 
 		return nil, radnode.Errorf(radnode.Unsupported, opEncode, "JPEG Baseline holds unsigned 8-bit grey and RGB only, not %s in %d bits", is.Photometric, is.Width)
 	}
 	b := bytes.NewBuffer(dst)
-	if err := WriteJPEG(b, is.Rows, is.Columns, is.Samples, baselineQuality, src); err != nil {
+	if err := (Picture{is.Rows, is.Columns, is.Samples, src}).Encode(b, FormatJPEG, baselineQuality); err != nil {
 		return nil, err
 	}
 	return b.Bytes(), nil
@@ -134,51 +130,4 @@ func packRow(dst, row []byte) []byte {
 		i = end
 	}
 	return dst
-}
-
-// picture is display values on their way to the standard library.
-type picture struct {
-	rows, columns, samples int
-	pix                    []byte
-}
-
-// standard returns the fastest form that the encoders of the standard library
-// know.
-func (p picture) standard() image.Image {
-	bounds := image.Rect(0, 0, p.columns, p.rows)
-	if p.samples == 1 {
-		return &image.Gray{Pix: p.pix, Stride: p.columns, Rect: bounds}
-	}
-	out := image.NewRGBA(bounds)
-	for i, o := 0, 0; i+2 < len(p.pix); i, o = i+3, o+4 {
-		out.Pix[o], out.Pix[o+1], out.Pix[o+2], out.Pix[o+3] = p.pix[i], p.pix[i+1], p.pix[i+2], 255
-	}
-	return out
-}
-
-func (p picture) check() error {
-	if p.rows < 1 || p.columns < 1 || p.samples != 1 && p.samples != 3 || len(p.pix) != p.rows*p.columns*p.samples {
-		return radnode.Errorf(radnode.Invalid, opEncode, "%d display values do not make a picture of %d x %d x %d", len(p.pix), p.rows, p.columns, p.samples)
-	}
-	return nil
-}
-
-// WritePNG writes display values, as Display8 gives them, as a PNG.
-func WritePNG(w io.Writer, rows, columns, samples int, pix []byte) error {
-	p := picture{rows, columns, samples, pix}
-	if err := p.check(); err != nil {
-		return err
-	}
-	enc := png.Encoder{CompressionLevel: png.BestSpeed}
-	return enc.Encode(w, p.standard())
-}
-
-// WriteJPEG writes display values as a baseline JPEG of the given quality (1
-// to 100), for people's eyes: a rendered picture, never a diagnostic source.
-func WriteJPEG(w io.Writer, rows, columns, samples, quality int, pix []byte) error {
-	p := picture{rows, columns, samples, pix}
-	if err := p.check(); err != nil {
-		return err
-	}
-	return jpeg.Encode(w, p.standard(), &jpeg.Options{Quality: min(max(quality, 1), 100)})
 }

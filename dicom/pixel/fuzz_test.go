@@ -58,7 +58,7 @@ func synthetic(tb testing.TB) [][]byte {
 		d.SetBytes(paletteSegments[c], dicom.OW, words(0, 2, 0x1000, 0x2000, 1, 4, 0x6000, 2, 1, 0, 0, 0, 1, 0xff00))
 	}, 0, 1, 2, 8)
 	var picture bytes.Buffer
-	if err := pixel.WriteJPEG(&picture, 4, 4, 1, 80, []byte("sixteen samples!")); err != nil {
+	if err := (pixel.Picture{Rows: 4, Columns: 4, Samples: 1, Pix: []byte("sixteen samples!")}).Encode(&picture, pixel.FormatJPEG, 80); err != nil {
 		tb.Fatal(err)
 	}
 	rle, err := pixel.Encode(context.Background(), pixel.RLELossless, &pixel.Frame{

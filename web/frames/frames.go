@@ -25,9 +25,11 @@ import (
 type Decoder interface {
 	// Frame writes the stored values of a frame (1-based) to the file out.
 	Frame(ctx context.Context, path string, frame int, out string) error
-	// Render writes a JPEG of a frame (1-based), at most size pixels wide and
-	// high, to the file out.
-	Render(ctx context.Context, path string, frame, size int, out string) error
+	// Transcode writes the codestream of a frame (1-based) in a transfer syntax
+	// to the file out.
+	Transcode(ctx context.Context, path string, frame int, syntax radnode.UID, out string) error
+	// Picture writes a picture of a frame (1-based) to the file out.
+	Picture(ctx context.Context, path string, frame int, how Rendering, out string) error
 }
 
 // Cache is a folder of frames with a limit of bytes.
@@ -36,6 +38,7 @@ type Cache struct {
 	limit   int64
 	decoder Decoder
 	natives natives
+	easel   easel
 
 	mu      sync.Mutex
 	files   map[string]*entry
@@ -60,7 +63,7 @@ func Open(dir string, limit int64, decoder Decoder) (*Cache, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the frame cache: %w", err)
 	}
-	return &Cache{dir: dir, limit: limit, decoder: decoder, files: map[string]*entry{}, waiting: map[string]chan struct{}{}}, nil
+	return &Cache{dir: dir, limit: limit, decoder: decoder, easel: newEasel(), files: map[string]*entry{}, waiting: map[string]chan struct{}{}}, nil
 }
 
 // Frame returns the stored values of a frame, little endian: a part of the
@@ -69,20 +72,20 @@ func (c *Cache) Frame(ctx context.Context, path string, inst radnode.Instance, f
 	if part := c.natives.frame(path, inst, frame); part != nil {
 		return part, nil
 	}
-	return c.file(ctx, key(inst, "frame", frame, 0), func(out string) error {
+	return c.file(ctx, key(inst, "frame", frame), func(out string) error {
 		return c.decoder.Frame(ctx, path, frame, out)
 	})
 }
 
-// Render returns a JPEG of a frame.
-func (c *Cache) Render(ctx context.Context, path string, inst radnode.Instance, frame, size int) (io.ReadSeekCloser, error) {
-	return c.file(ctx, key(inst, "preview", frame, size), func(out string) error {
-		return c.decoder.Render(ctx, path, frame, size, out)
+// Transcode returns the codestream of a frame (1-based) in a transfer syntax.
+func (c *Cache) Transcode(ctx context.Context, path string, inst radnode.Instance, frame int, syntax radnode.UID) (io.ReadSeekCloser, error) {
+	return c.file(ctx, key(inst, "as "+string(syntax), frame), func(out string) error {
+		return c.decoder.Transcode(ctx, path, frame, syntax, out)
 	})
 }
 
-func key(inst radnode.Instance, kind string, frame, size int) string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s %s %s %d %d", inst.SOPInstanceUID, inst.Digest, kind, frame, size))
+func key(inst radnode.Instance, kind string, frame int) string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %s %s %d", inst.SOPInstanceUID, inst.Digest, kind, frame))
 	return hex.EncodeToString(sum[:16])
 }
 

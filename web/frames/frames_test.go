@@ -30,7 +30,11 @@ func (d *decoder) Frame(_ context.Context, _ string, frame int, out string) erro
 	return os.WriteFile(out, []byte(strings.Repeat(string(rune('a'+frame)), d.size)), 0o600)
 }
 
-func (d *decoder) Render(ctx context.Context, path string, frame, _ int, out string) error {
+func (d *decoder) Transcode(ctx context.Context, path string, frame int, _ radnode.UID, out string) error {
+	return d.Frame(ctx, path, frame, out)
+}
+
+func (d *decoder) Picture(ctx context.Context, path string, frame int, _ frames.Rendering, out string) error {
 	return d.Frame(ctx, path, frame, out)
 }
 

@@ -82,22 +82,29 @@ func (n *natives) isPlain(p *place, file *os.File, frame int) bool {
 
 // layoutOf reads the header of a file; false where its frames have to be decoded.
 func layoutOf(file *os.File) (pixel.Layout, bool) {
-	st, err := file.Stat()
-	if err != nil {
-		return pixel.Layout{}, false
-	}
-	object, err := dicom.Read(file, st.Size(), dicom.DefaultLimits)
-	if err != nil || object.PixelData == nil || object.PixelData.Encapsulated {
-		return pixel.Layout{}, false
-	}
-	if ts, known := dicom.LookupTransferSyntax(object.TransferSyntax); !known || ts.Deflated {
-		return pixel.Layout{}, false // opening it would inflate it
-	}
-	im, err := pixel.Open(object, file, pixel.DefaultLimits)
-	if err != nil {
+	im, ok := openNative(file)
+	if !ok {
 		return pixel.Layout{}, false
 	}
 	return im.Layout()
+}
+
+// openNative opens an image whose pixel data no codec has touched; false where
+// there is none.
+func openNative(file *os.File) (*pixel.Image, bool) {
+	st, err := file.Stat()
+	if err != nil {
+		return nil, false
+	}
+	object, err := dicom.Read(file, st.Size(), dicom.DefaultLimits)
+	if err != nil || object.PixelData == nil || object.PixelData.Encapsulated {
+		return nil, false
+	}
+	if ts, known := dicom.LookupTransferSyntax(object.TransferSyntax); !known || ts.Deflated {
+		return nil, false // opening it would inflate it
+	}
+	im, err := pixel.Open(object, file, pixel.DefaultLimits)
+	return im, err == nil
 }
 
 // place returns what is known of an instance.

@@ -158,20 +158,6 @@ func TestFramesAreChosenAsTheManifestSays(t *testing.T) {
 	}
 }
 
-func TestAPictureShrinksByAveraging(t *testing.T) {
-	got := shrink([]byte{0, 100, 200, 100, 0, 100, 200, 100}, 2, 4, 1, 1, 2)
-	if diff := cmp.Diff([]byte{50, 150}, got); diff != "" {
-		t.Error(diff)
-	}
-	rows, columns := fit(1000, 500, 2, 0)
-	if rows != 1000 || columns != 250 {
-		t.Errorf("pixels twice as high as wide: %d × %d", rows, columns)
-	}
-	if rows, columns = fit(3000, 2000, 1, 600); rows != 600 || columns != 400 {
-		t.Errorf("got %d × %d", rows, columns)
-	}
-}
-
 func TestFindingsAboutTheFilmFillOrQuestionTheHeader(t *testing.T) {
 	film := func(view float64, more ...radnode.Finding) []radnode.Finding {
 		return append([]radnode.Finding{

@@ -3,18 +3,13 @@ package pixel
 import (
 	"bufio"
 	"context"
-	"image"
-	"image/jpeg"
-	"image/png"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
 
 	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/dicom"
 	"github.com/radnode/radnode/dicom/pixel"
-	greyjpeg "github.com/radnode/radnode/dicom/pixel/jpeg"
 	"github.com/radnode/radnode/worker"
 )
 
@@ -54,8 +49,8 @@ const maxRendered = 16384
 // render writes a picture of one frame as a reader sees it to a file.
 func (s *server) render(ctx context.Context, r worker.RenderRequest) (worker.RenderInfo, error) {
 	const op = "render frame"
-	if r.Format != "jpeg" && r.Format != "png" {
-		return worker.RenderInfo{}, radnode.Errorf(radnode.Invalid, op, "format must be jpeg or png, not %q", r.Format)
+	if r.Format != pixel.FormatJPEG && r.Format != pixel.FormatPNG {
+		return worker.RenderInfo{}, radnode.Errorf(radnode.Invalid, op, "format must be %s or %s, not %q", pixel.FormatJPEG, pixel.FormatPNG, r.Format)
 	}
 	if r.Quality < 0 || r.Quality > 100 || r.MaxSize < 0 || r.MaxSize > maxRendered {
 		return worker.RenderInfo{}, radnode.Errorf(radnode.Invalid, op, "quality lies within 1..100 and max_size within 1..%d", maxRendered)
@@ -66,70 +61,44 @@ func (s *server) render(ctx context.Context, r worker.RenderRequest) (worker.Ren
 	}
 	defer release()
 	defer s.frame.trim()
-	fr := &s.frame
-	if err := src.show(ctx, r, fr); err != nil {
+	shown, aspect, err := src.show(ctx, r, &s.frame)
+	if err != nil {
 		return worker.RenderInfo{}, err
 	}
-	ratio := 1.0
-	if src.image != nil {
-		ratio = src.image.AspectRatio(r.Frame - 1)
-	}
-	rows, columns := fit(fr.rows, fr.columns, ratio, r.MaxSize)
-	img := toImage(shrink(fr.display, fr.rows, fr.columns, fr.samples, rows, columns), rows, columns, fr.samples)
-	info := worker.RenderInfo{Rows: rows, Columns: columns, MediaType: "image/" + r.Format}
+	shown = shown.Fit(aspect, r.MaxSize)
+	info := worker.RenderInfo{Rows: shown.Rows, Columns: shown.Columns, MediaType: "image/" + r.Format}
 	err = writeFile(r.Out, func(w io.Writer) error {
 		counted := &counter{w: w}
-		err := encode(counted, img, r)
+		err := shown.Encode(counted, r.Format, r.Quality)
 		info.Size = counted.n
 		return err
 	})
 	return info, err
 }
 
-// show fills fr.display as a rendering wants it: by the header, a window or a
-// presentation state.
-func (s *source) show(ctx context.Context, r worker.RenderRequest, fr *frame) error {
-	if s.image == nil {
-		return s.fill(ctx, r.Frame-1, fr, false)
+// show makes the picture that a rendering wants: by the header, a window or a
+// presentation state. It tells how high its pixels are for their width.
+func (s *source) show(ctx context.Context, r worker.RenderRequest, fr *frame) (pixel.Picture, float64, error) {
+	if p := s.picture; p != nil {
+		return pixel.Picture{Rows: p.rows, Columns: p.columns, Samples: p.samples, Pix: p.pix}, 1, nil
 	}
-	shown := s.image
+	im := s.image
 	if r.State != "" {
 		state, err := dicom.ReadFile(r.State, dicom.Limits{})
 		if err != nil {
-			return err
+			return pixel.Picture{}, 0, err
 		}
-		if shown, err = s.image.Present(state.Dataset); err != nil {
-			return err
+		if im, err = im.Present(state.Dataset); err != nil {
+			return pixel.Picture{}, 0, err
 		}
-	}
-	if err := s.image.Decode(ctx, r.Frame-1, &fr.stored); err != nil {
-		return err
 	}
 	var window *pixel.Window
 	if w := r.Window; w != nil {
 		window = &pixel.Window{Center: w.Center, Width: w.Width, Function: w.Function}
 	}
-	fr.rows, fr.columns, fr.samples = shown.Rows, shown.Columns, shown.DisplaySamples()
-	fr.display = resize(fr.display, fr.rows*fr.columns*fr.samples)
-	return shown.Display8(&fr.stored, r.Frame-1, window, fr.display)
-}
-
-func encode(w io.Writer, img image.Image, r worker.RenderRequest) error {
-	if r.Format == "png" {
-		return (&png.Encoder{CompressionLevel: png.BestSpeed}).Encode(w, img)
-	}
-	quality := r.Quality
-	if quality == 0 {
-		quality = 90
-	}
-	if grey, ok := img.(*image.Gray); ok && grey.Stride == grey.Rect.Dx() {
-		b, err := greyjpeg.EncodeGrey(nil, grey.Pix[:grey.Stride*grey.Rect.Dy()], grey.Rect.Dy(), grey.Rect.Dx(), quality)
-		if err == nil {
-			_, err = w.Write(b)
-		}
-		return err
-	}
-	return jpeg.Encode(w, img, &jpeg.Options{Quality: quality})
+	shown, err := im.Render(ctx, r.Frame-1, window, &fr.stored, fr.display)
+	fr.display = shown.Pix
+	return shown, im.AspectRatio(r.Frame - 1), err
 }
 
 type counter struct {
@@ -141,67 +110,6 @@ func (c *counter) Write(p []byte) (int, error) {
 	n, err := c.w.Write(p)
 	c.n += int64(n)
 	return n, err
-}
-
-// fit gives the size of a picture with square pixels whose longest side is at
-// most longest (0: any). ratio is the height of a source pixel over its width;
-// the side along which pixels are denser is the one that shrinks.
-func fit(rows, columns int, ratio float64, longest int) (int, int) {
-	h, w := float64(rows), float64(columns)
-	if ratio > 1 {
-		w /= ratio
-	} else if ratio > 0 {
-		h *= ratio
-	}
-	if side := max(h, w); longest > 0 && side > float64(longest) {
-		h, w = h*float64(longest)/side, w*float64(longest)/side
-	}
-	return max(1, int(math.Round(h))), max(1, int(math.Round(w)))
-}
-
-// shrink averages the pixels of src that lie under each pixel of the result.
-func shrink(src []byte, rows, columns, samples, outRows, outColumns int) []byte {
-	if rows == outRows && columns == outColumns {
-		return src
-	}
-	out := make([]byte, outRows*outColumns*samples)
-	for r := range outRows {
-		top, bottom := span(r, rows, outRows)
-		for c := range outColumns {
-			left, right := span(c, columns, outColumns)
-			for s := range samples {
-				sum := 0
-				for y := top; y < bottom; y++ {
-					row := src[(y*columns+left)*samples+s : (y*columns+right-1)*samples+s+1]
-					for x := 0; x < len(row); x += samples {
-						sum += int(row[x])
-					}
-				}
-				n := (bottom - top) * (right - left)
-				out[(r*outColumns+c)*samples+s] = byte((sum + n/2) / n)
-			}
-		}
-	}
-	return out
-}
-
-// span is the range of source pixels under pixel i of n.
-func span(i, source, n int) (from, to int) {
-	from = i * source / n
-	return from, max(from+1, (i+1)*source/n)
-}
-
-func toImage(pix []byte, rows, columns, samples int) image.Image {
-	rect := image.Rect(0, 0, columns, rows)
-	if samples == 1 {
-		return &image.Gray{Pix: pix, Stride: columns, Rect: rect}
-	}
-	img := image.NewRGBA(rect)
-	for i := range rows * columns {
-		copy(img.Pix[4*i:4*i+3], pix[3*i:3*i+3])
-		img.Pix[4*i+3] = 255
-	}
-	return img
 }
 
 // writeFile writes a file so that nobody ever sees half of it.
