@@ -120,6 +120,7 @@ type tone struct {
 	curve    func(float64) float64
 	invert   bool
 	steady   bool // rises or falls all the way, padding aside
+	padded   bool
 	padding  func(stored float64) bool
 	key      toneKey
 }
@@ -173,7 +174,10 @@ func (im *Image) tone(f *Frame, n int, w *Window) (*tone, error) {
 		key.frame = n
 	}
 	steady := key.frame < 0 && (im.presentation == nil || im.presentation.plut == nil)
-	return &tone{modality: m, curve: curve, invert: im.inverts(), steady: steady, padding: im.isPadding, key: key}, nil
+	return &tone{
+		modality: m, curve: curve, invert: im.inverts(), steady: steady,
+		padded: im.Padding != nil || im.floatPadding != nil, padding: im.isPadding, key: key,
+	}, nil
 }
 
 // DefaultWindow returns what a nil window stands for: the first of Windows,
@@ -260,17 +264,13 @@ func (im *Image) distribution(f *Frame, m *modality) (values []float64, counts [
 }
 
 func (im *Image) histogram(f *Frame, m *modality, entries int) (values []float64, counts []int) {
-	h := make([]int32, entries)
-	if f.BitsAllocated == 8 {
-		for _, v := range f.Pix {
-			h[v]++
-		}
-	} else {
-		t := (*[65536]int32)(h)
-		for p := f.Pix; len(p) >= 2; p = p[2:] {
-			t[binary.LittleEndian.Uint16(p)]++
+	h, kinds := f.count(entries), 0
+	for _, c := range h {
+		if c > 0 {
+			kinds++
 		}
 	}
+	values, counts = make([]float64, 0, kinds), make([]int, 0, kinds)
 	first := 0 // the pattern of the smallest stored value
 	if f.Signed {
 		first = entries / 2
@@ -291,6 +291,34 @@ func (im *Image) histogram(f *Frame, m *modality, entries int) (values []float64
 		slices.Reverse(counts)
 	}
 	return values, counts
+}
+
+// count returns how often each bit pattern of a sample occurs.
+func (f *Frame) count(entries int) []int32 {
+	if cap(f.counts) < entries {
+		f.counts = make([]int32, entries)
+	}
+	h := f.counts[:entries]
+	clear(h)
+	if f.BitsAllocated == 8 {
+		for _, v := range f.Pix {
+			h[v]++
+		}
+		return h
+	}
+	t := (*[65536]int32)(h)
+	p := f.Pix
+	for ; len(p) >= 8; p = p[8:] {
+		w := binary.LittleEndian.Uint64(p)
+		t[uint16(w)]++
+		t[uint16(w>>16)]++
+		t[uint16(w>>32)]++
+		t[uint16(w>>48)]++
+	}
+	for ; len(p) >= 2; p = p[2:] {
+		t[binary.LittleEndian.Uint16(p)]++
+	}
+	return h
 }
 
 // bins are values with how often each occurs.
@@ -347,7 +375,7 @@ func (t *tone) table8(f *Frame, entries int) []byte {
 	t.fill(table[:half], f.value(0))
 	t.fill(table[half:], f.value(half))
 	for i := range table {
-		if table[i] != 0 && t.padding(f.value(i)) {
+		if table[i] != 0 && t.padded && t.padding(f.value(i)) {
 			table[i] = 0
 		}
 	}

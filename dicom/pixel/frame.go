@@ -23,7 +23,8 @@ type Frame struct {
 	Photometric            string
 	Pix                    []byte
 
-	scratch []byte // encoded bytes of a frame, kept between frames
+	scratch []byte  // encoded bytes of a frame, kept between frames
+	counts  []int32 // how often each bit pattern occurs, kept between frames
 }
 
 // Digest returns "sha256:" and the digest of the stored values, for the

@@ -34,11 +34,12 @@ type Decoder interface {
 
 // Cache is a folder of frames with a limit of bytes.
 type Cache struct {
-	dir     string
-	limit   int64
-	decoder Decoder
-	natives natives
-	easel   easel
+	dir      string
+	limit    int64
+	decoder  Decoder
+	natives  natives
+	easel    easel
+	pictures pictures
 
 	mu      sync.Mutex
 	files   map[string]*entry

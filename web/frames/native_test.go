@@ -6,12 +6,14 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"testing"
 
 	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/dicom"
 	"github.com/radnode/radnode/dicom/pixel"
+	"github.com/radnode/radnode/web/frames"
 )
 
 var errWorker = errors.New("the worker was asked")
@@ -102,4 +104,81 @@ func BenchmarkNativeFrame(b *testing.B) {
 			}
 		})
 	}
+}
+
+// TestPicturesDrawnHereAreThoseOfTheWorker compares the pictures of native
+// frames with what the display chain gives, over the whole collection, and
+// leaves to the worker what is not native.
+func TestPicturesDrawnHereAreThoseOfTheWorker(t *testing.T) {
+	files, err := filepath.Glob("../../../shared/dicom/image/*.dcm")
+	if err != nil || len(files) == 0 {
+		t.Skip("needs the collection of DICOM files")
+	}
+	cache, _ := mustOpen(t, 1, &decoder{err: errWorker})
+	how := frames.Rendering{Format: pixel.FormatJPEG, Quality: 90}
+	drawn := 0
+	for _, path := range files {
+		f, err := dicom.ReadFile(path, dicom.DefaultLimits)
+		if err != nil || f.PixelData == nil {
+			continue
+		}
+		inst := radnode.Instance{SOPInstanceUID: "1.2", Digest: path}
+		got, err := cache.Picture(context.Background(), path, inst, 1, how)
+		if err != nil {
+			if !errors.Is(err, errWorker) {
+				t.Errorf("%s: %v", path, err)
+			}
+			continue
+		}
+		if f.PixelData.Encapsulated {
+			t.Errorf("%s is encoded and was drawn here", path)
+			continue
+		}
+		r, err := os.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		im, err := pixel.Open(f, r, pixel.DefaultLimits)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := im.Render(context.Background(), 0, nil, new(pixel.Frame), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b bytes.Buffer
+		if err := want.Fit(im.AspectRatio(0), 0).Encode(&b, pixel.FormatJPEG, 90); err != nil {
+			t.Fatal(err)
+		}
+		if again, err := cache.Picture(context.Background(), path, inst, 1, how); mustRead(t, got, nil) != b.String() || mustRead(t, again, err) != b.String() {
+			t.Errorf("%s: another picture", path)
+		}
+		drawn++
+	}
+	if drawn < 30 {
+		t.Errorf("only %d pictures were drawn", drawn)
+	}
+}
+
+// TestPicturesInMemoryStayFew asks for far more than is kept.
+func TestPicturesInMemoryStayFew(t *testing.T) {
+	const path = "../../../shared/dicom/image/ct1_explicit_le.dcm"
+	if _, err := os.Stat(path); err != nil {
+		t.Skip("needs the collection of DICOM files")
+	}
+	cache, _ := mustOpen(t, 1, &decoder{err: errWorker})
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for i := range 250 { // 40 MB
+		r, err := cache.Picture(context.Background(), path, radnode.Instance{SOPInstanceUID: "1.2", Digest: strconv.Itoa(i)}, 1, frames.Rendering{Format: pixel.FormatJPEG, Quality: 100})
+		mustRead(t, r, err)
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 24<<20 {
+		t.Errorf("%d MB are kept", grown>>20)
+	}
+	runtime.KeepAlive(cache)
 }

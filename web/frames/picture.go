@@ -1,12 +1,13 @@
 package frames
 
 import (
+	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"runtime"
+	"sync"
 
 	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/dicom/pixel"
@@ -39,12 +40,60 @@ func (c *Cache) Render(ctx context.Context, path string, inst radnode.Instance, 
 
 // Picture returns a picture of a frame (1-based).
 func (c *Cache) Picture(ctx context.Context, path string, inst radnode.Instance, frame int, how Rendering) (io.ReadSeekCloser, error) {
-	return c.file(ctx, key(inst, how.String(), frame), func(out string) error {
-		if c.easel.draw(ctx, path, frame, how, out) {
-			return nil
+	name := key(inst, how.String(), frame)
+	b, ok := c.pictures.get(name)
+	if !ok {
+		if b = c.easel.draw(ctx, path, frame, how); b != nil {
+			c.pictures.put(name, b)
 		}
+	}
+	if b != nil {
+		return memory{bytes.NewReader(b)}, nil
+	}
+	return c.file(ctx, name, func(out string) error {
 		return c.decoder.Picture(ctx, path, frame, how, out)
 	})
+}
+
+// memory is a picture that needs no file.
+type memory struct{ *bytes.Reader }
+
+func (memory) Close() error { return nil }
+
+// mostPictures bounds the bytes of each of the two generations of pictures
+// that are kept in memory.
+const mostPictures = 8 << 20
+
+// pictures are those used lately: what was not asked for while as much again
+// was drawn is let go.
+type pictures struct {
+	mu         sync.Mutex
+	young, old map[string][]byte
+	size       int // of the young ones
+}
+
+func (p *pictures) get(name string) ([]byte, bool) {
+	p.mu.Lock()
+	b, ok := p.young[name]
+	old, aged := p.old[name]
+	p.mu.Unlock()
+	if !ok && aged {
+		p.put(name, old)
+		return old, true
+	}
+	return b, ok
+}
+
+func (p *pictures) put(name string, b []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.young == nil || p.size+len(b) > mostPictures {
+		p.young, p.old, p.size = map[string][]byte{}, p.young, 0
+	}
+	if _, ok := p.young[name]; !ok && len(b) <= mostPictures {
+		p.young[name] = b
+		p.size += len(b)
+	}
 }
 
 // mostDrawn bounds the frames that are drawn here, mostKept the buffers that
@@ -72,46 +121,41 @@ func newEasel() easel {
 	return e
 }
 
-// draw writes a picture to the file out. It reports false where a worker has
-// to do so, or to say what is wrong.
-func (e easel) draw(ctx context.Context, path string, frame int, how Rendering, out string) bool {
+// draw returns a picture, nil where a worker has to make it, or to say what is
+// wrong.
+func (e easel) draw(ctx context.Context, path string, frame int, how Rendering) []byte {
 	if how.State != "" {
-		return false
+		return nil
 	}
 	file, err := os.Open(path)
 	if err != nil {
-		return false
+		return nil
 	}
 	defer file.Close() //nolint:errcheck // opened for reading
 	im, ok := openNative(file)
 	if !ok || im.FrameBytes() > mostDrawn {
-		return false
+		return nil
 	}
 	select {
 	case can := <-e:
 		defer func() { e <- can.kept() }()
-		return can.draw(ctx, im, frame-1, how, out)
+		return can.draw(ctx, im, frame-1, how)
 	case <-ctx.Done():
-		return false
+		return nil
 	}
 }
 
-func (c *canvas) draw(ctx context.Context, im *pixel.Image, n int, how Rendering, out string) bool {
+func (c *canvas) draw(ctx context.Context, im *pixel.Image, n int, how Rendering) []byte {
 	shown, err := im.Render(ctx, n, how.Window, &c.frame, c.display)
 	if err != nil {
-		return false
+		return nil
 	}
 	c.display = shown.Pix
-	file, err := os.OpenFile(out, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return false
+	var out bytes.Buffer
+	if err := shown.Fit(im.AspectRatio(n), how.Size).Encode(&out, how.Format, how.Quality); err != nil {
+		return nil
 	}
-	err = shown.Fit(im.AspectRatio(n), how.Size).Encode(file, how.Format, how.Quality)
-	if err := errors.Join(err, file.Close()); err != nil {
-		_ = os.Remove(out) // the worker writes it anew
-		return false
-	}
-	return true
+	return out.Bytes()
 }
 
 // kept is c for the next picture, without what one large one left behind.

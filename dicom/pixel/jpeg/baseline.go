@@ -36,25 +36,38 @@ func EncodeGrey(dst, src []byte, rows, columns, quality int) ([]byte, error) {
 	if bands > 1 {
 		interval = each * across
 	}
-	parts := make([][]byte, bands)
+	parts := make([]*greyWriter, bands)
 	var all sync.WaitGroup
 	for i := range parts {
-		all.Go(func() { parts[i] = e.band(i*each, min((i+1)*each, down)) })
+		parts[i] = greyWriters.Get().(*greyWriter) //nolint:forcetypeassert // nothing else is put
+		if i > 0 {
+			all.Go(func() { e.band(parts[i], i*each, min((i+1)*each, down)) })
+		}
 	}
+	e.band(parts[0], 0, min(each, down))
 	all.Wait()
-	dst = e.header(dst, interval)
-	for i, p := range parts {
+	total := mostHeader
+	for _, w := range parts {
+		total += len(w.out) + 2
+	}
+	dst = e.header(slices.Grow(dst, total), interval)
+	for i, w := range parts {
 		if i > 0 {
 			dst = append(dst, 0xFF, 0xD0+byte((i-1)%8))
 		}
-		dst = append(dst, p...)
+		dst = append(dst, w.out...)
+		greyWriters.Put(w)
 	}
 	return append(dst, 0xFF, 0xD9), nil
 }
 
+// greyWriters are kept for their memory.
+var greyWriters = sync.Pool{New: func() any { return new(greyWriter) }}
+
 const (
 	manyBlocks = 1024 // from which on it pays to cut a picture
 	mostBands  = 8
+	mostHeader = 400
 )
 
 // grey is a picture on its way.
@@ -149,8 +162,8 @@ func (e *grey) header(dst []byte, interval int) []byte {
 }
 
 // band encodes the rows of blocks from first to end as one segment.
-func (e *grey) band(first, end int) []byte {
-	w := greyWriter{out: make([]byte, 0, (end-first)*e.columns*8/3+mostBlock)}
+func (e *grey) band(w *greyWriter, first, end int) {
+	w.out, w.acc, w.n = w.out[:0], 0, 0
 	var edge [64]byte
 	var coefficients [64]int16
 	before := int16(0)
@@ -167,7 +180,7 @@ func (e *grey) band(first, end int) []byte {
 			before = coefficients[0]
 		}
 	}
-	return w.end()
+	w.end()
 }
 
 // extend takes a block at an edge, beyond which the last sample goes on.
@@ -307,7 +320,7 @@ func stuffed(out []byte, v uint32) []byte {
 }
 
 // end fills the last byte with ones.
-func (w *greyWriter) end() []byte {
+func (w *greyWriter) end() {
 	fill := (8 - w.n%8) % 8
 	rest := w.acc<<fill | (1<<fill - 1)
 	for left := w.n + fill; left > 0; left -= 8 {
@@ -316,5 +329,4 @@ func (w *greyWriter) end() []byte {
 			w.out = append(w.out, 0)
 		}
 	}
-	return w.out
 }
