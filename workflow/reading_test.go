@@ -86,7 +86,7 @@ func TestAnEditedFindingKeepsWhatTheModelStated(t *testing.T) {
 	}
 	if again, err := b.EditFinding(ctx, reader, r.ID, f.ID, edited.Version, radnode.ReadingChange{Text: text("right middle zone")}); err != nil || finding(again, "consolidation").Reading.Reason != "no infection" {
 		t.Errorf("a second change of the text alone: %v", err)
-	} else if back, err := b.Decide(ctx, reader, r.ID, f.ID, again.Version, radnode.Rejected, "artefact"); err != nil || finding(back, "pneumonia").Reading != nil {
+	} else if back, err := b.Decide(ctx, reader, r.ID, f.ID, again.Version, radnode.Rejected, ""); err != nil || finding(back, "pneumonia").Reading != nil {
 		t.Errorf("a rejected finding is the model's again: %v", err)
 	}
 }

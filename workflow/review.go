@@ -3,7 +3,6 @@ package workflow
 import (
 	"context"
 	"slices"
-	"strings"
 	"unicode/utf8"
 
 	"github.com/radnode/radnode"
@@ -18,8 +17,7 @@ const (
 )
 
 // Decide writes a reader's decision about one finding of a draft. version is
-// the version the reader saw; another one is a Conflict. What a model states to be
-// there is rejected with a reason. A model's finding that
+// the version the reader saw; another one is a Conflict. A model's finding that
 // is not accepted any more stands as the model stated it.
 func (w *Workflow) Decide(ctx context.Context, user radnode.User, reportID, findingID string, version int64, d radnode.Decision, reason string) (*radnode.Report, error) {
 	const op = "decide finding"
@@ -33,9 +31,6 @@ func (w *Workflow) Decide(ctx context.Context, user radnode.User, reportID, find
 		f, err := findingOf(r, findingID)
 		if err != nil {
 			return "", err
-		}
-		if d == radnode.Rejected && mustDecide(f) && strings.TrimSpace(reason) == "" {
-			return "", radnode.Errorf(radnode.Invalid, op, "say in a few words why %s is rejected", f.Finding.Label)
 		}
 		f.Decision, f.Reason, f.DecidedBy, f.DecidedAt = d, reason, "", nil
 		if d != radnode.Undecided {

@@ -89,7 +89,7 @@ function Card({ f, i, p, terms, calibrated }: { f: ReportFinding; i: number; p: 
           <button onClick={(e) => { e.stopPropagation(); setEditing(true); }}>{t('edit')}</button>
         </div>
       )}
-      {p.rejecting === f.id && <Why onDone={(why) => { p.onRejecting(''); if (why) p.onDecide(f, 'rejected', why); }} />}
+      {p.rejecting === f.id && <Why onDone={(why) => { p.onRejecting(''); p.onDecide(f, 'rejected', why); }} />}
     </li>
   );
 }

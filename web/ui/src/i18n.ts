@@ -31,7 +31,7 @@ const strings = {
   tooClose: ['too close to call: the model says neither yes nor no', '难以判定：模型既不肯定也不否定'], spread: ['{low}–{high} over {n} small changes of the image', '图像经 {n} 次微小改变后为 {low}–{high}'],
   agreement: ['{n} of {all} models say so ({low}–{high})', '{all} 个模型中有 {n} 个如此判断（{low}–{high}）'],
   largestOfGroup: ['the likeliest of its group', '同组中最可能'], accepted: ['accepted', '已接受'], rejected: ['rejected', '已拒绝'], undecided: ['undecided', '未决定'], by: ['{what} by {who}', '{who} {what}'],
-  whyReject: ['Why? (Esc: back)', '原因？（Esc：返回）'], wrongPlace: ['wrong place', '位置错误'], wrongLabel: ['wrong label', '标签错误'], notPresent: ['not present', '不存在'],
+  whyReject: ['Why? (Esc: no reason)', '原因？（Esc：不填）'], wrongPlace: ['wrong place', '位置错误'], wrongLabel: ['wrong label', '标签错误'], notPresent: ['not present', '不存在'],
   artefact: ['artefact', '伪影'], known: ['known or irrelevant', '已知或无关'],
   below: ['{n} below threshold', '{n} 项低于阈值'], notAssessed: ['{n} not assessed', '{n} 项未评估'], quality: ['Film quality', '图像质量'], noFindings: ['No finding above threshold', '无超过阈值的发现'],
   nothingToDecide: ['Nothing needs a decision.', '无需决定的项目。'], heatmap: ['Evidence map', '证据图'], heatLegend: ['relative to this image', '相对于本图像'], low: ['low', '低'], high: ['high', '高'],
