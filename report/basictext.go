@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/dicom/sr"
@@ -57,7 +56,7 @@ func (b *builder) measurementSentence(m measurement) string {
 	if b.Observer != nil {
 		mark = undecidedText
 	}
-	return fmt.Sprintf("%s: %s %s (%s %s). %s.", m.name.Meaning, number(m.value), m.unit.Meaning, m.model.ID, m.model.Version, mark)
+	return fmt.Sprintf("%s (%s %s). %s.", capital(languages["en"].measured(m.stated())), m.by, m.version, mark)
 }
 
 // sentence is Sentence, and in a verified document who stands behind it.
@@ -81,14 +80,6 @@ func Sentence(f radnode.ReportFinding) string {
 	return s
 }
 
-// amount is a measured value with its unit.
-func amount(m *radnode.Measurement) string {
-	if m.Unit == "1" {
-		return number(m.Value)
-	}
-	return number(m.Value) + " " + strings.Trim(m.Unit, "{}")
-}
-
 // modelSentence tells what a model stated of a finding.
 func modelSentence(f radnode.ReportFinding) string {
 	name := f.Finding.Label
@@ -96,7 +87,7 @@ func modelSentence(f radnode.ReportFinding) string {
 		name = cmp.Or(f.Finding.Code.Meaning, name)
 	}
 	if f.Finding.IsNumber() {
-		return fmt.Sprintf("%s: %s (%s %s).", name, amount(f.Finding.Measurement), f.Model.ID, f.Model.Version)
+		return fmt.Sprintf("%s: %s (%s %s).", name, Amount(*f.Finding.Measurement), f.Model.ID, f.Model.Version)
 	}
 	state := "not detected"
 	switch {

@@ -181,6 +181,15 @@ type measurement struct {
 	frame int
 	model radnode.ModelRef
 	lines []radnode.NamedRegion
+
+	// by and version are what measured: the model, or the pipeline with this
+	// digest, which is part of the program.
+	by, version, pipeline string
+}
+
+// stated is the measurement as its source stated it.
+func (m measurement) stated() radnode.Measurement {
+	return radnode.Measurement{Name: m.name.Value, Value: m.value, Unit: m.unit.Value}
 }
 
 // measurements lists those of all analyses, in their order.
@@ -189,11 +198,35 @@ func (b *builder) measurements() []measurement {
 	for _, a := range b.Analyses {
 		for _, name := range slices.Sorted(maps.Keys(a.Features)) {
 			if unit, ok := measured[name]; ok && b.images[a.SOPInstanceUID] != nil {
-				out = append(out, measurement{b.privateCode(name), a.Features[name], unit, a.SOPInstanceUID, a.Frame, a.Model, linesOf(a, name)})
+				m := measurement{b.privateCode(name), a.Features[name], unit, a.SOPInstanceUID, a.Frame, a.Model, linesOf(a, name), a.Model.ID, a.Model.Version, pipelineOf(a, name)}
+				if m.pipeline != "" {
+					m.by, m.version = b.device().Model, b.Software
+				}
+				out = append(out, m)
 			}
 		}
 	}
 	return out
+}
+
+// pipelineOf is the digest of the pipeline that measured a number beside a model;
+// "": the model did.
+func pipelineOf(a radnode.Analysis, name string) string {
+	for _, m := range a.Measured {
+		if m.Name == name {
+			return m.Pipeline
+		}
+	}
+	return ""
+}
+
+// measuredBy is TID 4019 of a measurement: what the evaluation of a model tells
+// says nothing of a pipeline that ran beside it.
+func (b *builder) measuredBy(m measurement) *sr.Algorithm {
+	if m.pipeline == "" {
+		return b.algorithmOf(m.model)
+	}
+	return &sr.Algorithm{Name: m.by, Version: m.version, Manufacturer: Manufacturer, Parameters: []string{"pipeline=" + m.pipeline}}
 }
 
 // linesOf are the lines that a number was measured along; outlines of what lay
@@ -213,8 +246,8 @@ func linesOf(a radnode.Analysis, name string) []radnode.NamedRegion {
 // measurementGroup is TID 1501 for one measurement, with the lines that it was
 // taken along (TID 320).
 func (b *builder) measurementGroup(m measurement) sr.MeasurementItem {
-	g := sr.Group{TrackingID: m.model.ID + " " + m.name.Value, TrackingUID: TrackingUID(m.image, m.frame, m.model, m.name.Value),
-		Algorithm: b.algorithmOf(m.model), Measurements: []sr.Measurement{{Name: m.name, Number: sr.Number{Value: m.value, Unit: m.unit}}}}
+	g := sr.Group{TrackingID: m.by + " " + m.name.Value, TrackingUID: TrackingUID(m.image, m.frame, m.model, m.name.Value),
+		Algorithm: b.measuredBy(m), Measurements: []sr.Measurement{{Name: m.name, Number: sr.Number{Value: m.value, Unit: m.unit}}}}
 	image := b.reference(m.image, m.frame)
 	for _, l := range m.lines {
 		g.Measurements[0].Regions = append(g.Measurements[0].Regions, *b.readerRegion(&l.Region, image))

@@ -126,7 +126,7 @@ func (b *builder) findingLines() []string {
 		out = append(out, "- "+b.sentence(f), "  "+b.chineseSentence(f))
 	}
 	for _, m := range b.measurements() {
-		out = append(out, "- "+b.measurementSentence(m))
+		out = append(out, "- "+b.measurementSentence(m), "  "+b.chineseMeasurement(m))
 	}
 	if out == nil {
 		out = append(out, "No finding was reported. 未报告异常所见。")
@@ -141,13 +141,13 @@ func (b *builder) chineseSentence(f radnode.ReportFinding) string {
 	if f.Reading != nil {
 		s := name + "：医师陈述"
 		if m := f.Reading.Measurement; m != nil {
-			s += fmt.Sprintf("，%s %s %s", cmp.Or(languages["zh"].measurements[m.Name], m.Name), number(m.Value), m.Unit)
+			s += "，" + languages["zh"].measured(*m)
 		}
 		return s + "。"
 	}
 	s := fmt.Sprintf("%s：%s，存在概率 %.1f %%（%s %s）", name, chinesePresence[presence(f).Value], percent(f.Finding.Probability), f.Model.ID, f.Model.Version)
 	if f.Finding.IsNumber() {
-		s = fmt.Sprintf("%s：%s（%s %s）", name, amount(f.Finding.Measurement), f.Model.ID, f.Model.Version)
+		s = fmt.Sprintf("%s：%s（%s %s）", name, languages["zh"].amount(*f.Finding.Measurement), f.Model.ID, f.Model.Version)
 	}
 	switch {
 	case f.Decision == radnode.Accepted:
@@ -158,6 +158,15 @@ func (b *builder) chineseSentence(f radnode.ReportFinding) string {
 		s += "，医师未作判定"
 	}
 	return s + "。"
+}
+
+// chineseMeasurement tells a measurement of the program in one Chinese sentence.
+func (b *builder) chineseMeasurement(m measurement) string {
+	mark := "未经医生确认"
+	if b.Observer != nil {
+		mark = "医师未作判定"
+	}
+	return fmt.Sprintf("%s（%s %s），%s。", languages["zh"].measured(m.stated()), m.by, m.version, mark)
 }
 
 func (b *builder) signatureLines() []string {

@@ -193,6 +193,19 @@ func (w *fhirWriter) device(m model) {
 	w.post("Device", uidURN(DeviceUID(m.ref)), d)
 }
 
+// program files this program as the device that measured by a pipeline.
+func (w *fhirWriter) program(pipeline string) *fhirReference {
+	e := w.builder.device()
+	d := fhirDevice{ResourceType: "Device", Identifier: dicomIdentifier(uidURN(e.UID)), Status: "active", Manufacturer: e.Manufacturer,
+		DeviceName: []fhirDeviceName{{e.Model, "model-name"}}, Type: fhirConcept{Text: "Software that measures in images"}, Version: []fhirVersion{{w.Software}},
+		Property: []fhirPropertyText{{fhirConceptOf(sr.AlgorithmParameters), []fhirConcept{{Text: "pipeline=" + pipeline}}}}}
+	r := fhirReference{Reference: fullURL("Device", uidURN(e.UID))}
+	if !slices.ContainsFunc(w.entries, func(x fhirEntry) bool { return x.FullURL == r.Reference }) {
+		w.post("Device", uidURN(e.UID), d)
+	}
+	return &r
+}
+
 // observationStatus is that of what a person signed, or preliminary.
 func (w *fhirWriter) observationStatus(f radnode.ReportFinding) string {
 	switch {
@@ -248,6 +261,9 @@ func (w *fhirWriter) measurement(m measurement) fhirReference {
 	tracking := TrackingUID(m.image, m.frame, m.model, m.name.Value)
 	ob := w.observation(tracking, "preliminary", m.name, m.image, m.frame, m.model)
 	ob.ValueQuantity = quantity(m.value, m.unit)
+	if m.pipeline != "" {
+		ob.Device = w.program(m.pipeline)
+	}
 	if w.Observer != nil {
 		ob.Note = append(ob.Note, fhirNote{undecidedText})
 	}

@@ -1,10 +1,8 @@
 package report
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -20,6 +18,7 @@ type phrases struct {
 	nothing      string // impression without a positive finding
 	stop         string
 	separator    string
+	pixels       string
 	measurements map[string]string
 }
 
@@ -35,7 +34,7 @@ var languages = map[string]phrases{
 			}
 			return strings.ReplaceAll(f.Label, "_", " ")
 		},
-		absent: "no evidence of %s", none: "The reader stated no finding.", nothing: "No finding stated.", stop: ".", separator: ", ",
+		absent: "no evidence of %s", none: "The reader stated no finding.", nothing: "No finding stated.", stop: ".", separator: ", ", pixels: "pixels",
 		measurements: map[string]string{"length": "length", "area": "area", "angle": "angle", "ratio": "ratio", "cardiothoracic_ratio": "cardiothoracic ratio"},
 	},
 	"zh": {
@@ -48,7 +47,7 @@ var languages = map[string]phrases{
 			}
 			return strings.ReplaceAll(f.Label, "_", " ")
 		},
-		absent: "未见%s征象", none: "医师未陈述任何所见。", nothing: "未陈述异常所见。", stop: "。", separator: "，",
+		absent: "未见%s征象", none: "医师未陈述任何所见。", nothing: "未陈述异常所见。", stop: "。", separator: "，", pixels: "像素",
 		measurements: map[string]string{"length": "长度", "area": "面积", "angle": "角度", "ratio": "比值", "cardiothoracic_ratio": "心胸比"},
 	},
 }
@@ -106,16 +105,13 @@ func (p phrases) line(f radnode.ReportFinding) string {
 	}
 	line := capital(head)
 	if f.Reading == nil && f.Finding.IsNumber() {
-		return line + p.separator + amount(f.Finding.Measurement) + p.stop
+		return line + p.separator + p.amount(*f.Finding.Measurement) + p.stop
 	}
 	if f.Reading == nil {
 		return line + p.stop
 	}
 	if m := f.Reading.Measurement; m != nil {
-		line += p.separator + cmp.Or(p.measurements[m.Name], m.Name) + " " + strconv.FormatFloat(m.Value, 'g', 4, 64)
-		if m.Unit != "1" {
-			line += " " + strings.Trim(m.Unit, "{}")
-		}
+		line += p.separator + p.measured(*m)
 	}
 	if text := strings.TrimSpace(f.Reading.Text); text != "" {
 		line += p.separator + strings.TrimRight(text, ".。 ")

@@ -238,7 +238,11 @@ func (w *oru) measurement(x measurement) {
 	}
 	v := w.observe("NM", x.name, status, hl7.Value(strconv.FormatFloat(x.value, 'g', -1, 64)))
 	v.Fields[5] = coded(x.unit)
-	v.Fields[17] = hl7.Components(x.model.ID+" "+x.model.Version, "", string(DeviceUID(x.model)), "ISO")
+	device := DeviceUID(x.model)
+	if x.pipeline != "" {
+		device = w.device().UID
+	}
+	v.Fields[17] = hl7.Components(x.by+" "+x.version, "", string(device), "ISO")
 	w.observe("ST", sr.SourceOfMeasurement, status, hl7.Text(imageText(x.image, x.frame)))
 }
 

@@ -82,13 +82,13 @@ func (b *builder) annotation(f radnode.ReportFinding, ref sr.Reference, outline 
 func (b *builder) caption(f radnode.ReportFinding) string {
 	name := b.code(f.Stated()).Meaning
 	if f.Reading == nil && f.Finding.IsNumber() {
-		return name + " " + amount(f.Finding.Measurement)
+		return name + " " + Amount(*f.Finding.Measurement)
 	}
 	if f.Reading == nil {
 		return fmt.Sprintf("%s %d %%", name, Percent(f.Finding.Probability))
 	}
 	if m := f.Reading.Measurement; m != nil {
-		name += fmt.Sprintf(" %s %s", number(m.Value), m.Unit)
+		name += " " + Amount(*m)
 	}
 	return name
 }

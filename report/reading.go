@@ -2,11 +2,10 @@ package report
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
-	"strconv"
 
 	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/dicom"
 	"github.com/radnode/radnode/dicom/sr"
 )
 
@@ -56,6 +55,9 @@ func (b *builder) reading(f radnode.ReportFinding) sr.MeasurementItem {
 			measured.Regions, region = []sr.Region{*region}, nil
 		}
 		g.Measurements = []sr.Measurement{measured}
+		if b.magnified(f.SOPInstanceUID) && slices.Contains([]string{"mm", "cm", "mm2", "cm2"}, m.Unit) {
+			comment("Measured in the plane of the detector, without correction of the magnification.")
+		}
 	}
 	if region == nil {
 		return &sr.MeasurementGroup{Group: g, Sources: []sr.Reference{image}}
@@ -79,6 +81,14 @@ func (b *builder) readerRegion(r *radnode.Region, image sr.Reference) *sr.Region
 // planar reports whether a shape can be the region of TID 1410: a polyline must
 // be closed.
 func planar(g sr.Graphic) bool { return g.Type != "POLYLINE" || g.Closed() }
+
+// magnified reports whether the millimetres of an image are those of its detector:
+// in the body it is less (PS3.3 10.7.1.3).
+func (b *builder) magnified(image radnode.UID) bool {
+	s := b.images[image]
+	detector, body := s.Floats(dicom.ImagerPixelSpacing), s.Floats(dicom.PixelSpacing)
+	return len(detector) == 2 && s.Text(dicom.PixelSpacingCalibrationType) == "" && (len(body) == 0 || slices.Equal(body, detector))
+}
 
 func (b *builder) measurementName(name string) radnode.Concept {
 	if c, known := measurementNames[name]; known {
@@ -108,7 +118,7 @@ func readingSentence(f radnode.ReportFinding) string {
 	}
 	s := name + ": stated by " + f.Reading.By
 	if m := f.Reading.Measurement; m != nil {
-		s += fmt.Sprintf(", %s %s %s", m.Name, strconv.FormatFloat(m.Value, 'g', 4, 64), m.Unit)
+		s += ", " + languages["en"].measured(*m)
 	}
 	if f.Reading.Text != "" {
 		s += ", " + f.Reading.Text

@@ -2,7 +2,6 @@ package report
 
 import (
 	"cmp"
-	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -384,5 +383,3 @@ func Percent(p float64) int {
 	}
 	return int(min(max(math.Round(p*100), 1), 99))
 }
-
-func number(f float64) string { return fmt.Sprintf("%.4g", f) }

@@ -94,7 +94,7 @@ func top(findings []radnode.ReportFinding) []string {
 		}
 		text := fmt.Sprintf("%s %d", stated.Label, report.Percent(stated.Probability))
 		if m := stated.Measurement; f.Reading == nil && stated.IsNumber() {
-			text = strings.TrimSuffix(fmt.Sprintf("%s %.4g %s", stated.Label, m.Value, m.Unit), " 1")
+			text = stated.Label + " " + report.Amount(*m)
 		} else if f.Reading != nil {
 			text = stated.Label // no model gave it this probability
 		}

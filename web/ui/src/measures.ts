@@ -15,16 +15,15 @@ export const areas: Mark[] = ['ellipse', 'rectangle', 'freehand'];
 
 /** describe says what a measurement measured; millimetres only where the spacing is known. */
 export function describe(m: Measure, slot: Slot | undefined, s: Samples | undefined): string {
-  const d = slot?.desc, [a, b, c, e] = m.points as [Point, Point, Point, Point];
+  const d = slot?.desc, [a, b] = m.points as [Point, Point];
   if (!d || !a) return '';
   const [rows, columns] = d.pixel_spacing ?? [0, 0], mm = rows > 0 && columns > 0, unit = d.units ? ' ' + d.units : '';
   const [kx, ky] = mm ? [columns, rows] : d.pixel_aspect ? [d.pixel_aspect[1], d.pixel_aspect[0]] : [1, 1];
-  const way = (p: Point, q: Point): Point => ({ x: (q.x - p.x) * kx, y: (q.y - p.y) * ky });
-  const degrees = (p: Point, q: Point): number => Math.abs(Math.atan2(p.x * q.y - p.y * q.x, p.x * q.x + p.y * q.y)) * 180 / Math.PI;
+  const way = (p: Point, q: Point): Point => ({ x: (q.x - p.x) * kx, y: (q.y - p.y) * ky }), bend = angleOf(m, slot);
   switch (m.kind) {
     case 'length': { const w = way(a, b); return mm ? `${Math.hypot(w.x, w.y).toFixed(1)} mm` : `${Math.hypot(b.x - a.x, b.y - a.y).toFixed(0)} px`; }
-    case 'angle': return c ? `${degrees(way(b, a), way(b, c)).toFixed(1)}°` : '';
-    case 'cobb': { if (!e) return ''; const x = degrees(way(a, b), way(c, e)); return `Cobb ${Math.min(x, 180 - x).toFixed(1)}°`; }
+    case 'angle': return bend === undefined ? '' : `${bend.toFixed(1)}°`;
+    case 'cobb': return bend === undefined ? '' : `Cobb ${bend.toFixed(1)}°`;
     case 'arrow': return m.text ?? '';
     case 'probe': return s && d.samples === 1 && inside(d, a) ? `${+modality(d, s[Math.floor(a.y) * d.columns + Math.floor(a.x)] as number).toFixed(2)}${unit}` : '';
   }
@@ -32,6 +31,16 @@ export function describe(m: Measure, slot: Slot | undefined, s: Samples | undefi
   if (!s || d.samples === 3 || d.palette && !d.palette.supplemental) return area;
   const x = statistics(m, d, s);
   return x ? `${t('mean')} ${x.mean.toFixed(1)}${unit} · SD ${x.sd.toFixed(1)} · ${x.low.toFixed(0)}…${x.high.toFixed(0)} · ${area}` : area;
+}
+
+/** angleOf is the angle of a mark in degrees, by the shape of the pixels; undefined while it is drawn. */
+export function angleOf({ kind, points: [a, b, c, e] }: Measure, slot: Slot | undefined): number | undefined {
+  const [ky, kx] = slot?.desc.pixel_spacing ?? slot?.desc.pixel_aspect ?? [1, 1];
+  const way = (p: Point, q: Point): Point => ({ x: (q.x - p.x) * kx, y: (q.y - p.y) * ky });
+  const degrees = (p: Point, q: Point): number => Math.abs(Math.atan2(p.x * q.y - p.y * q.x, p.x * q.x + p.y * q.y)) * 180 / Math.PI;
+  if (!a || !b || !c || kind !== 'angle' && (kind !== 'cobb' || !e)) return undefined;
+  const x = kind === 'angle' ? degrees(way(b, a), way(b, c)) : degrees(way(a, b), way(c, e as Point));
+  return kind === 'cobb' ? Math.min(x, 180 - x) : x;
 }
 
 function inside(d: Slot['desc'], p: Point): boolean { return p.x >= 0 && p.y >= 0 && p.x < d.columns && p.y < d.rows; }

@@ -1,6 +1,6 @@
 import type { Slot } from './frames';
 import type { Point } from './geometry';
-import { areaOf, type Measure } from './measures';
+import { angleOf, areaOf, type Measure } from './measures';
 import type { Measurement, Region, ReportFinding } from './types';
 
 /** outlineOf gives a region of a report as a line in image pixels (PS3.3 C.18.6.1.2). */
@@ -32,7 +32,7 @@ export function regionOf(m: Measure, slot: Slot | undefined): { region: Region; 
     case 'probe': return { region: { graphic: 'POINT', points: flat([a]) } };
     case 'arrow': return { region: { graphic: 'POINT', points: flat([b]) } };
     case 'length': return { region: { graphic: 'POLYLINE', points: flat([a, b]) }, measurement: { name: 'length', value: round(Math.hypot((b.x - a.x) * kx, (b.y - a.y) * ky)), unit: mm ? 'mm' : '{pixels}' } };
-    case 'angle': case 'cobb': return { region: { graphic: 'POLYLINE', points: flat(m.points) } };
+    case 'angle': case 'cobb': { const bend = angleOf(m, slot); return { region: { graphic: 'POLYLINE', points: flat(m.points) }, ...(bend === undefined ? {} : { measurement: { name: 'angle', value: round(bend), unit: 'deg' } }) }; }
   }
   const measurement = { name: 'area', value: round(areaOf(m) * kx * ky), unit: mm ? 'mm2' : '{pixels}' };
   if (m.kind === 'ellipse') {
