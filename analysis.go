@@ -148,4 +148,16 @@ type Provenance struct {
 	Software       string   `json:"software"`            // radnode version
 	Evaluation     string   `json:"evaluation"`          // data and figures the model was judged on
 	Calibrated     bool     `json:"calibrated"`
+
+	Members []MemberProvenance `json:"members,omitempty"` // of an ensemble
+}
+
+// MemberProvenance is what a member of an ensemble was and said.
+type MemberProvenance struct {
+	Model          ModelRef           `json:"model"`
+	Weight         float64            `json:"weight"`
+	Device         string             `json:"device"`
+	PipelineDigest string             `json:"pipeline_digest"`
+	TensorDigest   string             `json:"tensor_digest"`
+	Probabilities  map[string]float64 `json:"probabilities"` // by label, calibrated
 }

@@ -33,27 +33,39 @@ func (m *Model) Findings(out *Output, i int, place Placement) ([]radnode.Finding
 		return []radnode.Finding{}, nil
 	}
 	labels := m.manifest.Labels
-	findings := make([]radnode.Finding, len(labels))
+	probabilities := make([]float64, len(labels))
+	for j := range labels {
+		probabilities[j] = float64(out.Summary[i*out.Labels+j])
+	}
+	findings := Judge(labels, probabilities)
 	for j, l := range labels {
-		f := m.finding(l, out.Summary[i*out.Labels+j])
-		if u := l.Undecided; u != nil {
-			f.Undecided = f.Probability >= u.From && f.Probability <= u.To
-		}
 		if l.Heatmap && out.HeatRows > 0 {
 			size := out.HeatRows * out.HeatColumns
 			at := (i*out.Labels + j) * size
-			f.Heatmap = heatmap(out.HeatRows, out.HeatColumns, out.Heat[at:at+size], place)
-			f.Heatmap.Method = m.method()
+			findings[j].Heatmap = heatmap(out.HeatRows, out.HeatColumns, out.Heat[at:at+size], place)
+			findings[j].Heatmap.Method = m.method()
 		}
-		findings[j] = f
 	}
-	exclude(labels, findings)
 	return findings, nil
 }
 
-// finding is a label with its calibrated probability.
-func (m *Model) finding(l models.Label, p float32) radnode.Finding {
-	f := radnode.Finding{Label: l.Name, Threshold: l.Threshold, Probability: Calibrate(l.Calibration, min(max(float64(p), 0), 1))}
+// Judge turns one probability of each label into findings: calibrated, held
+// against the thresholds, at most one of each exclusive group present.
+func Judge(labels []models.Label, probabilities []float64) []radnode.Finding {
+	findings := make([]radnode.Finding, len(labels))
+	for j, l := range labels {
+		findings[j] = judge(l, probabilities[j])
+		if u := l.Undecided; u != nil {
+			findings[j].Undecided = findings[j].Probability >= u.From && findings[j].Probability <= u.To
+		}
+	}
+	exclude(labels, findings)
+	return findings
+}
+
+// judge is a label with its calibrated probability.
+func judge(l models.Label, p float64) radnode.Finding {
+	f := radnode.Finding{Label: l.Name, Threshold: l.Threshold, Probability: Calibrate(l.Calibration, min(max(p, 0), 1))}
 	f.Present = f.Probability >= f.Threshold
 	if l.Code != nil {
 		c := radnode.Concept(*l.Code)

@@ -39,7 +39,7 @@ func (m *Model) boxes(out *Output, i int, place Placement) []radnode.Finding {
 		for k := range len(corners) / 4 {
 			c := corners[4*k : 4*k+4]
 			b := box{float64(c[0]), float64(c[1]), float64(c[2]), float64(c[3]), scores[k*out.Labels+j]}
-			if m.finding(l, b.score).Present && m.outline(b, place) != nil {
+			if judge(l, float64(b.score)).Present && m.outline(b, place) != nil {
 				all = append(all, b)
 			}
 		}
@@ -49,12 +49,12 @@ func (m *Model) boxes(out *Output, i int, place Placement) []radnode.Finding {
 	var findings []radnode.Finding
 	for j, l := range m.manifest.Labels {
 		if len(kept[j]) == 0 {
-			f := m.finding(l, out.Summary[i*out.Labels+j])
+			f := judge(l, float64(out.Summary[i*out.Labels+j]))
 			f.Present = false // its only boxes have no extent
 			findings = append(findings, f)
 		}
 		for n, b := range kept[j] {
-			f := m.finding(l, b.score)
+			f := judge(l, float64(b.score))
 			if n > 0 {
 				f.Label = fmt.Sprintf("%s_%d", l.Name, n+1)
 			}
@@ -161,7 +161,7 @@ func (m *Model) segments(out *Output, i int, place Placement) []radnode.Finding 
 			}
 		}
 		share := float64(inside) / float64(len(mask))
-		f := m.finding(l, out.Summary[i*out.Labels+j])
+		f := judge(l, float64(out.Summary[i*out.Labels+j]))
 		f.Present = inside > 0 && share >= l.MinArea
 		f.Measurement = &radnode.Measurement{Name: "area", Value: share * place.Width * place.Height, Unit: "{pixels}"}
 		if place.PixelArea > 0 {
@@ -183,7 +183,7 @@ func (m *Model) numbers(out *Output, i int) ([]radnode.Finding, error) {
 		if p := l.Plausible; v < p.Min || v > p.Max || math.IsNaN(v) {
 			return nil, radnode.Errorf(radnode.Unsupported, "read "+m.manifest.ID, "%s is %.4g %s, outside of %g to %g, what the model may give", l.Name, v, l.Unit, p.Min, p.Max)
 		}
-		f := m.finding(l, 0)
+		f := judge(l, float64(0))
 		f.Present, f.Threshold = true, 0
 		f.Measurement = &radnode.Measurement{Name: l.Name, Value: v, Unit: l.Unit}
 		findings[j] = f

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 
+	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/models"
 )
 
@@ -14,7 +15,7 @@ import (
 // damaged library) is not used there.
 func (m *Model) selfTest(ctx context.Context, p *models.Package) error {
 	for _, ref := range m.manifest.References {
-		worst, err := m.check(ctx, p, ref)
+		worst, err := m.Check(ctx, p, ref)
 		if err != nil {
 			return fmt.Errorf("reference case %q: %w", ref.Name, err)
 		}
@@ -25,20 +26,9 @@ func (m *Model) selfTest(ctx context.Context, p *models.Package) error {
 	return nil
 }
 
-// check runs one reference case and returns the largest deviation.
-func (m *Model) check(ctx context.Context, p *models.Package, ref models.Reference) (float64, error) {
-	data, err := p.Tensor(ref)
-	if err != nil {
-		return 0, err
-	}
-	if len(data) != m.manifest.Input.Size()*4 {
-		return 0, fmt.Errorf("the tensor has %d bytes, the input takes %d", len(data), m.manifest.Input.Size()*4)
-	}
-	input := make([]float32, m.manifest.Input.Size())
-	for i := range input {
-		input[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[i*4:]))
-	}
-	out, err := m.once(ctx, 1, input) // a device that fails here is refused
+// Check runs one reference case and returns the largest deviation.
+func (m *Model) Check(ctx context.Context, p *models.Package, ref models.Reference) (float64, error) {
+	out, err := m.reference(ctx, p, ref)
 	if err != nil {
 		return 0, err
 	}
@@ -47,6 +37,31 @@ func (m *Model) check(ctx context.Context, p *models.Package, ref models.Referen
 		worst = max(worst, math.Abs(float64(got[i])-want))
 	}
 	return worst, nil
+}
+
+// Known gives the findings of one reference case.
+func (m *Model) Known(ctx context.Context, p *models.Package, ref models.Reference) ([]radnode.Finding, error) {
+	out, err := m.reference(ctx, p, ref)
+	if err != nil {
+		return nil, err
+	}
+	return m.Findings(out, 0, Placement{})
+}
+
+// reference runs the tensor of a reference case.
+func (m *Model) reference(ctx context.Context, p *models.Package, ref models.Reference) (*Output, error) {
+	data, err := p.Tensor(ref)
+	if err != nil {
+		return nil, err
+	}
+	if len(data) != m.manifest.Input.Size()*4 {
+		return nil, fmt.Errorf("the tensor has %d bytes, the input takes %d", len(data), m.manifest.Input.Size()*4)
+	}
+	input := make([]float32, m.manifest.Input.Size())
+	for i := range input {
+		input[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[i*4:]))
+	}
+	return m.once(ctx, 1, input) // a device that fails here is refused
 }
 
 // proof is what a reference case compares (models.Manifest.ProofSize).
@@ -106,18 +121,4 @@ func proveMasks(out *Output) []float32 {
 		proof = append(proof, out.Summary[j], float32(sum)/float32(rows*columns), float32(x), float32(y))
 	}
 	return proof
-}
-
-// Verify runs the reference cases of the package again, for example after a
-// change of driver, and returns the largest deviation of each case.
-func (m *Model) Verify(ctx context.Context, p *models.Package) (map[string]float64, error) {
-	out := map[string]float64{}
-	for _, ref := range m.manifest.References {
-		worst, err := m.check(ctx, p, ref)
-		if err != nil {
-			return nil, fmt.Errorf("reference case %q: %w", ref.Name, err)
-		}
-		out[ref.Name] = worst
-	}
-	return out, nil
 }

@@ -36,8 +36,6 @@ func (c *checker) manifest(m *Manifest) {
 	c.must(m.Schema == Schema, at("schema"), "must be %d, the only format this version reads", Schema)
 	c.must(idPattern.MatchString(m.ID), at("id"), "must be 2 to 64 small letters, digits and hyphens, starting with a letter")
 	c.must(versionPattern.MatchString(m.Version), at("version"), "must be three numbers, e.g. 1.0.0")
-	c.must(filePattern.MatchString(m.ONNX) && strings.HasSuffix(m.ONNX, ".onnx"), at("onnx"), "must name a file ending in .onnx beside the manifest")
-	c.must(digestPattern.MatchString(m.Digest), at("digest"), `must be "sha256:" and 64 small hexadecimal digits`)
 	texts := []struct {
 		key, value string
 		limit      int
@@ -53,12 +51,24 @@ func (c *checker) manifest(m *Manifest) {
 	}
 	c.oneOf(at("frames"), m.Frames, "", FramesAll, FramesMiddle)
 	c.gate(m)
-	c.input(m.Input)
-	c.steps(m.Pipeline)
-	c.outputs(m)
+	if m.KindOf() == KindEnsemble {
+		c.ensemble(m)
+	} else {
+		c.graph(m)
+	}
 	c.labels(m)
 	c.references(m)
 	c.learned(m)
+}
+
+// graph checks what a model with a graph of its own has.
+func (c *checker) graph(m *Manifest) {
+	c.must(filePattern.MatchString(m.ONNX) && strings.HasSuffix(m.ONNX, ".onnx"), at("onnx"), "must name a file ending in .onnx beside the manifest")
+	c.must(digestPattern.MatchString(m.Digest), at("digest"), `must be "sha256:" and 64 small hexadecimal digits`)
+	c.must(m.Ensemble == nil, at("ensemble"), "must be given for the kind ensemble and no other")
+	c.input(m.Input)
+	c.steps(m.Pipeline)
+	c.outputs(m)
 }
 
 // text checks a text for people: not blank, not longer than limit characters.
@@ -163,7 +173,7 @@ func (c *checker) labels(m *Manifest) {
 			c.must(labelPattern.MatchString(l.Exclusive), under(path, "exclusive"), "must be small letters, digits and underscores, starting with a letter")
 			groups[l.Exclusive]++
 		}
-		c.must(!l.Heatmap || m.Outputs.Heatmap != "" || m.Explain != nil, under(path, "heatmap"), "needs outputs.heatmap, the output that holds the maps, or explain")
+		c.must(!l.Heatmap || m.Outputs.Heatmap != "" || m.Explain != nil || m.Ensemble != nil, under(path, "heatmap"), "needs outputs.heatmap, the output that holds the maps, or explain")
 		c.between(under(path, "urgency"), float64(l.Urgency), 0, 9)
 		if l.Calibration != nil {
 			c.calibration(under(path, "calibration"), *l.Calibration)
@@ -224,8 +234,14 @@ func (c *checker) references(m *Manifest) {
 	for i, r := range m.References {
 		path := at("references", i)
 		c.text(under(path, "name"), r.Name, 64)
-		c.must(filePattern.MatchString(r.Tensor), under(path, "tensor"), "must name a file beside the manifest")
-		c.must(digestPattern.MatchString(r.Digest), under(path, "digest"), `must be "sha256:" and 64 small hexadecimal digits`)
+		if m.Ensemble != nil {
+			c.must(len(r.Cases) == len(m.Ensemble.Members), under(path, "cases"), "must name a reference case of each of the %d members", len(m.Ensemble.Members))
+			c.must(r.Tensor == "" && r.Digest == "", under(path, "tensor"), "is that of the members in an ensemble; name their cases")
+		} else {
+			c.must(filePattern.MatchString(r.Tensor), under(path, "tensor"), "must name a file beside the manifest")
+			c.must(digestPattern.MatchString(r.Digest), under(path, "digest"), `must be "sha256:" and 64 small hexadecimal digits`)
+			c.must(len(r.Cases) == 0, under(path, "cases"), "works with the kind ensemble only")
+		}
 		want := m.ProofSize()
 		c.must(len(r.Output) == want, under(path, "output"), "must have %d values for a %s of %d labels, got %d", want, m.KindOf(), len(m.Labels), len(r.Output))
 		for j, v := range r.Output {

@@ -11,7 +11,7 @@ type Manifest struct {
 	Name        string           `yaml:"name" json:"name"`
 	Licence     string           `yaml:"licence" json:"licence"`
 	ONNX        string           `yaml:"onnx" json:"onnx"`     // file beside the manifest
-	Digest      string           `yaml:"digest" json:"digest"` // "sha256:" + hex of the ONNX file
+	Digest      string           `yaml:"digest" json:"digest"` // "sha256:" + hex of the ONNX file; of an ensemble, that of the manifest
 	IntendedUse string           `yaml:"intended_use" json:"intended_use"`
 	NotFor      []string         `yaml:"not_for" json:"not_for"`
 	Kind        string           `yaml:"kind" json:"kind,omitempty"`   // KindClassification where it is left out
@@ -24,14 +24,16 @@ type Manifest struct {
 	Outputs     Outputs          `yaml:"outputs" json:"outputs"`
 	Detection   *Detection       `yaml:"detection" json:"detection,omitempty"`
 	Embedding   *Embedding       `yaml:"embedding" json:"embedding,omitempty"`
+	Ensemble    *Ensemble        `yaml:"ensemble" json:"ensemble,omitempty"`
 	Labels      []Label          `yaml:"labels" json:"labels"` // in the order of the output
 	Typical     *Typical         `yaml:"typical" json:"typical,omitempty"`
 	Disturb     []Disturbance    `yaml:"disturb" json:"disturb,omitempty"`
 	Explain     *Explain         `yaml:"explain" json:"explain,omitempty"`
 	References  []Reference      `yaml:"references" json:"references,omitempty"`
 
-	file      string
-	stepLines []int
+	file        string
+	stepLines   []int
+	memberLines []int // of an ensemble
 }
 
 // The choices of Manifest.Frames for a multi-frame image. Without a choice
@@ -177,6 +179,10 @@ type Reference struct {
 	Digest    string    `yaml:"digest" json:"digest"`
 	Output    []float64 `yaml:"output" json:"output"` // one per label, before calibration: of a detector the best score, of masks the largest value; of an embedding the features
 	Tolerance float64   `yaml:"tolerance" json:"tolerance"`
+
+	// Cases name, in place of a tensor, one reference case of each member of an
+	// ensemble; Output is the mean of what the members make of them.
+	Cases []string `yaml:"cases" json:"cases,omitempty"`
 }
 
 // File returns where the manifest was read from.

@@ -138,7 +138,7 @@ const maxBoxes = 100
 func (c *checker) outputs(m *Manifest) {
 	kind := m.KindOf()
 	keys, known := outputKeys[kind]
-	c.must(known, at("kind"), "must be one of classification, detection, segmentation, regression, embedding, got %q", m.Kind)
+	c.must(known, at("kind"), "must be one of classification, detection, segmentation, regression, embedding, ensemble, got %q", m.Kind)
 	if !known {
 		return
 	}
@@ -177,11 +177,11 @@ var countedLabel = regexp.MustCompile(`_[0-9]+$`)
 // kindOfLabel checks what only labels of some kinds have.
 func (c *checker) kindOfLabel(path []any, m *Manifest, l Label) {
 	kind := m.KindOf()
-	regression := kind == KindRegression
-	c.must(kind == KindClassification || l.Exclusive == "", under(path, "exclusive"), "works with the kind classification only")
-	c.must(kind == KindClassification || l.Undecided == nil, under(path, "undecided"), "works with the kind classification only")
-	c.must(kind == KindClassification || kind == KindDetection || l.Calibration == nil, under(path, "calibration"), "works with probabilities of labels only")
-	c.must(kind == KindClassification || !l.Heatmap, under(path, "heatmap"), "works with the kind classification only")
+	regression, classifies := kind == KindRegression, kind == KindClassification || kind == KindEnsemble
+	c.must(classifies || l.Exclusive == "", under(path, "exclusive"), "works with the kind classification only")
+	c.must(classifies || l.Undecided == nil, under(path, "undecided"), "works with the kind classification only")
+	c.must(classifies || kind == KindDetection || l.Calibration == nil, under(path, "calibration"), "works with probabilities of labels only")
+	c.must(classifies || !l.Heatmap, under(path, "heatmap"), "works with the kind classification only")
 	c.must(kind == KindSegmentation || l.MinArea == 0, under(path, "min_area"), "works with the kind segmentation only")
 	c.between(under(path, "min_area"), l.MinArea, 0, 1)
 	c.must(regression == (l.Unit != ""), under(path, "unit"), "must be the UCUM unit of a regression and is of no use elsewhere; a number without one has the unit 1")

@@ -42,6 +42,10 @@ func Load(fsys fs.FS, dir string) (*Package, error) {
 		return nil, Problems{{File: file, Rule: "id, version", Text: fmt.Sprintf("the package must lie in a folder %s", want)}}
 	}
 	p := &Package{Manifest: m, fsys: fsys, dir: dir}
+	if m.Ensemble != nil {
+		m.pinned(data)
+		return p, nil
+	}
 	if err := p.verify(m.ONNX, m.Digest, MaxModelSize); err != nil {
 		return nil, Problems{{File: file, Rule: "digest", Text: err.Error()}}
 	}
@@ -184,7 +188,7 @@ func CompareVersions(a, b string) int {
 }
 
 // Order sorts manifests so that each model comes after the models whose
-// findings are its conditions. A manifest whose condition names a missing
+// findings are its conditions and an ensemble after its members. A manifest whose condition names a missing
 // model or label, or that waits in a circle, is left out and reported.
 func Order(all []*Manifest) ([]*Manifest, []error) {
 	o := &ordering{labels: map[string][]*Manifest{}, state: map[*Manifest]int{}}
@@ -226,6 +230,11 @@ func (o *ordering) visit(m *Manifest) bool {
 			o.errs = append(o.errs, Problems{{File: m.file, Rule: fmt.Sprintf("gate.findings[%d]", i), Text: text}})
 			return false
 		}
+	}
+	if p, ok := o.members(m); !ok {
+		o.state[m] = refused
+		o.errs = append(o.errs, Problems{p})
+		return false
 	}
 	o.state[m] = placed
 	o.out = append(o.out, m)

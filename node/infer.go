@@ -76,7 +76,7 @@ func (t *tensors) ask(ctx context.Context) ([]infer.Model, error) {
 func (t *tensors) keep(list []worker.ModelStatus, asked time.Time) []infer.Model {
 	served := []infer.Model{}
 	for _, m := range list {
-		if m.Manifest != nil {
+		if m.Manifest != nil && m.Manifest.Ensemble == nil { // an ensemble has no tensors of its own
 			served = append(served, servedModel(m))
 		}
 	}

@@ -251,6 +251,8 @@ func usable(ctx context.Context, pool *worker.Pool, name string) (*worker.ModelS
 		}
 	}
 	switch {
+	case best != nil && best.Manifest.Ensemble != nil:
+		return nil, radnode.Errorf(radnode.Unsupported, "model", "%s is an ensemble; measure its members", name)
 	case best != nil:
 		return best, nil
 	case err != nil:

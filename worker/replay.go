@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/radnode/radnode"
 )
@@ -55,6 +56,7 @@ func compare(was, now radnode.Analysis) Replay {
 		differs("the digest of the stored values", a.InputDigest, b.InputDigest)
 		differs("the digest of the pipeline", a.PipelineDigest, b.PipelineDigest)
 		differs("the digest of the tensor", a.TensorDigest, b.TensorDigest)
+		differs("the members", memberDigests(a), memberDigests(b))
 		differs("the runtime", a.Runtime, b.Runtime)
 		differs("the device", a.Device, b.Device)
 		if a.Runtime != b.Runtime || a.Device != b.Device {
@@ -113,6 +115,15 @@ func (r *Replay) values(what string, a, b []float64) {
 	if d/scale > r.Tolerance {
 		r.Differences = append(r.Differences, fmt.Sprintf("%s differs by up to %.6g", what, d))
 	}
+}
+
+// memberDigests names the members of an ensemble and what each was given.
+func memberDigests(p *radnode.Provenance) string {
+	var all []string
+	for _, m := range p.Members {
+		all = append(all, fmt.Sprintf("%s@%s %s (pipeline %s, tensor %s, weight %g)", m.Model.ID, m.Model.Version, m.Model.Digest, m.PipelineDigest, m.TensorDigest, m.Weight))
+	}
+	return strings.Join(all, ", ")
 }
 
 // floats are the values of an embedding.

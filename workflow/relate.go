@@ -80,7 +80,7 @@ func noteAgreement(rows []store.ResultRow) {
 		}
 		for j := range r.Findings {
 			f := &r.Findings[j]
-			if f.IsNumber() {
+			if f.IsNumber() || f.Agreement != nil { // an ensemble has told what its members say
 				continue
 			}
 			q := question{sop: r.SOPInstanceUID, frame: r.Frame, value: f.Label}

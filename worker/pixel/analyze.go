@@ -186,16 +186,13 @@ func (f *frameReading) read(ctx context.Context, c *classifier) (*radnode.Analys
 	if one, ok := f.done[c]; ok {
 		return one, nil
 	}
-	for _, condition := range c.manifest.Gate.Findings {
-		// The order of the registry has no circles.
-		if other := f.registry.newest[condition.Model]; other != nil {
-			if _, err := f.read(ctx, other); err != nil {
-				return nil, err
-			}
+	for _, other := range f.registry.before(c) {
+		if _, err := f.read(ctx, other); err != nil {
+			return nil, err
 		}
 	}
 	one := &radnode.Analysis{
-		Frame: f.number, Model: c.ref(), Device: c.model.Device(),
+		Frame: f.number, Model: c.ref(), Device: c.device(),
 		Gate: declared(&f.facts, &c.manifest.Gate), Timings: radnode.Timings{Decode: f.decode},
 	}
 	f.done[c] = one
@@ -214,6 +211,10 @@ func (f *frameReading) read(ctx context.Context, c *classifier) (*radnode.Analys
 	}
 	if refused := learned(&c.manifest.Gate, func(id string) *radnode.Analysis { return f.done[f.registry.newest[id]] }); len(refused) > 0 {
 		one.Gate = radnode.Gate{Reasons: refused}
+		return one, nil
+	}
+	if c.model == nil {
+		f.combine(c, one)
 		return one, nil
 	}
 	if err := f.classify(ctx, c, one); err != nil {

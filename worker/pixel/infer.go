@@ -27,6 +27,9 @@ func (s *server) infer(ctx context.Context, r worker.InferOrder) (*worker.InferR
 		return nil, radnode.Errorf(radnode.Unavailable, op, "the model cannot be used: %s", refused[0].reason)
 	}
 	c := run[0]
+	if c.model == nil {
+		return nil, radnode.Errorf(radnode.Unsupported, op, "%s is an ensemble, which reads images and no tensors; ask for an analysis, or for its members", name(c.manifest))
+	}
 	if r.Images < 1 || r.Bytes != 4*r.Images*c.manifest.Input.Size() || r.Bytes > worker.OutputOffset {
 		return nil, radnode.Errorf(radnode.Invalid, op, "%d bytes are not %d images of %v float32 values", r.Bytes, r.Images, c.manifest.Input.Shape(1)[1:])
 	}

@@ -26,9 +26,14 @@ type classifier struct {
 	source     *models.Package
 	withValues bool // a step asks for modality values
 	tensor     []float32
+
+	members []*classifier // of an ensemble, which has no model, pipeline and tensor
 }
 
 func (c *classifier) close() {
+	if c.model == nil {
+		return
+	}
 	c.pipeline.Close()
 	if err := c.model.Close(); err != nil {
 		slog.Error("retire model", "model", name(c.manifest), "error", err)
@@ -166,6 +171,9 @@ func notDir(st fs.FileInfo) error {
 // load compiles the pipeline and warms the session of one model.
 func (r *registry) load(ctx context.Context, p packaged) error {
 	m := p.Manifest
+	if m.Ensemble != nil {
+		return r.loadEnsemble(ctx, p)
+	}
 	pipeline, err := preprocess.Compile(m.Pipeline)
 	if err != nil {
 		return fmt.Errorf("%s: %w", m.File(), err)
@@ -185,16 +193,21 @@ func (r *registry) load(ctx context.Context, p packaged) error {
 		withValues: asksForValues(m.Pipeline), tensor: make([]float32, m.Input.Size()),
 	}
 	c.warm(ctx)
+	r.enter(c, p, worker.ModelStatus{
+		Device: model.Device(), Fallbacks: append([]string{}, model.Fallbacks()...), LoadMillis: float64(model.LoadTime().Microseconds()) / 1e3,
+	})
+	return nil
+}
+
+// enter lists a model that is ready.
+func (r *registry) enter(c *classifier, p packaged, status worker.ModelStatus) {
+	m := c.manifest
 	r.ready = append(r.ready, c)
 	if old := r.newest[m.ID]; old == nil || models.CompareVersions(m.Version, old.manifest.Version) > 0 {
 		r.newest[m.ID] = c
 	}
-	r.statuses = append(r.statuses, worker.ModelStatus{
-		ID: m.ID, Version: m.Version, State: worker.ModelReady, Device: model.Device(),
-		Fallbacks: append([]string{}, model.Fallbacks()...), LoadMillis: float64(model.LoadTime().Microseconds()) / 1e3,
-		Manifest: m, Card: card(p),
-	})
-	return nil
+	status.ID, status.Version, status.State, status.Manifest, status.Card = m.ID, m.Version, worker.ModelReady, m, card(p)
+	r.statuses = append(r.statuses, status)
 }
 
 // warmSide is the side of the drawn image that warms a pipeline: about a film
@@ -263,13 +276,22 @@ func (r *registry) choose(asked []string) ([]*classifier, []refusal, error) {
 	return run, refused, nil
 }
 
-// asksForValues reports whether the pipeline of c, or of a model whose findings
-// are its conditions, works on modality values. The conditions have no circles.
+// before are the models that read an image before c: those whose findings are
+// its conditions, and the members of an ensemble. They form no circles.
+func (r *registry) before(c *classifier) []*classifier {
+	all := slices.Clone(c.members)
+	for _, condition := range c.manifest.Gate.Findings {
+		if other := r.newest[condition.Model]; other != nil {
+			all = append(all, other)
+		}
+	}
+	return all
+}
+
+// asksForValues reports whether the pipeline of c, or of a model that reads the
+// image before it, works on modality values.
 func (r *registry) asksForValues(c *classifier) bool {
-	return c.withValues || slices.ContainsFunc(c.manifest.Gate.Findings, func(f models.Condition) bool {
-		other := r.newest[f.Model]
-		return other != nil && r.asksForValues(other)
-	})
+	return c.withValues || slices.ContainsFunc(r.before(c), r.asksForValues)
 }
 
 // asksForValues reports whether a step works on modality values.

@@ -70,26 +70,7 @@ func (s *server) verify(ctx context.Context) ([]worker.Verification, error) {
 	}
 	out := []worker.Verification{}
 	for _, c := range s.registry.ready {
-		one := worker.Verification{Model: name(c.manifest), Device: c.model.Device()}
-		if len(c.manifest.References) == 0 {
-			one.Reason = "the package has no reference cases"
-			out = append(out, one)
-			continue
-		}
-		deviations, err := c.model.Verify(ctx, c.source)
-		if err != nil {
-			one.Reason = err.Error()
-			out = append(out, one)
-			continue
-		}
-		for _, ref := range c.manifest.References {
-			one.Case, one.Deviation, one.Tolerance = ref.Name, deviations[ref.Name], ref.Tolerance
-			one.OK, one.Reason = one.Deviation <= one.Tolerance, ""
-			if !one.OK {
-				one.Reason = "it is off by more than its tolerance"
-			}
-			out = append(out, one)
-		}
+		out = append(out, c.verify(ctx)...)
 	}
 	for _, status := range s.registry.statuses {
 		if status.State == worker.ModelRefused {
