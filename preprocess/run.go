@@ -2,6 +2,8 @@ package preprocess
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"maps"
 	"time"
 
@@ -149,11 +151,23 @@ func (r *run) steps(stages []stage) error {
 			return radnode.Errorf(radnode.Canceled, "preprocess", "stopped before step %s: %w", stages[i].path, err)
 		}
 		if err := r.step(&stages[i]); err != nil {
-			code := radnode.CodeOf(err)
-			return radnode.Errorf(code, "preprocess", "step %s (%s): %w", stages[i].path, stages[i].spec.Name, err)
+			return stages[i].failed(err)
 		}
 	}
 	return nil
+}
+
+// failed names the step; of the steps of a branch the innermost counts.
+func (s *stage) failed(err error) error {
+	const op = "preprocess"
+	var e *radnode.Error
+	switch {
+	case s.spec.Name == branchStep.Name:
+		return err
+	case errors.As(err, &e) && e.Op == op:
+		return &radnode.Error{Code: e.Code, Op: op, Message: fmt.Sprintf("step %s (%s): %s", s.path, s.spec.Name, e.Message), Err: err}
+	}
+	return radnode.Errorf(radnode.CodeOf(err), op, "step %s (%s): %w", s.path, s.spec.Name, err)
 }
 
 func (r *run) step(s *stage) error {

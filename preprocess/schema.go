@@ -198,7 +198,8 @@ millimetres where the file states the size of a pixel, and in pixels where it do
 The part volume of a pipeline is for the files of one CT, MR or PET series: they are ordered by position and orientation, not by number, and
 resampled to one volume. Gaps, doubles and slices left out are reported with the result; files of two series, or of two frames of reference, are
 refused. A gap is bridged by interpolation. The features are those of all voxels from low to high; the family morph is the shape of that region
-in three dimensions (IBSI 3.1: mesh by marching cubes). A series of more than 268,435,456 voxels is refused.
+in three dimensions (IBSI 3.1: mesh by marching cubes). A series of more than 268,435,456 values and a volume of more than 134,217,728 voxels
+are refused.
 `
 
 // Reference returns the documentation of every step as Markdown.

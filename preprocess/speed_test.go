@@ -207,3 +207,33 @@ func BenchmarkEachFamilyOfFeatures(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkPicturesOfStages times the book-keeping of one step when no pictures
+// are asked for, and the chest pipeline without and with pictures.
+func BenchmarkPicturesOfStages(b *testing.B) {
+	singleThread(b)
+	dot := preprocess.Image{Rows: 1, Columns: 1, Channels: 1, Pix8: []byte{1}}
+	list := steps{}
+	for range 60 {
+		list = append(list, map[string]any{"step": "grey"}) // nothing to do for a grey image
+	}
+	p := mustCompile(b, list)
+	b.Run("one step that does nothing", func(b *testing.B) {
+		for b.Loop() {
+			mustRun(b, p, dot, nil, preprocess.RunOptions{})
+		}
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(list)), "ns/step")
+	})
+	img, _ := crImage(b, "")
+	chest := mustCompile(b, classifierSteps)
+	for name, opts := range map[string]preprocess.RunOptions{"without": {}, "with": {KeepStages: func(preprocess.Stage) {}}} {
+		b.Run("chest pipeline "+name+" pictures", func(b *testing.B) {
+			run := func() { mustRun(b, chest, img, nil, opts) }
+			least := bestOf(b, 9, run)
+			for b.Loop() {
+				run()
+			}
+			b.ReportMetric(least, "ms")
+		})
+	}
+}

@@ -19,7 +19,13 @@ func NewDistribution(values []float32) (Distribution, error) {
 		return Distribution{}, ErrEmpty
 	}
 	slices.Sort(values)
-	d := Distribution{N: len(values)}
+	different := 1
+	for i := 1; i < len(values); i++ {
+		if values[i] != values[i-1] {
+			different++
+		}
+	}
+	d := Distribution{N: len(values), Values: make([]float64, 0, different), Counts: make([]int, 0, different)}
 	for i := 0; i < len(values); {
 		j := i
 		for j < len(values) && values[j] == values[i] {

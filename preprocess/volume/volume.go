@@ -5,8 +5,8 @@ import (
 	"math"
 )
 
-// MaxVoxels bounds a volume.
-const MaxVoxels = 1 << 28
+// MaxVoxels bounds a volume. Its features need up to 30 bytes a voxel.
+const MaxVoxels = 1 << 27
 
 // Volume is a box of voxels, columns fastest, then rows, then slices, on a
 // regular grid in the patient.

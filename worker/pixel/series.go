@@ -2,6 +2,7 @@ package pixel
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/radnode/radnode"
@@ -12,7 +13,7 @@ import (
 )
 
 // maxSeries bounds the values of a series that are held at once.
-const maxSeries = volume.MaxVoxels
+const maxSeries = 1 << 28
 
 // seriesFiles is what has been read of the files of a series.
 type seriesFiles struct {
@@ -31,7 +32,12 @@ func (s *server) runSeries(ctx context.Context, paths []string, step *preprocess
 			return radnode.Errorf(radnode.Canceled, opPipeline, "%w", err)
 		}
 		if err := s.slice(ctx, path, &read); err != nil {
-			return radnode.Errorf(radnode.CodeOf(err), opPipeline, "file %d of %d, in the order of the command and of the names in a folder: %w", i+1, len(paths), err)
+			message := err.Error()
+			if e := (*radnode.Error)(nil); errors.As(err, &e) {
+				message = e.Message
+			}
+			return &radnode.Error{Code: radnode.CodeOf(err), Op: opPipeline, Err: err,
+				Message: fmt.Sprintf("file %d of %d, in the order of the command and of the names in a folder: %s", i+1, len(paths), message)}
 		}
 	}
 	switch {
@@ -73,11 +79,11 @@ func (s *server) slice(ctx context.Context, path string, read *seriesFiles) erro
 	}
 	defer src.close()
 	switch {
-	case src.refused != nil:
-		return src.refused
-	case src.object == nil || src.image == nil:
+	case src.object == nil || src.object.PixelData == nil && !src.object.Dataset.Has(dicom.Rows):
 		read.others++
 		return nil
+	case src.refused != nil:
+		return src.refused
 	case src.frames() > 1:
 		return radnode.Errorf(radnode.Unsupported, opPipeline, "it has %d frames; a series of single frames can be read", src.frames())
 	}
