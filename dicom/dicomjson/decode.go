@@ -158,6 +158,9 @@ func (r *decoder) attribute(d *dicom.Dataset, t dicom.Tag, a *attribute, depth i
 }
 
 func (r *decoder) items(d *dicom.Dataset, t dicom.Tag, a *attribute, depth int) error {
+	if r.elements -= len(a.Value); r.elements < 0 { // an empty item costs memory too
+		return radnode.Errorf(radnode.TooLarge, opDecode, "more than %d attributes and items", r.lim.Elements)
+	}
 	if a.InlineBinary != nil || a.BulkDataURI != nil {
 		return invalid(t, "a sequence has items and nothing else")
 	}

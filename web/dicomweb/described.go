@@ -20,6 +20,8 @@ import (
 // Limits of a store request that describes its instances.
 const (
 	describedBytes = 64 << 20 // metadata of one request
+	instanceBytes  = 16 << 20 // metadata of one instance
+	bytesDescribed = 48       // what a byte of metadata may take while it is read
 	bulkInMemory   = 64 << 20 // of values that are not pixel data, in one instance
 	bulkOnDisk     = 8 << 30  // of bulk data in one request
 	mostDescribed  = 10_000   // instances of one request
@@ -126,15 +128,8 @@ func (d *described) metadata(r io.Reader) error {
 // storeAll stores every instance that the metadata describe.
 func (d *described) storeAll(kind string) error {
 	for _, text := range d.texts {
-		objects, err := objectsOf(kind, text)
-		if err != nil {
-			d.w.nameless = append(d.w.nameless, failure(cannotUnderstand))
-			continue
-		}
-		for _, object := range objects {
-			if err := d.store(object); err != nil {
-				return err
-			}
+		if err := d.storeText(kind, text); err != nil {
+			return err
 		}
 	}
 	if len(d.w.stored)+len(d.w.failed)+len(d.w.nameless) == 0 {
@@ -143,20 +138,59 @@ func (d *described) storeAll(kind string) error {
 	return nil
 }
 
+// storeText stores the instances of one part.
+func (d *described) storeText(kind string, text []byte) error {
+	done, err := d.w.service.occupy(d.w.c.Request().Context(), min(int64(len(text)), instanceBytes)*bytesDescribed)
+	if err != nil {
+		return err
+	}
+	defer done()
+	objects, err := objectsOf(kind, text)
+	if err != nil {
+		d.w.nameless = append(d.w.nameless, failure(cannotUnderstand))
+		return nil
+	}
+	for _, object := range objects {
+		if err := d.store(object); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // objectsOf takes metadata apart into data sets of the JSON model.
 func objectsOf(kind string, text []byte) ([]json.RawMessage, error) {
+	tooLong := radnode.Errorf(radnode.TooLarge, opStore, "the metadata of an instance are longer than %d bytes", instanceBytes)
 	if kind == typeXML {
+		if len(text) > instanceBytes {
+			return nil, tooLong
+		}
 		object, err := jsonOfXML(text)
 		return []json.RawMessage{object}, err
 	}
-	if trimmed := bytes.TrimSpace(text); len(trimmed) > 0 && trimmed[0] == '{' {
-		return []json.RawMessage{trimmed}, nil
+	r := json.NewDecoder(bytes.NewReader(text))
+	if first, err := r.Token(); err != nil {
+		return nil, err
+	} else if first != json.Delim('[') {
+		if len(text) > instanceBytes {
+			return nil, tooLong
+		}
+		return []json.RawMessage{bytes.TrimSpace(text)}, nil
 	}
 	var list []json.RawMessage
-	err := json.Unmarshal(text, &list)
-	if err == nil && len(list) > mostDescribed {
-		err = radnode.Errorf(radnode.TooLarge, opStore, "more than %d instances", mostDescribed)
+	for r.More() {
+		var object json.RawMessage
+		if err := r.Decode(&object); err != nil {
+			return nil, err
+		}
+		if len(object) > instanceBytes {
+			return nil, tooLong
+		}
+		if list = append(list, object); len(list) > mostDescribed {
+			return nil, radnode.Errorf(radnode.TooLarge, opStore, "more than %d instances", mostDescribed)
+		}
 	}
+	_, err := r.Token()
 	return list, err
 }
 
