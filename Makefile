@@ -39,7 +39,7 @@ fuzz: ## every fuzz target for FUZZTIME (30s)
 	@set -e; for package in $$(go list ./...); do \
 	  list=$$(go test -list '^Fuzz' $$package); \
 	  for target in $$(grep ^Fuzz <<<"$$list" || true); do \
-	    echo "$$package $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$package; \
+	    echo "$$package $$target"; go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 2s $$package; \
 	  done; done
 
 train: ## retrain the bundled models from ../shared (hours on a CPU)

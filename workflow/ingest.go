@@ -10,6 +10,7 @@ import (
 
 	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/dicom"
+	"github.com/radnode/radnode/dicom/pixel"
 	"github.com/radnode/radnode/jobs"
 	"github.com/radnode/radnode/store"
 )
@@ -127,7 +128,16 @@ func (w *Workflow) receive(f *store.File, src Source, ts, class, instance radnod
 
 // remark is what the reader of the study is to know of a header.
 func remark(header *dicom.Dataset, rec *store.Record) string {
-	return strings.Join(slices.DeleteFunc([]string{textRemark(header.TextWarnings()), uidRemark(rec)}, func(s string) bool { return s == "" }), "; ")
+	return strings.Join(slices.DeleteFunc([]string{textRemark(header.TextWarnings()), uidRemark(rec), displayRemark(header)}, func(s string) bool { return s == "" }), "; ")
+}
+
+// displayRemark warns of a header that other programs may show otherwise.
+func displayRemark(header *dicom.Dataset) string {
+	doubts := pixel.Doubts(header)
+	if len(doubts) == 0 {
+		return ""
+	}
+	return "images may look otherwise elsewhere: " + strings.Join(doubts, "; ")
 }
 
 // uidRemark warns of UIDs that other systems may refuse.

@@ -136,8 +136,9 @@ func (im *Image) Coded(n int, buf []byte) ([]byte, error) {
 		}
 		at = at[f.Length:]
 	}
-	// PS3.3 C.7.6.3.1.8: the extended table knows the length without padding.
-	if l := im.data.ExtendedLengths; len(frags) == 1 && len(l) > n && l[n] > 0 && l[n] < uint64(total) {
+	// PS3.3 C.7.6.3.1.8: the extended table knows the length without padding,
+	// which is one byte at most.
+	if l := im.data.ExtendedLengths; len(frags) == 1 && len(l) > n && l[n]+1 == uint64(total) {
 		buf = buf[:l[n]]
 	}
 	return buf, nil

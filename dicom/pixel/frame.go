@@ -107,11 +107,23 @@ func (im *Image) decodeCoded(ctx context.Context, n int, dst *Frame) error {
 	case im.Signed && !got.Signed:
 		// The codestream is unsigned: the sign is in the header (PS3.5 8.2).
 		maskSamples(dst.Pix, want.Width, im.BitsStored, im.BitsStored-1, true)
+	case got.Signed && !im.Signed && anyNegative(dst.Pix, want.Width):
+		return radnode.Errorf(radnode.Invalid, opDecode, "frame %d: the codestream holds negative values, Pixel Representation says that there are none", n+1)
 	}
 	if im.Samples == 3 {
 		dst.Photometric = colourAfter(im.Photometric, got.RGB)
 	}
 	return nil
+}
+
+// anyNegative reports whether a sample has its highest bit set.
+func anyNegative(b []byte, width int) bool {
+	for i := width/8 - 1; i < len(b); i += width / 8 {
+		if b[i] > 0x7f {
+			return true
+		}
+	}
+	return false
 }
 
 // checkExpansion refuses a frame that its codestream cannot hold.

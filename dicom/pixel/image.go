@@ -171,6 +171,7 @@ func sizeOf(r io.ReaderAt) int64 {
 // only one reading is possible.
 func (im *Image) describe() error {
 	d := im.set
+	im.Warnings = Doubts(d)
 	im.Rows, im.Columns = im.whole(dicom.Rows, 0), im.whole(dicom.Columns, 0)
 	if im.Rows <= 0 || im.Columns <= 0 || im.Rows > maxEdge || im.Columns > maxEdge {
 		return radnode.Errorf(radnode.Invalid, opOpen, "the image has no usable Rows and Columns")

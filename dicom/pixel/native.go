@@ -42,6 +42,9 @@ func (im *Image) checkNative() error {
 	if !ok || total > 8*im.data.Length {
 		return radnode.Errorf(radnode.Invalid, opOpen, "pixel data hold %d bytes, %d frames need %d", im.data.Length, im.Frames, (total+7)/8)
 	}
+	if further := (8*im.data.Length - total) / im.nativeBits(); further > 0 && 8*im.data.Length-total >= 16 {
+		im.warn("pixel data hold %d frames, the header says %d; the others are not shown", int64(im.Frames)+further, im.Frames)
+	}
 	return nil
 }
 

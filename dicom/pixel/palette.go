@@ -2,6 +2,7 @@ package pixel
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/dicom"
@@ -60,6 +61,9 @@ func (im *Image) hasSupplementalPalette() bool {
 // readPalette reads the three tables; signed is the Pixel Representation.
 func readPalette(d *dicom.Dataset, signed bool, limit int) (*palette, error) {
 	p := &palette{}
+	var channels [3][]uint16
+	var eight [3]bool
+	low := true
 	for c, t := range paletteTags {
 		n, first, width, err := descriptor(d, t.descriptor, signed, limit)
 		if err != nil {
@@ -80,27 +84,20 @@ func readPalette(d *dicom.Dataset, signed bool, limit int) (*palette, error) {
 		if n != len(p.rgb) || first != p.first {
 			return nil, radnode.Errorf(radnode.Invalid, opLUT, "the three palette tables differ in size")
 		}
-		stretch(entries, width)
+		channels[c], eight[c] = entries, width <= 8
+		low = low && slices.Max(entries) <= 255
+	}
+	for c, entries := range channels {
 		for i, v := range entries {
+			// Where all three never leave the low byte, they are 8-bit entries,
+			// also if declared with 16 bits; one alone is a dark channel.
+			if eight[c] || low {
+				v = v & 255 * 257
+			}
 			p.rgb[i][c] = v
 		}
 	}
 	return p, nil
-}
-
-// stretch brings entries to the full 16-bit range. Entries declared with 16
-// bits that never leave the low byte are 8-bit entries.
-func stretch(entries []uint16, width int) {
-	top := uint16(0)
-	for _, v := range entries {
-		top = max(top, v)
-	}
-	if width > 8 && top > 255 {
-		return
-	}
-	for i, v := range entries {
-		entries[i] = v & 255 * 257
-	}
 }
 
 // expandSegments expands segmented palette data (PS3.3 C.7.9.2).

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/dicom"
 	"github.com/radnode/radnode/dicom/pixel"
 	"github.com/radnode/radnode/dicom/pixel/charls"
 )
@@ -69,5 +71,33 @@ func TestJPEGLSAgreesWithCharLS(t *testing.T) {
 			width = 16
 		}
 		check(name, src, pixel.Coded{Rows: im.Rows, Columns: im.Columns, Samples: im.Samples, BitsAllocated: width, Width: width, BitsStored: im.BitsStored})
+	}
+}
+
+// TestASignThatOnlyTheCodestreamKnowsIsNotLost: a JPEG 2000 codestream with
+// negative values under a header that knows none is refused, not shown as
+// large values.
+func TestASignThatOnlyTheCodestreamKnowsIsNotLost(t *testing.T) {
+	for _, c := range []struct {
+		low  int
+		want radnode.Code
+	}{{0, ""}, {-5, radnode.Invalid}} {
+		fr := pixel.Frame{Rows: 16, Columns: 16, Samples: 1, BitsAllocated: 16, BitsStored: 16, Signed: true, Photometric: pixel.Monochrome2}
+		for i := range 256 {
+			fr.Pix = append(fr.Pix, words(c.low+i)...)
+		}
+		stream, err := pixel.Encode(context.Background(), pixel.JPEG2000Lossless, &fr, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := monochrome(16, 16, 16, 16, nil)
+		d.SetFragments(dicom.PixelDataTag, append(stream, make([]byte, len(stream)%2)...))
+		im, err := reopen(t, d, pixel.JPEG2000Lossless)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := im.Decode(context.Background(), 0, new(pixel.Frame)); radnode.CodeOf(err) != c.want {
+			t.Errorf("values from %d on: %v", c.low, err)
+		}
 	}
 }
