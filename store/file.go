@@ -47,6 +47,9 @@ type File struct {
 	size     int64
 	finished bool
 	ended    bool
+
+	placing  sync.Once // of a small object, which two goroutines may want
+	unplaced error
 }
 
 // Create starts a file for the instance uid, which must be valid: it becomes a
@@ -218,13 +221,20 @@ func (f *File) buffer() error {
 	return clearDirect(f.f)
 }
 
-// Finish hands the last bytes to the disk; size and digest are known then.
+// Finish hands the last bytes to the disk, but for an object so small that it
+// may go through the journal: place does, while the journal is synced. Size and
+// digest are known then.
 func (f *File) Finish() error {
 	if err := f.settle(); err != nil {
 		return err
 	}
 	last, at := f.block.data[:f.filled], f.size
-	f.filled, f.size = 0, f.size+int64(len(last))
+	f.size += int64(len(last))
+	f.finished = true
+	if f.size <= journalled {
+		f.digest.Write(f.digested(last, at))
+		return nil
+	}
 	if len(last) >= directSize {
 		f.work.Go(func() { f.failed = f.put(last, at) })
 		f.digest.Write(f.digested(last, at))
@@ -235,10 +245,23 @@ func (f *File) Finish() error {
 	if err := f.settle(); err != nil {
 		return err
 	}
-	f.finished = true
 	f.files.trace("file.written")
 	return nil
 }
+
+// place makes the file of a small object, once.
+func (f *File) place() error {
+	f.placing.Do(func() {
+		if f.unplaced = f.put(f.block.data[:f.size], 0); f.unplaced == nil {
+			f.unplaced = f.seal()
+		}
+		f.files.trace("file.written")
+	})
+	return f.unplaced
+}
+
+// seal says by the permissions that the file is whole.
+func (f *File) seal() error { return fileError("write instance file", f.f.Chmod(whole)) }
 
 // Sync makes the content and the name durable, after Finish if need be. The
 // file still has no row.
@@ -253,8 +276,12 @@ func (f *File) Sync() error {
 
 func (f *File) sync() error {
 	const op = "sync instance file"
-	if err := f.f.Chmod(whole); err != nil {
-		return fileError(op, err)
+	if f.size <= journalled {
+		if err := f.place(); err != nil {
+			return err
+		}
+	} else if err := f.seal(); err != nil {
+		return err
 	}
 	// The folder is synced beside the file: much of what they wait for is the same.
 	folder := make(chan error, 1)

@@ -43,8 +43,10 @@ func (s *Store) Write(ctx context.Context, fn func(context.Context, *Tx) error) 
 // before the commit.
 func (s *Store) WriteFile(ctx context.Context, f *File, fn func(context.Context, *Tx) error) error {
 	if s.journal.takes(f) {
-		if err := f.f.Chmod(whole); err != nil {
-			return fileError("write instance file", err)
+		if !s.writer.idle() { // nobody else waits for this file to be made
+			if err := f.place(); err != nil {
+				return err
+			}
 		}
 		return s.enter(&write{ctx: ctx, fn: fn, file: f, small: true, turn: make(chan bool, 1)})
 	}
@@ -280,7 +282,11 @@ func (t *Tx) runAll(ctx context.Context, batch []*write) (failed bool, err error
 		if r.err != nil {
 			continue // failed before
 		}
-		if r.err = r.ctx.Err(); r.err == nil {
+		r.err = r.ctx.Err()
+		if r.err == nil && r.small {
+			r.err = r.file.place()
+		}
+		if r.err == nil {
 			r.err = t.s.guard(func() error { return r.fn(ctx, t) })
 		}
 		if r.err != nil {
