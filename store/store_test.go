@@ -389,7 +389,7 @@ func TestTheWorklistFiltersOrdersAndPages(t *testing.T) {
 				return err
 			}
 			tx.AtEnd("state"+string(study), func(ctx context.Context, tx *store.Tx) error {
-				return tx.SetStanding(ctx, study, store.StudyStanding{State: radnode.ToReview, Urgency: n % 3, Findings: []string{"x 1"}})
+				return tx.SetStanding(ctx, study, store.StudyStanding{State: map[bool]radnode.StudyState{false: radnode.ToReview, true: radnode.Delivered}[n == 4], Urgency: n % 3, Findings: []string{"x 1"}})
 			})
 			return nil
 		})
@@ -406,7 +406,7 @@ func TestTheWorklistFiltersOrdersAndPages(t *testing.T) {
 		want   string // last digits of the study UIDs
 		total  int
 	}{
-		{"urgent first, newest first", radnode.StudyFilter{}, "24130", 5},
+		{"urgent first, then what waits, newest first", radnode.StudyFilter{}, "21430", 5},
 		{"by name without case", radnode.StudyFilter{Text: "doe", Sort: "name"}, "12", 2},
 		{"two words", radnode.StudyFilter{Text: "JANE doe"}, "1", 1},
 		{"umlauts", radnode.StudyFilter{Text: "ÄRNE"}, "0", 1},

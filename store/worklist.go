@@ -11,12 +11,15 @@ import (
 // orders are the orders of the worklist; the last terms make the order total,
 // so that pages neither repeat nor skip a study.
 var orders = map[string]struct{ ascending, descending string }{
-	"":         {"urgency DESC, last_received_at DESC, study_uid", "urgency DESC, last_received_at DESC, study_uid"},
-	"urgency":  {"urgency DESC, last_received_at DESC, study_uid", "urgency DESC, last_received_at DESC, study_uid"},
+	"":         {byUrgency, byUrgency},
+	"urgency":  {byUrgency, byUrgency},
 	"received": {"last_received_at, study_uid", "last_received_at DESC, study_uid"},
 	"name":     {"LOWER(patient_name), last_received_at DESC, study_uid", "LOWER(patient_name) DESC, last_received_at DESC, study_uid"},
 	"date":     {"study_date, study_time, study_uid", "study_date DESC, study_time DESC, study_uid"},
 }
+
+// byUrgency puts what waits for somebody above what is done, the newest first.
+const byUrgency = "urgency DESC, CASE WHEN state IN ('signed', 'delivered') THEN 1 ELSE 0 END, last_received_at DESC, study_uid"
 
 const (
 	defaultLimit = 100

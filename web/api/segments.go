@@ -24,6 +24,9 @@ type Segmentation struct {
 	Columns  int            `json:"columns"`
 	Segments []Segment      `json:"segments"`
 	Frames   []SegmentFrame `json:"frames"`
+
+	Spacing    *[2]float64 `json:"spacing,omitempty"`    // mm between rows, between columns
+	Directions *[6]float64 `json:"directions,omitempty"` // of rows and columns in the patient
 }
 
 // Segment is one thing that is outlined.
@@ -39,6 +42,7 @@ type SegmentFrame struct {
 	Segment        int         `json:"segment"` // 0 in a label map
 	SOPInstanceUID radnode.UID `json:"instance"`
 	ImageFrame     int         `json:"image_frame"` // 1-based frame of the image
+	Position       *[3]float64 `json:"position,omitempty"`
 }
 
 // segmentColours are the colours of segments that recommend none: they differ for
@@ -77,6 +81,12 @@ func (a *API) GetSegments(c echo.Context) error {
 		out.Segments = append(out.Segments, s)
 	}
 	shared := d.Item(dicom.SharedFunctionalGroupsSequence)
+	if v := shared.Item(dicom.PixelMeasuresSequence).Floats(dicom.PixelSpacing); len(v) == 2 {
+		out.Spacing = (*[2]float64)(v)
+	}
+	if v := shared.Item(dicom.PlaneOrientationSequence).Floats(dicom.ImageOrientationPatient); len(v) == 6 {
+		out.Directions = (*[6]float64)(v)
+	}
 	for i, frame := range frames {
 		f := SegmentFrame{Frame: i + 1, ImageFrame: 1}
 		identified := frame.Item(dicom.SegmentIdentificationSequence)
@@ -90,6 +100,9 @@ func (a *API) GetSegments(c echo.Context) error {
 		}
 		if n, ok := source.Int(dicom.ReferencedFrameNumber); ok && n > 0 {
 			f.ImageFrame = n
+		}
+		if v := frame.Item(dicom.PlanePositionSequence).Floats(dicom.ImagePositionPatient); len(v) == 3 {
+			f.Position = (*[3]float64)(v)
 		}
 		out.Frames = append(out.Frames, f)
 	}

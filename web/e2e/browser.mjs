@@ -16,8 +16,8 @@ export const missing = browser ? false : 'no chromium: install the package chrom
 
 export const flags = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 
-export async function openBrowser() {
-  return chromium.launch({ executablePath: browser, args: flags });
+export async function openBrowser(more = []) {
+  return chromium.launch({ executablePath: browser, args: [...flags, ...more] });
 }
 
 /** A page that fails the test when the browser reports an error or a breach of the content security policy. */

@@ -43,10 +43,61 @@ async function prepare(dir) {
   await s.ohif?.close(); await s.node.stop();
 }
 
+/** Frames a second that a viewer draws where each frame of the browser brings a turn of the wheel: faster than hands and screens are, and the same for both. */
+async function scrolled(page, at) {
+  return page.evaluate(([x, y]) => new Promise((done) => {
+    const target = document.elementFromPoint(x, y), began = performance.now();
+    window.painted = 0;
+    let i = 0;
+    const frame = (now) => {
+      if (now - began > 3000) { done(window.painted / ((now - began) / 1000)); return; }
+      target.dispatchEvent(new WheelEvent('wheel', { bubbles: true, cancelable: true, clientX: x, clientY: y, deltaY: Math.floor(i++ / 60) % 2 ? -100 : 100 }));
+      requestAnimationFrame(frame);
+    };
+    requestAnimationFrame(frame);
+  }), at);
+}
+
+/** Counts what our viewer draws. */
+const countOurs = (page) => page.evaluate(() => { const v = window.radnodeViewport, old = v.onPaint; window.painted = 0; v.onPaint = () => { window.painted++; old(); }; });
+const countTheirs = (page) => page.evaluate(() => { window.painted = 0; for (const e of document.querySelectorAll('*')) e.addEventListener('CORNERSTONE_IMAGE_RENDERED', (ev) => { if (ev.target === e) window.painted++; }); });
+
+/** Scrolling of a stack whose slices are all there, in a browser that does not wait for a screen. */
+async function scrolling(s, study, who) {
+  const b = await openBrowser(['--disable-frame-rate-limit', '--disable-gpu-vsync']);
+  try {
+    const page = await b.newPage({ viewport: { width: 1440, height: 900 } });
+    if (who === 'radnode') {
+      await signIn(page, s.base, 'admin', password);
+      await page.goto(`${s.base}/study/${study.uid}`);
+      await page.waitForFunction((n) => { const v = window.radnodeViewport?.status(); return v?.slots === n && v.loaded === n; }, study.n, { timeout: 60_000, polling: 100 });
+      await countOurs(page);
+      return await scrolled(page, await middle(page, '.pane'));
+    }
+    let frames = 0;
+    page.on('requestfinished', (r) => { if (/\/frames\//.test(r.url())) frames++; });
+    await page.goto(`${s.ohif.origin}/viewer?StudyInstanceUIDs=${study.uid}`);
+    for (const end = Date.now() + 60_000; frames < study.n && Date.now() < end;) await sleep(50);
+    await page.getByText('Skip all').click({ timeout: 1500 }).catch(() => undefined); // the guided tour of a first visit
+    await countTheirs(page);
+    return await scrolled(page, await middle(page, '.cornerstone-canvas'));
+  } finally { await b.close(); }
+}
+
 /** Drives the page with real input for some seconds, as fast as a hand does. */
 async function drive(page, seconds, step) {
   const end = Date.now() + seconds * 1000;
   for (let i = 0; Date.now() < end; i++) { const at = Date.now(); await step(i); await sleep(Math.max(0, 16 - (Date.now() - at))); }
+}
+
+/** Frames a second that a viewer draws while the window is dragged. */
+async function dragged(page, x, y) {
+  await page.mouse.down();
+  await page.evaluate(() => { window.painted = 0; window.began = performance.now(); });
+  await drive(page, 3, (i) => page.mouse.move(x + 60 * Math.sin(i / 8), y + 60 * Math.cos(i / 8)));
+  const drawn = await page.evaluate(() => window.painted / ((performance.now() - window.began) / 1000));
+  await page.mouse.up();
+  return drawn;
 }
 
 const middle = async (page, selector) => { const b = await page.locator(selector).first().boundingBox(); return [b.x + b.width / 2, b.y + b.height / 2]; };
@@ -75,10 +126,8 @@ async function ours(b, s, study, out) {
   Object.assign(out, { first: t.first, exact: t.exact, all: t.all });
   const [x, y] = await middle(page, '.pane');
   await page.mouse.move(x, y);
-  await page.evaluate(() => { const v = window.radnodeViewport, old = v.onPaint; window.painted = 0; v.onPaint = () => { window.painted++; old(); }; });
-  const rate = async (step) => { await page.evaluate(() => { window.painted = 0; window.began = performance.now(); }); await drive(page, 3, step); return page.evaluate(() => window.painted / ((performance.now() - window.began) / 1000)); };
-  if (study.n > 1) out.scroll = await rate((i) => page.mouse.wheel(0, Math.floor(i / 60) % 2 ? -100 : 100));
-  else { await page.mouse.down(); out.drag = await rate((i) => page.mouse.move(x + 60 * Math.sin(i / 8), y + 60 * Math.cos(i / 8))); await page.mouse.up(); }
+  await countOurs(page);
+  if (study.n === 1) out.drag = await dragged(page, x, y);
   await page.close();
 }
 
@@ -105,10 +154,8 @@ async function theirs(b, s, study, out) {
   await page.getByText('Skip all').click({ timeout: 1500 }).catch(() => undefined); // the guided tour of a first visit
   const [x, y] = await middle(page, '.cornerstone-canvas');
   await page.mouse.move(x, y);
-  await page.evaluate(() => { window.painted = 0; for (const e of document.querySelectorAll('*')) e.addEventListener('CORNERSTONE_IMAGE_RENDERED', (ev) => { if (ev.target === e) window.painted++; }); });
-  const rate = async (step) => { await page.evaluate(() => { window.painted = 0; window.began = performance.now(); }); await drive(page, 3, step); return page.evaluate(() => window.painted / ((performance.now() - window.began) / 1000)); };
-  if (study.n > 1) out.scroll = await rate((i) => page.mouse.wheel(0, Math.floor(i / 60) % 2 ? -100 : 100));
-  else { await page.mouse.down(); out.drag = await rate((i) => page.mouse.move(x + 60 * Math.sin(i / 8), y + 60 * Math.cos(i / 8))); await page.mouse.up(); }
+  await countTheirs(page);
+  if (study.n === 1) out.drag = await dragged(page, x, y);
   await page.close();
 }
 
@@ -158,8 +205,9 @@ async function measure(dir) {
           if (who === 'both') await lists(b, s, a, c); else if (who === 'radnode') await ours(b, s, studies[what], a); else if (s.ohif) await theirs(b, s, studies[what], c);
         } catch (e) { console.error(`${what} ${who}: ${e.message.split('\n')[0]}`); }
         await b.close();
+        if (studies[what]?.n > 1) (who === 'radnode' ? a : c).scroll = await scrolling(s, studies[what], who).catch((e) => { console.error(`scroll ${what} ${who}: ${e.message.split('\n')[0]}`); return undefined; });
       }
-      if (studies[what]?.n > 400) await memory(s, studies[what], a, c);
+      if (studies[what]?.n > 400 && !process.env.NO_MEMORY) await memory(s, studies[what], a, c);
       note_(what, 'radnode', a); note_(what, 'ohif', c);
       console.error(what, JSON.stringify(a), JSON.stringify(c));
     }

@@ -11,9 +11,12 @@ import (
 
 // Activity implements api.Operations.
 func (s *Story) Activity(context.Context) (radnode.Activity, error) {
+	if s.bare {
+		return radnode.Activity{Hours: []radnode.ActivityHour{{Begin: s.now.Truncate(time.Hour)}}, Queues: []radnode.QueueDepth{}}, nil
+	}
 	a := radnode.Activity{Queues: []radnode.QueueDepth{
 		{Kind: "analyze", Due: 2, Later: 1, Running: 1},
-		{Kind: "deliver", Later: 1, Error: "the peer refuses the SOP class (0122H)"},
+		{Kind: "deliver", Later: 1, Error: s.told("the peer refuses the SOP class (0122H)")},
 		{Kind: "pixel worker", Running: 1},
 	}}
 	for i := range 24 {
@@ -23,6 +26,14 @@ func (s *Story) Activity(context.Context) (radnode.Activity, error) {
 		})
 	}
 	return a, nil
+}
+
+// told is a text as it is, or as somebody hostile would write it.
+func (s *Story) told(text string) string {
+	if s.spoiled {
+		return Hostile
+	}
+	return text
 }
 
 // Settings implements api.Operations.

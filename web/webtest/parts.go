@@ -182,12 +182,15 @@ func (s *Story) Echo(_ context.Context, p radnode.Peer) (time.Duration, error) {
 
 // Models implements api.Models.
 func (s *Story) Models(context.Context) ([]api.Model, error) {
+	if s.bare {
+		return []api.Model{}, nil
+	}
 	return []api.Model{
 		{
-			ID: qualityModel.ID, Version: qualityModel.Version, Name: "Chest film quality", Digest: qualityModel.Digest, Licence: "Apache-2.0",
-			IntendedUse: "Tells view, polarity and orientation of frontal chest films.", NotFor: []string{"diagnosis"}, Calibrated: true,
+			ID: qualityModel.ID, Version: qualityModel.Version, Name: s.told("Chest film quality"), Digest: qualityModel.Digest, Licence: "Apache-2.0",
+			IntendedUse: s.told("Tells view, polarity and orientation of frontal chest films."), NotFor: []string{"diagnosis"}, Calibrated: true,
 			Evaluation: "story data", State: "ready", Device: "cpu", Gate: []string{"modality CR or DX"}, Pipeline: []string{"grey", "resize 224 × 224"},
-			Labels: []api.ModelLabel{{Name: "chest_film", Threshold: .5}, {Name: "view_ap", Threshold: .5}}, Card: "# Chest film quality\n\nStory text.",
+			Labels: []api.ModelLabel{{Name: "chest_film", Threshold: .5}, {Name: "view_ap", Threshold: .5}}, Card: s.told("# Chest film quality\n\nStory text."),
 		},
 		{
 			ID: pneumoniaModel.ID, Version: pneumoniaModel.Version, Name: "Paediatric pneumonia", Digest: pneumoniaModel.Digest, Licence: "Apache-2.0",

@@ -66,6 +66,7 @@ func (s *Story) tell() error {
 		{"Novak^Petr", "20420", "M", "034Y", "19920609", "A-1004", "Echo cine", "US", radnode.NotAnalysed, "not analysed because no model reads US", 0, []string{}, 65},
 		{"Sato^Yuki=佐藤^由紀=サトウ^ユキ", "20421", "F", "002Y", "20240509", "A-1005", "Chest AP", "CR", radnode.Undelivered, "PACS refuses the class (0122)", 5, []string{"Pneumonia 77"}, 130},
 		{"Haddad^Sami", "20422", "M", "001Y", "20251001", "A-1006", "Chest AP", "CR", radnode.Analysing, "", 0, []string{}, 1},
+		{"Rivera^Mateo=里維拉^馬特奧", "20417", "M", "002Y", "20230304", "A-0815", "Chest AP", "CR", radnode.Delivered, "", 0, []string{"Pneumonia 77"}, 500_000},
 		{"Weber^Jonas", "20423", "M", "060Y", "19660128", "", "Chest", "DX", radnode.Arriving, "", 0, []string{}, 0},
 	} {
 		pictures, special := map[string][]picture{"CT": g.stack, "US": {g.cine}, "DX": {g.plain}}[p.modality]
@@ -152,7 +153,7 @@ func (s *Story) analyse(st *radnode.Study, p person) {
 	reading := s.pneumoniaResult(inst, p)
 	st.Results = []radnode.Result{quality, reading}
 	report := radnode.Report{
-		ID: fmt.Sprintf("report-%s", st.PatientID), StudyInstanceUID: st.StudyInstanceUID, State: radnode.Draft, Version: 1,
+		ID: fmt.Sprintf("report-%s", st.AccessionNumber), StudyInstanceUID: st.StudyInstanceUID, State: radnode.Draft, Version: 1,
 		SOPInstanceUID: s.uid(), CreatedAt: s.now, NotAnalysed: []string{}, Deliveries: []radnode.Delivery{},
 	}
 	for _, r := range st.Results {
@@ -166,15 +167,24 @@ func (s *Story) analyse(st *radnode.Study, p person) {
 			})
 		}
 	}
-	if p.state == radnode.Undelivered {
+	if p.state == radnode.Undelivered || p.state == radnode.Delivered {
 		signed := s.now.Add(-time.Hour)
 		report.State, report.SignedAt, report.SignedBy, report.Version = radnode.Final, &signed, "Kim^Ann^^Dr.", 4
+		for i := range report.Findings {
+			if f := &report.Findings[i]; f.Finding.Code != nil {
+				f.Decision, f.DecidedBy, f.DecidedAt = radnode.Accepted, "kim", &signed
+			}
+		}
 		report.Impression = "Right lower zone opacity, in keeping with pneumonia."
 		report.Deliveries = []radnode.Delivery{{
 			ID: "delivery-1", ReportID: report.ID, Peer: "pacs", Kind: "sr", SOPInstanceUID: report.SOPInstanceUID, State: radnode.DeliveryFailed,
 			Attempts: 3, Error: "the peer refuses the SOP class (0122H)", UpdatedAt: s.now,
 		}}
 		st.Reader, st.DeliveryState = report.SignedBy, "failed"
+	}
+	if p.state == radnode.Delivered {
+		d := &report.Deliveries[0]
+		d.ID, d.State, d.Error, d.Proof, st.DeliveryState = "delivery-0", radnode.DeliveryProven, "", "storage commitment", "delivered"
 	}
 	st.Reports = []radnode.Report{report}
 }
@@ -203,7 +213,7 @@ func (s *Story) pneumoniaResult(inst radnode.Instance, p person) radnode.Result 
 	if p.urgency > 0 {
 		score = .91
 	}
-	if p.state == radnode.Undelivered {
+	if p.state == radnode.Undelivered || p.state == radnode.Delivered {
 		score = .77
 	}
 	id := "p-" + string(inst.SOPInstanceUID[24:])

@@ -219,7 +219,7 @@ func (s *Story) signed(r *radnode.Report, st *radnode.Study, version int64) {
 			st.Reports[i].State = radnode.Superseded
 		}
 	}
-	st.State, st.Reader, st.DeliveryState = radnode.Signed, r.SignedBy, "queued"
+	st.State, st.Reader, st.DeliveryState, st.Urgency = radnode.Signed, r.SignedBy, "queued", 0
 	id := r.ID
 	time.AfterFunc(700*time.Millisecond, func() { s.deliver(id, radnode.DeliverySent) })
 	time.AfterFunc(1800*time.Millisecond, func() { s.deliver(id, radnode.DeliveryProven) })

@@ -36,6 +36,8 @@ type Story struct {
 	// SecondReader asks for two signatures; set it before the server starts.
 	SecondReader bool
 
+	bare, spoiled bool // Bare, Spoil
+
 	subs map[chan radnode.Event]bool
 	next int
 }

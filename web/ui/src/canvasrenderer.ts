@@ -44,11 +44,11 @@ export class CanvasRenderer implements Renderer {
 
   private image(s: Scene, words: Uint32Array, w: number, h: number): void {
     const { desc: d, samples } = s.image as NonNullable<Scene['image']>, m = s.inverse, of = [samples, m.a, m.b, m.c, m.d, m.e, m.f, w, h];
-    if (!this.grid || of.some((x, i) => x !== this.gridOf[i])) { this.grid = resample(d, samples, m, w, h); this.gridOf = of; }
+    if (!this.grid || of.some((x, i) => x !== this.gridOf[i])) { this.grid = resample(d, samples, m, w, h, this.grid?.values); this.gridOf = of; }
     const g = this.grid, v = g.values, flip = d.samples === 3 || d.palette ? s.invert : s.invert !== d.inverse;
-    const first = d.signed ? -32768 : 0, table = d.samples === 1 && d.bits_allocated <= 16 ? this.greys(s, d, flip) : null, shift = d.bits_allocated > 8 ? Math.max(0, d.bits_stored - 8) : 0;
+    const half = 0.5 - (d.signed ? -32768 : 0), table = d.samples === 1 && d.bits_allocated <= 16 ? this.greys(s, d, flip) : null, shift = d.bits_allocated > 8 ? Math.max(0, d.bits_stored - 8) : 0;
     for (let y = g.top; y < g.bottom; y++) for (let o = y * w + g.left, end = y * w + g.right; o < end; o++) {
-      if (table) words[o] = table[Math.floor((v[o] as number) + 0.5) - first] as number;
+      if (table) words[o] = table[((v[o] as number) + half) | 0] as number;
       else if (d.samples === 3) {
         const word = 0xff000000 | ((v[3 * o + 2] as number) >> shift) << 16 | ((v[3 * o + 1] as number) >> shift) << 8 | (v[3 * o] as number) >> shift;
         words[o] = flip ? word ^ 0xffffff : word;

@@ -1,8 +1,8 @@
 import { cuts, type Cut } from './reformat';
 import type { Series, Study, UID } from './types';
 
-/** What hangs in one viewport. */
-export interface Hung { study: UID; series: UID; slot?: number; cut?: Cut; stage?: boolean }
+/** What hangs in one viewport; stage: a step of the pipeline over the image. */
+export interface Hung { study: UID; series: UID; slot?: number; cut?: Cut; stage?: string }
 export interface Hanging { rows: number; columns: number; panes: (Hung | undefined)[] }
 
 /** How a study hangs at first, by modality: each image or each series in a viewport of its own, up to rows × columns. */
@@ -55,4 +55,11 @@ export function rehang(h: Hanging, rows: number, columns: number, study: Study):
 export function sliced(p: Hung): Hanging {
   const { study, series } = p;
   return { rows: 2, columns: 2, panes: [...cuts.map((cut): Hung => ({ study, series, cut })), { study, series }] };
+}
+
+/** staged shows an image and the steps of its pipeline beside each other. */
+export function staged(p: Hung, names: string[]): Hanging {
+  const { cut: _, stage: __, ...image } = p, panes: Hung[] = [image, ...names.map((stage) => ({ ...image, stage }))];
+  const [rows, columns] = layouts.find(([r, c]) => r * c >= panes.length) ?? [3, 3];
+  return { rows, columns, panes: panes.slice(0, rows * columns) };
 }

@@ -35,7 +35,7 @@ const strings = {
   artefact: ['artefact', '伪影'], known: ['known or irrelevant', '已知或无关'],
   below: ['{n} below threshold', '{n} 项低于阈值'], notAssessed: ['{n} not assessed', '{n} 项未评估'], quality: ['Film quality', '图像质量'], noFindings: ['No finding above threshold', '无超过阈值的发现'],
   nothingToDecide: ['Nothing needs a decision.', '无需决定的项目。'], heatmap: ['Evidence map', '证据图'], heatLegend: ['relative to this image', '相对于本图像'], low: ['low', '低'], high: ['high', '高'],
-  opacity: ['Opacity', '不透明度'], mix: ['Original ↔ stage', '原图 ↔ 步骤'], noHeatmap: ['this finding has no evidence map', '此项没有证据图'],
+  opacity: ['Opacity', '不透明度'], mix: ['Original ↔ stage', '原图 ↔ 步骤'], beside: ['Side by side', '并排显示'], noHeatmap: ['this finding has no evidence map', '此项没有证据图'],
   impression: ['Impression', '印象'], impressionHint: ['Your own words; they stand in the report.', '您的文字，将写入报告。'], saved: ['saved', '已保存'], saving: ['saving …', '保存中…'], notSaved: ['not saved', '未保存'],
   sign: ['Sign', '签署'], signTitle: ['Sign and send the report', '签署并发送报告'], repeatPassword: ['Repeat your password', '请再次输入密码'], cancel: ['Cancel', '取消'], signNow: ['Sign and send', '签署并发送'],
   decideFirst: ['Decisions outstanding: {n}', '待决定：{n} 项'], onlyRadiologist: ['Only a radiologist may sign.', '仅放射科医生可签署。'],
@@ -56,6 +56,7 @@ const strings = {
   from: ['From', '来自'], enable: ['Enable', '启用'], disable: ['Disable', '停用'], disabled: ['disabled', '已停用'], newToken: ['The token is shown this once:', '令牌仅显示一次：'], answered: ['answered in {n} ms', '{n} 毫秒应答'], forbidden: ['Your role may not see this.', '您的角色无权查看。'],
   version2: ['Program', '程序'], took: ['{n} ms', '{n} 毫秒'], value: ['Value', '值'], yearsOld: ['{n} y', '{n} 岁'], monthsOld: ['{n} mo', '{n} 个月'], warnings: ['Warnings', '警告'], sortedNote: ['Urgency re-orders the list; it hides and clears nothing.', '紧急程度仅改变排序，不隐藏也不排除任何检查。'],
   openPrevious: ['Images', '图像'], slice: ['{i} / {n}', '{i} / {n}'], unreachable: ['The node cannot be reached.', '无法连接节点。'], clock: ['The clock of this computer differs from the node\'s by {n} minutes.', '本机时钟与节点相差 {n} 分钟。'], first: ['first', '首要'],
+  segElsewhere: ['This segmentation does not lie in the plane of the image: it is not shown.', '该分割与图像不在同一平面，不予显示。'],
   layout: ['Layout', '布局'], cuts: ['Axial, coronal, sagittal', '轴位、冠状位、矢状位'], axial: ['axial', '轴位'], coronal: ['coronal', '冠状位'], sagittal: ['sagittal', '矢状位'], keepLayout: ['Keep this layout for {what}', '将此布局用于 {what}'], link: ['Link scroll and window', '联动滚动与窗'],
   notVolume: ['These images are no stack of parallel slices: no cuts can be made.', '这些图像不是平行层面，无法重建。'], tilted: ['The gantry was tilted: cuts would be wrong.', '机架倾斜，重建会不准确。'], lens: ['Magnifier', '放大镜'], angle: ['Angle', '角度'], cobb: ['Cobb angle', 'Cobb 角'], rectangle: ['Rectangle', '矩形'], freehand: ['Freehand', '手绘区域'], arrow: ['Arrow with words', '箭头与文字'],
   fps: ['Images a second', '每秒图像数'], header: ['Header', '头信息'], chooseSeries: ['Choose a series for this place.', '请为此处选择序列。'], prior: ['PRIOR', '既往'], priors: ['Earlier studies', '既往检查'], compare: ['Compare', '对比'], from_: ['From', '起始'],
@@ -65,6 +66,7 @@ const strings = {
   veryUnlikely: ['very unlikely', '极不可能'], unlikely: ['unlikely', '不太可能'], possible: ['possible', '可能'], likely: ['likely', '很可能'], veryLikely: ['very likely', '极可能'],
   views: ['Views', '视图'], usualView: ['Usual view', '默认视图'], columns: ['Columns', '列'], accession: ['Accession', '检查号'], station: ['From', '来源'], theme: ['Light or dark', '浅色或深色'],
   activity: ['Last 24 hours', '最近 24 小时'], imagesIn: ['images received', '接收图像'], drafted: ['reports drafted', '生成报告草稿'], most: ['most in an hour: {n}', '每小时最多 {n}'], queue: ['Queue', '队列'], due: ['due', '待处理'], later: ['later', '稍后'], runningNow: ['running', '运行中'], lastError: ['Last error', '最近错误'],
+  noPeers: ['No peers yet: add the machines that send images, and the PACS that gets the reports.', '暂无对端：请添加发送图像的设备和接收报告的 PACS。'], noModels: ['No model is loaded: studies are kept and shown, not analysed.', '未加载模型：检查会被保存和显示，但不会被分析。'],
   failures: ['Failed deliveries', '送达失败'], noFailures: ['No delivery has failed.', '没有失败的送达。'], retryAll: ['Retry all', '全部重试'], settings: ['Settings in force', '当前设置'], settingsHint: ['Set by file, environment or flags; radnode config prints them.', '通过文件、环境变量或参数设置；radnode config 可打印。'], changed: ['not the default', '非默认'], selfTest: ['Self-test', '自检'],
   tour: ['Guided tour', '导览'], tourOpen: ['(open a study to see it)', '（打开检查后可见）'], next: ['Next', '下一步'],
 } satisfies Record<string, [string, string]>;
@@ -105,8 +107,7 @@ export function learn(terms: { label: string; code: { value: string } | null; en
 
 export function findingName(f: { label: string; code: { value: string; meaning: string } | null }): string {
   const known = names[f.code?.value ?? ''] ?? names[f.label];
-  if (known) return known[language === 'zh' ? 1 : 0];
-  const plain = f.code?.meaning ?? f.label.replace(/_/g, ' ');
+  const plain = known?.[language === 'zh' ? 1 : 0] ?? f.code?.meaning ?? f.label.replace(/_/g, ' ');
   return plain.charAt(0).toUpperCase() + plain.slice(1);
 }
 

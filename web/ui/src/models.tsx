@@ -25,6 +25,7 @@ export function Models({ session }: { session: Session }) {
       {error && <p role="alert" class="banner bad">{error}</p>}
       {!models && !error && <p class="muted">{t('loading')}</p>}
       <header class="inline">{models && session.user.role !== 'service' && <button disabled={testing} onClick={() => void verify()}>{testing ? `${t('running')} …` : t('selfTest')}</button>}</header>
+      {models?.length === 0 && <p class="note">{t('noModels')}</p>}
       {(models ?? []).map((m) => <Card key={m.id + m.version} m={m} tests={tests?.filter((x) => x.model === `${m.id}@${m.version}`) ?? null} />)}
       <Try />
     </main>

@@ -1,6 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import { APIError, get, seg, stream, write } from './api';
-import { moment, t } from './i18n';
+import { moment, personName, t } from './i18n';
 import type { AuditEvent, Delivery, LedgerRow, Peer, Role, Session, Token, User } from './types';
 
 /** useList fetches a list and again when anything of that kind changes. */
@@ -39,7 +39,7 @@ function Activity() {
     <article class="box"><h2>{t('activity')}</h2>
       {error && <p role="alert" class="bad">{error}</p>}
       {data && <div class="charts">{(['images', 'drafted', 'signed', 'delivered'] as const).map((k) => <Chart key={k} name={`${t(k === 'images' ? 'imagesIn' : k)}: ${sum(k)}`} values={hours.map((h) => h[k])} labels={hours.map((h) => moment(h.begin))} />)}</div>}
-      {data && <table><thead><tr><th scope="col">{t('queue')}</th><th scope="col" class="right">{t('due')}</th><th scope="col" class="right">{t('runningNow')}</th><th scope="col" class="right">{t('later')}</th><th scope="col">{t('lastError')}</th></tr></thead>
+      {data && data.queues.length > 0 && <table><thead><tr><th scope="col">{t('queue')}</th><th scope="col" class="right">{t('due')}</th><th scope="col" class="right">{t('runningNow')}</th><th scope="col" class="right">{t('later')}</th><th scope="col">{t('lastError')}</th></tr></thead>
         <tbody>{data.queues.map((q) => <tr key={q.kind}><td><b>{q.kind}</b></td><td class="num right">{q.due}</td><td class="num right">{q.running}</td><td class="num right">{q.later}</td><td class="small bad">{q.error}</td></tr>)}</tbody></table>}
     </article>
   );
@@ -86,8 +86,8 @@ function Ledger() {
     <article class="box"><h2>{t('ledger')}</h2>
       {error && <p role="alert" class="bad">{error}</p>}
       {data && <p class={data.balanced ? 'good' : 'bad'}>{data.balanced ? `✓ ${t('balanced')}` : `✕ ${t('unbalanced')}`}</p>}
-      <table><thead><tr><th scope="col">{t('kind')}</th><th scope="col">{t('state')}</th><th scope="col" class="right">{t('count')}</th><th scope="col" /></tr></thead>
-        <tbody>{(data?.rows ?? []).filter((r) => r.count > 0 || r.unaccounted).map((r) => <tr key={r.kind + r.state + (r.detail ?? '')} class={r.unaccounted ? 'bad' : ''}><td>{r.kind}</td><td>{r.state}</td><td class="num right">{r.count}</td><td>{r.detail}</td></tr>)}</tbody></table>
+      {data?.rows.some((r) => r.count > 0 || r.unaccounted) && <table><thead><tr><th scope="col">{t('kind')}</th><th scope="col">{t('state')}</th><th scope="col" class="right">{t('count')}</th><th scope="col" /></tr></thead>
+        <tbody>{(data?.rows ?? []).filter((r) => r.count > 0 || r.unaccounted).map((r) => <tr key={r.kind + r.state + (r.detail ?? '')} class={r.unaccounted ? 'bad' : ''}><td>{r.kind}</td><td>{r.state}</td><td class="num right">{r.count}</td><td>{r.detail}</td></tr>)}</tbody></table>}
     </article>
   );
 }
@@ -114,7 +114,8 @@ function Peers({ admin }: { admin: boolean }) {
   return (
     <article class="box"><h2>{t('peers')}</h2>
       {error && <p role="alert" class="muted">{error}</p>}
-      {data && <table><thead><tr><th scope="col">{t('title')}</th><th scope="col">{t('aeTitle')}</th><th scope="col">{t('address')}</th><th scope="col">{t('allow')}</th><th scope="col">{t('deliverTo')}</th><th scope="col">{t('source')}</th><th scope="col" /></tr></thead>
+      {data?.peers.length === 0 && <p class="muted">{t('noPeers')}</p>}
+      {data && data.peers.length > 0 && <table><thead><tr><th scope="col">{t('title')}</th><th scope="col">{t('aeTitle')}</th><th scope="col">{t('address')}</th><th scope="col">{t('allow')}</th><th scope="col">{t('deliverTo')}</th><th scope="col">{t('source')}</th><th scope="col" /></tr></thead>
         <tbody>{data.peers.map((p) => (
           <tr key={p.name}><td><b>{p.name}</b></td><td class="num">{p.ae_title}</td><td class="num">{p.host}:{p.port}</td><td>{(p.allow ?? []).join(' ')}</td><td>{(p.deliver ?? []).join(' ')}</td><td class="muted">{p.source}</td>
             <td class="acts"><span class="small" role="status">{answers[p.name]}</span><button onClick={() => void echo(p.name)}>{t('echo')}</button>{admin && p.source !== 'configuration' && <button onClick={() => void act(() => write('DELETE', `/peers/${seg(p.name)}`))}>{t('remove')}</button>}</td></tr>))}
@@ -148,7 +149,7 @@ function Users({ me }: { me: string }) {
     <article class="box"><h2>{t('users')}</h2>
       {error && <p role="alert" class="bad">{error}</p>}
       <table><thead><tr><th scope="col">{t('name')}</th><th scope="col">{t('fullName')}</th><th scope="col">{t('role')}</th><th scope="col" /></tr></thead>
-        <tbody>{(data?.users ?? []).map((u) => <tr key={u.name} class={u.disabled ? 'muted' : ''}><td><b>{u.name}</b></td><td>{u.full_name}</td><td>{u.role}{u.disabled ? ` · ${t('disabled')}` : ''}</td>
+        <tbody>{(data?.users ?? []).map((u) => <tr key={u.name} class={u.disabled ? 'muted' : ''}><td><b>{u.name}</b></td><td>{u.full_name && personName(u.full_name)}</td><td>{u.role}{u.disabled ? ` · ${t('disabled')}` : ''}</td>
           <td class="acts">{u.name !== me && <button onClick={() => void act(() => write('PATCH', `/users/${seg(u.name)}`, { disabled: !u.disabled }))}>{u.disabled ? t('enable') : t('disable')}</button>}</td></tr>)}</tbody></table>
       <form class="inline" onSubmit={add} autocomplete="off">
         <input name="name" placeholder={t('name')} aria-label={t('name')} required /><input name="full" placeholder="Kim^Ann^^Dr." aria-label={t('fullName')} />

@@ -68,7 +68,7 @@ export function useStatus(v: Viewport | null): Status | null {
   return status;
 }
 
-export interface Shown { heat: Heatmap | null; heatUID: string; opacity: number; floor: number; stage: { result: Result; stage: Stage } | null; mix: number; boxes: (uid: UID, frame: number) => Box[]; segments: Segments | null }
+export interface Shown { heat: Heatmap | null; heatUID: string; opacity: number; floor: number; stage: { result: Result; stage: Stage } | null; staged: Result | null; mix: number; boxes: (uid: UID, frame: number) => Box[]; segments: Segments | null }
 
 interface Props {
   hung: Hung | undefined; study: Study | undefined; prior: boolean; active: boolean; many: boolean; text: boolean; firstUID: string | undefined; unverified: boolean; shown: Shown;
@@ -113,14 +113,15 @@ export function Pane({ hung, study, prior, active, many, text, firstUID, unverif
   const { draft } = useTools(host, vp, setProbe);
   const v = vp.current, here = v?.current, d = here?.desc, uid = here?.uid ?? '', full = status?.quality === 'full';
   useEffect(() => { v?.heat(shown.heat && shown.heatUID === uid ? shown.heat : null); }, [v, shown.heat, shown.heatUID, uid, full]);
-  useEffect(() => { if (v) { v.heatOpacity = shown.opacity; v.heatFloor = shown.floor; v.stageMix = shown.mix; } }, [v, shown.opacity, shown.floor, shown.mix]);
-  const staged = shown.stage && shown.stage.result.sop_instance_uid === uid ? shown.stage : null;
+  useEffect(() => { if (v) { v.heatOpacity = shown.opacity; v.heatFloor = shown.floor; v.stageMix = hung?.stage ? 1 : shown.mix; } }, [v, shown.opacity, shown.floor, shown.mix, hung?.stage]);
+  const own = hung?.stage && shown.staged?.stages?.find((s) => s.name === hung.stage), over = own && shown.staged ? { result: shown.staged, stage: own } : hung?.stage ? null : shown.stage;
+  const staged = over?.result.sop_instance_uid === uid ? over : null;
   useEffect(() => { v?.stage(staged?.result.id ?? '', staged?.stage.name ?? null, staged?.stage.values).catch((e: unknown) => onProblem((e as Error).message)); }, [v, staged?.result.id, staged?.stage.name, status?.slot]);
 
   useEffect(() => {
     if (!v || !here || !shown.segments) { v?.segments(null); return; }
     let gone = false;
-    shown.segments.over(here.uid, here.frame).then((layer) => { if (!gone) v.segments(layer); }, (e: unknown) => { if (!gone) onProblem((e as Error).message); });
+    shown.segments.over(here).then((layer) => { if (!gone) v.segments(layer); }, (e: unknown) => { if (!gone) onProblem((e as Error).message); });
     return () => { gone = true; };
   }, [v, shown.segments, uid, status?.slot]);
 

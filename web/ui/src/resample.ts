@@ -27,13 +27,13 @@ function tapsOf(scale: number, offset: number, count: number, size: number, near
   return { from, to, n, at, weight };
 }
 
-/** resample brings an image to the screen; m maps css pixels to image pixels and turns by right angles only. */
-export function resample(d: ImageDescription, s: Samples, m: Matrix, width: number, height: number): Grid {
+/** resample brings an image to the screen; m maps css pixels to image pixels and turns by right angles only; into: a buffer that is no longer needed. */
+export function resample(d: ImageDescription, s: Samples, m: Matrix, width: number, height: number, into?: Float32Array): Grid {
   const turned = Math.abs(m.a) + Math.abs(m.d) < Math.abs(m.b) + Math.abs(m.c), nearest = d.palette !== undefined, c = d.samples;
   const across = turned ? tapsOf(m.b, m.f, width, d.rows, nearest) : tapsOf(m.a, m.e, width, d.columns, nearest);
   const down = turned ? tapsOf(m.c, m.e, height, d.columns, nearest) : tapsOf(m.d, m.f, height, d.rows, nearest);
   const [sx, sy] = turned ? [d.columns * c, c] : [c, d.columns * c]; // how far apart pixels lie in memory
-  const values = new Float32Array(width * height * c), nx = across.n, ny = down.n;
+  const values = into?.length === width * height * c ? into : new Float32Array(width * height * c), nx = across.n, ny = down.n;
   if (c === 1 && !d.padding) { plain(s, across, down, sx, sy, width, values); return { left: across.from, top: down.from, right: across.to, bottom: down.to, width, values }; }
   for (let y = down.from; y < down.to; y++) for (let x = across.from; x < across.to; x++) for (let ch = 0; ch < c; ch++) {
     let sum = 0, near = 0, most = -1, pad = false;
@@ -50,18 +50,29 @@ export function resample(d: ImageDescription, s: Samples, m: Matrix, width: numb
   return { left: across.from, top: down.from, right: across.to, bottom: down.to, width, values };
 }
 
-/** plain brings one channel without padding to the screen: each line of the image along the screen's rows once, then line by line. */
+/** plain brings one channel without padding to the screen: each line of the image along the screen's rows once, then lines into each other. */
 function plain(s: Samples, across: Taps, down: Taps, sx: number, sy: number, width: number, values: Float32Array): void {
   const { from, to, n: nx, at, weight } = across, ny = down.n, offsets = at.map((p) => p * sx);
   const lines = Array.from({ length: ny }, () => new Float32Array(width)), kept = new Int32Array(ny).fill(-1);
-  for (let y = down.from; y < down.to; y++) for (let j = 0; j < ny; j++) {
-    const p = down.at[y * ny + j] as number, wy = down.weight[y * ny + j] as number, base = p * sy, k = p % ny, line = lines[k] as Float32Array, out = y * width;
-    if (kept[k] !== p) {
-      kept[k] = p;
-      if (nx === 2) for (let x = from, i = 2 * from; x < to; x++, i += 2) line[x] = (s[base + (offsets[i] as number)] as number) * (weight[i] as number) + (s[base + (offsets[i + 1] as number)] as number) * (weight[i + 1] as number);
-      else for (let x = from; x < to; x++) { let sum = 0; for (let i = x * nx; i < x * nx + nx; i++) sum += (s[base + (offsets[i] as number)] as number) * (weight[i] as number); line[x] = sum; }
+  const lineOf = (p: number): Float32Array => {
+    const k = p % ny, line = lines[k] as Float32Array, base = p * sy;
+    if (kept[k] === p) return line;
+    kept[k] = p;
+    if (nx === 2) for (let x = from, i = 2 * from; x < to; x++, i += 2) line[x] = (s[base + (offsets[i] as number)] as number) * (weight[i] as number) + (s[base + (offsets[i + 1] as number)] as number) * (weight[i + 1] as number);
+    else for (let x = from; x < to; x++) { let sum = 0; for (let i = x * nx; i < x * nx + nx; i++) sum += (s[base + (offsets[i] as number)] as number) * (weight[i] as number); line[x] = sum; }
+    return line;
+  };
+  for (let y = down.from; y < down.to; y++) {
+    const out = y * width, i = y * ny, a = lineOf(down.at[i] as number), wa = down.weight[i] as number;
+    if (ny === 2) {
+      const b = lineOf(down.at[i + 1] as number), wb = down.weight[i + 1] as number;
+      for (let x = from; x < to; x++) values[out + x] = (a[x] as number) * wa + (b[x] as number) * wb;
+      continue;
     }
-    if (j === 0) for (let x = from; x < to; x++) values[out + x] = (line[x] as number) * wy;
-    else for (let x = from; x < to; x++) values[out + x] = (values[out + x] as number) + (line[x] as number) * wy;
+    for (let x = from; x < to; x++) values[out + x] = (a[x] as number) * wa;
+    for (let j = 1; j < ny; j++) {
+      const b = lineOf(down.at[i + j] as number), wb = down.weight[i + j] as number;
+      for (let x = from; x < to; x++) values[out + x] = (values[out + x] as number) + (b[x] as number) * wb;
+    }
   }
 }

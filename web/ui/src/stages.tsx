@@ -2,7 +2,7 @@ import { t } from './i18n';
 import type { Result } from './types';
 
 /** The steps of the pipeline as pictures: what the model was given, and how it came about. */
-export function Stages({ result, picked, onPick, mix, onMix }: { result: Result; picked: string | null; onPick: (name: string | null) => void; mix: number; onMix: (m: number) => void }) {
+export function Stages({ result, picked, onPick, mix, onMix, onBeside }: { result: Result; picked: string | null; onPick: (name: string | null) => void; mix: number; onMix: (m: number) => void; onBeside: () => void }) {
   const stage = result.stages?.find((s) => s.name === picked);
   return (
     <div class="stages" aria-label={t('stages')} role="group">
@@ -10,6 +10,7 @@ export function Stages({ result, picked, onPick, mix, onMix }: { result: Result;
         <b>{t('stages')}</b> <span class="muted">{result.model.id} {result.model.version}</span>
         {stage && <span class="num muted">{stage.step} {parameters(stage.parameters)} · {t('took', { n: stage.ms.toFixed(1) })}{stage.note ? ` · ${stage.note}` : ''}</span>}
         <label class="slider">{t('mix')}<input type="range" min={0} max={1} step={0.02} value={mix} disabled={!stage} onInput={(e) => onMix(Number(e.currentTarget.value))} /></label>
+        <button onClick={onBeside}>{t('beside')}</button>
       </div>
       <div class="strip-row">
         <button aria-pressed={picked === null} onClick={() => onPick(null)}><span class="noimg">{t('original')}</span></button>

@@ -2,7 +2,7 @@ import { render } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { get, seg, stream } from './api';
 import { clinical, FindingsPanel, stated, type Place } from './findings';
-import { firstSeries, hang, rehang, sliced, type Hanging, type Hung } from './hanging';
+import { firstSeries, hang, rehang, sliced, staged as hangStages, type Hanging, type Hung } from './hanging';
 import { Header } from './header';
 import { age, date, findingName, personName, t } from './i18n';
 import type { Box } from './marks';
@@ -95,7 +95,7 @@ function Reading({ study, session, stale }: { study: Study; session: Session; st
     .flatMap((r) => r.measured ?? []).flatMap((m) => m.regions.map((g, i) => ({ points: outlineOf(g), name: i === 0 && m.name === 'cardiothoracic_ratio' ? t('ctr', { value: m.value.toFixed(2) }) : '', on: false })));
   const boxes = (uid: string, frame: number): Box[] => measured(uid, frame).concat((report?.findings ?? []).filter((f) => f.sop_instance_uid === uid && Math.max(1, f.frame) === frame && f.decision !== 'rejected' && regionIn(f))
     .map((f) => ({ points: outlineOf(regionIn(f) as Region), name: findingName(stated(f)), on: f.id === current?.id })));
-  const shown: Shown = { heat: heatOn ? current?.finding.heatmap ?? null : null, heatUID: current?.sop_instance_uid ?? '', opacity, floor, stage: stagesOn && staged && picked ? { result: staged, stage: picked } : null, mix, boxes, segments };
+  const shown: Shown = { heat: heatOn ? current?.finding.heatmap ?? null : null, heatUID: current?.sop_instance_uid ?? '', opacity, floor, stage: stagesOn && staged && picked ? { result: staged, stage: picked } : null, staged: staged ?? null, mix, boxes, segments };
 
   /** setSegments lays a segmentation over the images, or takes it away. */
   const setSegments = (uid: string): void => {
@@ -170,6 +170,7 @@ function Reading({ study, session, stale }: { study: Study; session: Session; st
     return act !== undefined;
   });
 
+  const beside = (): void => { const names = (staged?.stages ?? []).filter((s) => s.file).map((s) => s.name); if (here && names.length) { before.current = null; pick(null); setActive(0); setHanging(hangStages(here, names)); } };
   const pick = (name: string | null): void => { setStage(name); if (name) setStages(true); };
   const notVerified = unverified(study, report?.state);
   return (
@@ -191,7 +192,7 @@ function Reading({ study, session, stale }: { study: Study; session: Session; st
         </div>
         <Toolbar v={lead} hanging={hanging} linked={linked} modality={modality} stagesOn={stagesOn} textOn={textOn} hasStages={!!staged} onStages={flipStages} onText={() => setText(!textOn)} onLink={() => setLinked(!linked)}
           onLayout={layout} onCuts={() => { if (here) { before.current = null; setActive(0); setHanging(sliced(here)); } }} onHeader={() => setHeader(shownUID)} />
-        {stagesOn && staged && <Stages result={staged} picked={stage} onPick={pick} mix={mix} onMix={setMix} />}
+        {stagesOn && staged && <Stages result={staged} picked={stage} onPick={pick} mix={mix} onMix={setMix} onBeside={beside} />}
       </section>
       <aside class="side" aria-label={t('findings')}>
         <FindingsPanel

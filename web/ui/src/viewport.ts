@@ -24,7 +24,7 @@ const smoothing = 8;
 const marksOf = new Map<string, Measure[]>();
 
 /** What viewports that are linked follow. */
-export type Move = 'slot' | 'window';
+export type Move = 'slot' | 'window' | 'view';
 
 /** The state behind one viewport. Everything that draws goes through paint, once per animation frame. */
 export class Viewport {
@@ -138,6 +138,8 @@ export class Viewport {
     const a = to.current?.plane, b = this.current?.plane;
     if (what === 'window') {
       if (to.voi && !to.voi.lut && this.voi && !this.voi.lut && this.source?.modality === to.source?.modality) { this.voi = to.voi; this.chosen = true; this.paint(); this.tell(); }
+    } else if (what === 'view') {
+      if (to.key === this.key) { this.view = to.view; this.paint(); this.tell(); }
     } else if (!a || !b || a.space !== b.space) this.go(this.slot + by, true);
     else if (parallel(a, b)) {
       const n = normal(b), off = this.slots.map((s) => (s.plane ? Math.abs(dot(n, minus(s.plane.at, a.at))) : Infinity));
@@ -175,10 +177,10 @@ export class Viewport {
     return quick;
   }
 
-  set(view: Partial<View>): void { this.view = { ...this.view, ...view }; this.paint(); this.tell(); }
+  set(view: Partial<View>): void { this.view = { ...this.view, ...view }; this.paint(); this.tell(); this.onMove('view', 0); }
   fit(): void { this.set({ zoom: 0, panX: 0, panY: 0 }); }
   actual(): void { this.set({ zoom: 1 / devicePixelRatio, panX: 0, panY: 0 }); }
-  reset(): void { this.view = straight; this.inverted = false; this.chosen = false; this.picked = -1; this.arrived(); }
+  reset(): void { this.view = straight; this.inverted = false; this.chosen = false; this.picked = -1; this.arrived(); this.onMove('view', 0); }
   turn(by: number): void { this.set({ turns: (this.view.turns + by + 4) % 4, panX: 0, panY: 0 }); }
   flip(horizontal: boolean): void { this.set(horizontal ? { flipH: !this.view.flipH } : { flipV: !this.view.flipV }); }
   invertGrey(): void { this.inverted = !this.inverted; this.paint(); this.tell(); }

@@ -17,14 +17,16 @@ import (
 func main() {
 	addr := flag.String("http", "127.0.0.1:8090", "address")
 	arrive := flag.Duration("arrive", 0, "let a study come in so often")
+	second := flag.Bool("second", false, "ask for two signatures")
+	tale := flag.String("tale", "", "bare: a node on its first day; hostile: every text is an attack")
 	flag.Parse()
-	if err := run(*addr, *arrive); err != nil {
+	if err := run(*addr, *arrive, *second, *tale); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(addr string, arrive time.Duration) error {
+func run(addr string, arrive time.Duration, second bool, tale string) error {
 	dir, err := os.MkdirTemp("", "story-")
 	if err != nil {
 		return err
@@ -33,6 +35,13 @@ func run(addr string, arrive time.Duration) error {
 	story, err := webtest.New(dir)
 	if err != nil {
 		return err
+	}
+	story.SecondReader = second
+	switch tale {
+	case "bare":
+		story.Bare()
+	case "hostile":
+		story.Spoil()
 	}
 	cfg := story.Config()
 	cfg.Log = slog.New(slog.NewTextHandler(os.Stderr, nil))
