@@ -44,3 +44,10 @@ func EachFile(ctx context.Context, paths []string, visit func(path string, err e
 	}
 	return nil
 }
+
+// CountFiles says how many files EachFile visits.
+func CountFiles(ctx context.Context, paths []string) int {
+	n := 0
+	_ = EachFile(ctx, paths, func(string, error) error { n++; return nil }) // visit tells of what cannot be read
+	return n
+}

@@ -194,17 +194,23 @@ type Sent struct {
 	Status         string      `json:"status"` // four hexadecimal digits; "" if nothing was answered
 	Bytes          int64       `json:"bytes"`
 	Error          error       `json:"-"`
+	Untried        bool        `json:"-"` // Error, which ends Send, kept it from being sent
 }
 
 // Send sends files to the peer, in as few associations as their presentation
-// contexts need, and tells report about each file. A file that fails does not
-// stop the others; a peer that is lost does.
+// contexts need, and tells report about each file, those that were not tried
+// included. A file that fails does not stop the others; a peer that cannot be
+// reached, refuses or is lost again and again does.
 func (t Target) Send(ctx context.Context, paths []string, report func(Sent)) error {
 	var batch []Outgoing
-	contexts := map[[2]radnode.UID]bool{} // class and syntax; an object may need three
-	flush := func() error {
-		defer func() { batch, contexts = nil, map[[2]radnode.UID]bool{} }()
-		return t.sendBatch(ctx, batch, report)
+	var stopped error
+	flush := func() {
+		if stopped == nil {
+			stopped = t.sendBatch(ctx, batch, report)
+		} else {
+			reportUnsent(batch, stopped, report)
+		}
+		batch = nil
 	}
 	err := EachFile(ctx, paths, func(path string, err error) error {
 		var o Outgoing
@@ -215,53 +221,55 @@ func (t Target) Send(ctx context.Context, paths []string, report func(Sent)) err
 			report(Sent{File: path, Error: err})
 			return nil
 		}
-		key := [2]radnode.UID{o.SOPClassUID, o.TransferSyntaxUID}
-		if len(batch) == maxBatch || !contexts[key] && len(contexts) == ul.MaxContexts/(1+len(native)) {
-			if err := flush(); err != nil {
-				return err
-			}
+		if batch = append(batch, o); len(batch) == maxBatch {
+			flush()
 		}
-		contexts[key] = true
-		batch = append(batch, o)
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	return flush()
+	flush()
+	return errors.Join(stopped, err)
 }
 
-// maxBatch is the most files that share an association.
+// maxBatch is the most files that are held ready.
 const maxBatch = 1000
 
 func (t Target) sendBatch(ctx context.Context, batch []Outgoing, report func(Sent)) error {
-	if len(batch) == 0 {
-		return nil
+	to, err := t.destination()
+	if err != nil {
+		reportUnsent(batch, err, report)
+		return err
 	}
 	objects := make([]dimse.Object, len(batch))
 	for i, o := range batch {
 		objects[i] = o.object()
 	}
-	client, err := t.dial(ctx, dimse.ObjectContexts(objects))
-	if err != nil {
-		return err
-	}
-	defer client.Close()
-	for _, o := range batch {
-		sent := Sent{File: o.Path, SOPInstanceUID: o.SOPInstanceUID, Bytes: o.size}
-		response, err := o.store(ctx, client)
-		sent.Error = err
+	done := 0
+	err = dimse.SendObjects(ctx, to, objects, dimse.StoreOptions{}, func(_ dimse.Object, response dimse.Response, err error) error {
+		sent := batch[done].sent(err)
+		done++
 		if err == nil {
 			sent.Status = fmt.Sprintf("%04X", uint16(response.Status))
 			sent.Error = response.Err()
 		}
 		report(sent)
-		if code := radnode.CodeOf(err); code == radnode.Unavailable || code == radnode.Canceled {
-			return err
-		}
-	}
-	return client.Release(ctx)
+		return nil
+	})
+	reportUnsent(batch[done:], err, report)
+	return err
 }
 
-// describeTarget names a peer in messages.
+func (o Outgoing) sent(err error) Sent {
+	return Sent{File: o.Path, SOPInstanceUID: o.SOPInstanceUID, Bytes: o.size, Error: err}
+}
+
+// reportUnsent tells of files that were not tried, and why.
+func reportUnsent(batch []Outgoing, err error, report func(Sent)) {
+	for _, o := range batch {
+		sent := o.sent(radnode.Errorf(radnode.CodeOf(err), "send", "not sent: %w", err))
+		sent.Untried = true
+		report(sent)
+	}
+}
+
+// String names a peer in messages.
 func (t Target) String() string { return strings.TrimSpace(t.CalledAE) + "@" + t.Address }

@@ -98,20 +98,35 @@ func (p *program) progress(asJSON bool) *progressLine {
 	return &progressLine{p: p}
 }
 
-// show writes the line, at most ten times a second.
-func (l *progressLine) show(format string, args ...any) {
+// barWidth is the length of the bar in characters.
+const barWidth = 24
+
+// show writes the line, at most ten times a second: a bar where the total is
+// known, and what it says beside it.
+func (l *progressLine) show(done, total int, format string, args ...any) {
 	if l.p == nil || time.Since(l.shown) < 100*time.Millisecond {
 		return
 	}
 	l.shown, l.wrote = time.Now(), true
-	fmt.Fprintf(l.p.err, "\r\x1b[K"+format, args...)
+	bar := ""
+	if total > 0 {
+		filled := min(done, total) * barWidth / total
+		bar = fmt.Sprintf("[%s%s] %3d %%  ", strings.Repeat("#", filled), strings.Repeat(".", barWidth-filled), min(done, total)*100/total)
+	}
+	fmt.Fprint(l.p.err, "\r\x1b[K"+bar+fmt.Sprintf(format, args...))
+}
+
+// clear makes room for a line of output.
+func (l *progressLine) clear() {
+	if l.wrote {
+		fmt.Fprint(l.p.err, "\r\x1b[K")
+	}
 }
 
 // end removes the line.
 func (l *progressLine) end() {
-	if l.wrote {
-		fmt.Fprint(l.p.err, "\r\x1b[K")
-	}
+	l.clear()
+	l.wrote = false
 }
 
 // note writes one line beside the output.

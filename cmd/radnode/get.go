@@ -29,7 +29,7 @@ func get(ctx context.Context, p *program, args []string) error {
 	ctx, cancel := context.WithTimeout(ctx, *to.timeout)
 	defer cancel()
 	var bytes int64
-	came := 0
+	came, total := 0, 0
 	start := time.Now()
 	line := p.progress(*to.asJSON)
 	result, err := target.Get(ctx, *selection, options, func(one node.Fetched) {
@@ -38,8 +38,8 @@ func get(ctx context.Context, p *program, args []string) error {
 		if *to.asJSON {
 			_ = p.line(one) // a closed standard output ends the program by itself
 		}
-		line.show("%d came, %.1f MB", came, float64(bytes)/1e6)
-	}, func(node.Progress) {})
+		line.show(came, total, "%d came, %.1f MB", came, float64(bytes)/1e6)
+	}, func(n node.Progress) { total = n.Remaining + n.Completed + n.Warning + n.Failed })
 	line.end()
 	return p.retrieved(result, err, *to.asJSON, start, bytes)
 }

@@ -24,7 +24,8 @@ func move(ctx context.Context, p *program, args []string) error {
 	start := time.Now()
 	line := p.progress(*to.asJSON)
 	result, err := target.Move(ctx, *selection, *destination, func(n node.Progress) {
-		line.show("%d sent, %d failed, %d left", n.Completed+n.Warning, n.Failed, n.Remaining)
+		done := n.Completed + n.Warning + n.Failed
+		line.show(done, done+n.Remaining, "%d sent, %d failed, %d left", n.Completed+n.Warning, n.Failed, n.Remaining)
 	})
 	line.end()
 	return p.retrieved(result, err, *to.asJSON, start, 0)

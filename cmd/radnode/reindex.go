@@ -30,7 +30,7 @@ func reindex(ctx context.Context, p *program, args []string) error {
 		case i.Error != nil:
 			p.say("%s: %v", i.File, i.Error)
 		}
-		line.show("%d added, %d failed", added, failed)
+		line.show(0, 0, "%d added, %d failed", added, failed)
 	})
 	line.end()
 	if !*asJSON {
