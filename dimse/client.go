@@ -380,7 +380,7 @@ func (c *Client) fulfil(ctx context.Context, r *request, rsp *Command) error {
 		return c.store.Store(ctx, req, r.data)
 	case r.cmd.Field == NEventReportRQ:
 		rsp.EventTypeID = r.cmd.EventTypeID
-		d, err := readIdentifier(r.data, r.context, maxIdentifier)
+		d, err := readIdentifier(r.data, r.context, limitsOf(CFindRSP, maxIdentifier))
 		if err != nil {
 			return err
 		}

@@ -129,7 +129,7 @@ func (c *Client) response(ctx context.Context, rq *Command) (*Command, *dicom.Da
 	if err != nil {
 		return nil, nil, err
 	}
-	d, err := readIdentifier(stream, pc, maxIdentifier)
+	d, err := readIdentifier(stream, pc, limitsOf(CFindRSP, maxIdentifier))
 	if err != nil {
 		return nil, nil, fmt.Errorf("identifier of a response: %w", err)
 	}

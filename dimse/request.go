@@ -69,26 +69,33 @@ func (x *session) identifier(r *request) (*dicom.Dataset, error, error) {
 	if r.data == nil {
 		return nil, errNoDataSet, nil
 	}
-	limit := x.server.cfg.Limits.Identifier
-	d, err := readIdentifier(r.data, r.context, limit)
+	d, err := readIdentifier(r.data, r.context, limitsOf(r.cmd.Field, x.server.cfg.Limits.Identifier))
 	return d, err, x.finish(r)
+}
+
+// limitsOf bounds what a request may have kept in memory: the keys of queries
+// are few, storage commitment and performed steps name many instances.
+func limitsOf(f Field, bytes int64) dicom.Limits {
+	l := dicom.Limits{HeaderBytes: bytes, ValueBytes: bytes, Elements: 1 << 17, Items: 1 << 16, Depth: 16, Until: 0xFFFFFFFE}
+	if f == CFindRQ || f == CMoveRQ || f == CGetRQ {
+		l.Elements, l.Items = 1<<12, 1<<10
+	}
+	return l
 }
 
 // buffered recycles the readers of identifiers.
 var buffered = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 4096) }}
 
-// readIdentifier reads a data set of at most limit bytes into memory, whole.
-func readIdentifier(data *ul.Stream, pc *ul.Context, limit int64) (*dicom.Dataset, error) {
+// readIdentifier reads a data set into memory, whole.
+func readIdentifier(data *ul.Stream, pc *ul.Context, limits dicom.Limits) (*dicom.Dataset, error) {
 	if data == nil {
 		return nil, errNoDataSet
 	}
 	r, _ := buffered.Get().(*bufio.Reader)
 	defer buffered.Put(r)
-	r.Reset(io.LimitReader(data, limit))
+	r.Reset(io.LimitReader(data, limits.HeaderBytes))
 	defer r.Reset(nil)
-	return dicom.ReadHeader(r, radnode.UID(pc.TransferSyntax), dicom.Limits{
-		HeaderBytes: limit, ValueBytes: limit, Elements: 1 << 17, Items: 1 << 16, Depth: 16, Until: 0xFFFFFFFE,
-	})
+	return dicom.ReadHeader(r, radnode.UID(pc.TransferSyntax), limits)
 }
 
 // finish reads what a handler left of the data set. An error ends the

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -25,6 +26,7 @@ type commitments struct {
 
 	wake   chan struct{}
 	beside sync.WaitGroup // reports on associations of requests
+	here   atomic.Int32   // how many of them are under way
 }
 
 var _ dimse.Committer = (*commitments)(nil)
@@ -33,6 +35,9 @@ const (
 	// reportHere is how long the association of the request may take to carry
 	// the report before another one is tried.
 	reportHere = 90 * time.Second
+	// reportsHere is how many requests at a time have their report on their
+	// association; those of further ones go on associations of their own.
+	reportsHere = 32
 	// reportGiveUp is how long a report is tried.
 	reportGiveUp = 24 * time.Hour
 	// reportTime limits one attempt.
@@ -57,12 +62,20 @@ func (c *commitments) Commit(ctx context.Context, req *dimse.CommitRequest) erro
 	for _, r := range req.References {
 		kept.References = append(kept.References, store.Reference{Class: r.SOPClassUID, Instance: r.SOPInstanceUID})
 	}
+	crowded := c.here.Add(1) > reportsHere
+	if crowded {
+		kept.Next = now
+	}
 	err := c.store.Write(ctx, func(ctx context.Context, tx *store.Tx) error { return tx.AddCommitment(ctx, &kept) })
-	if err != nil {
+	if err != nil || crowded {
+		c.here.Add(-1)
 		return err
 	}
 	work := context.WithoutCancel(ctx)
-	c.beside.Go(func() { c.reportHere(work, kept, req.Report) })
+	c.beside.Go(func() {
+		defer c.here.Add(-1)
+		c.reportHere(work, kept, req.Report)
+	})
 	return nil
 }
 
@@ -151,7 +164,7 @@ func (c *commitments) run(ctx context.Context) error {
 
 // round delivers what is due and says how long nothing will be.
 func (c *commitments) round(ctx context.Context) (time.Duration, error) {
-	waiting, err := c.store.Commitments(ctx, 100)
+	waiting, err := c.store.Commitments(ctx, 4*reportsAtOnce)
 	if err != nil {
 		return 0, err
 	}

@@ -14,6 +14,7 @@ import (
 // the pixel workers.
 type Limits struct {
 	PDU            int           `yaml:"max_pdu_kb"`
+	Object         int           `yaml:"max_object_gb"`
 	Header         int           `yaml:"max_header_mb"`
 	Value          int           `yaml:"max_value_mb"`
 	Elements       int           `yaml:"max_elements"`
@@ -30,10 +31,15 @@ type Limits struct {
 	FrameTime      time.Duration `yaml:"frame_time"`
 }
 
-// limitOptions are the options of Limits. All but max_pdu_kb are limits of
+// limitsOfPeers is how many of the limitOptions, the first ones, are about what
+// peers send.
+const limitsOfPeers = 2
+
+// limitOptions are the options of Limits. All but those of peers are limits of
 // package pixel by the same name.
 var limitOptions = []option{
 	{"max_pdu_kb", "RADNODE_MAX_PDU_KB", "longest P-DATA-TF that peers may send us", func(c *Config) any { return &c.Limits.PDU }, false},
+	{"max_object_gb", "RADNODE_MAX_OBJECT_GB", "largest object that a peer may store", func(c *Config) any { return &c.Limits.Object }, false},
 	{"max_header_mb", "RADNODE_MAX_HEADER_MB", "most bytes of values, without pixel data, of an object that is read", func(c *Config) any { return &c.Limits.Header }, false},
 	{"max_value_mb", "RADNODE_MAX_VALUE_MB", "longest value that is read; a longer one is passed over", func(c *Config) any { return &c.Limits.Value }, false},
 	{"max_elements", "RADNODE_MAX_ELEMENTS", "most data elements of an object that is read", func(c *Config) any { return &c.Limits.Elements }, false},
@@ -53,7 +59,7 @@ var limitOptions = []option{
 func defaultLimits() Limits {
 	d, p := dicom.DefaultLimits, pixel.DefaultLimits
 	return Limits{
-		PDU: ul.DefaultMaxPDU >> 10, Header: int(d.HeaderBytes >> 20), Value: int(d.ValueBytes >> 20), Elements: d.Elements, Items: d.Items,
+		PDU: ul.DefaultMaxPDU >> 10, Object: 64, Header: int(d.HeaderBytes >> 20), Value: int(d.ValueBytes >> 20), Elements: d.Elements, Items: d.Items,
 		Depth: d.Depth, UndefinedDepth: d.Undefined, Fragments: d.Fragments, Inflated: int(d.InflatedBytes >> 20), Inflation: int(d.InflateRatio),
 		Frame: int(p.FrameBytes >> 20), Frames: p.Frames, Work: int(p.WorkBytes >> 20), Expansion: int(p.Ratio), FrameTime: p.FrameTime,
 	}
@@ -89,10 +95,8 @@ func (l Limits) check() error {
 // each calls f with the name and value of every limit of reading.
 func (l Limits) each(f func(name, value string)) {
 	c := Config{Limits: l}
-	for _, o := range limitOptions {
-		if o.name != "max_pdu_kb" {
-			f(o.name, quoted(o.field(&c)))
-		}
+	for _, o := range limitOptions[limitsOfPeers:] {
+		f(o.name, quoted(o.field(&c)))
 	}
 }
 

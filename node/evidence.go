@@ -40,8 +40,9 @@ var _ workflow.Completeness = (*evidence)(nil)
 
 // sent is what one association has brought.
 type sent struct {
-	count int
-	last  []radnode.UID // the newest instances
+	count   int
+	last    []radnode.UID // the newest instances
+	refused bool          // one of its instances was not taken
 }
 
 // news is what may complete studies: a step that is over, or an association.
@@ -78,16 +79,30 @@ func newEvidence(log *slog.Logger) *evidence {
 func (e *evidence) stored(association string, instance radnode.UID) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	s := e.sending[association]
-	if s == nil {
-		s = &sent{}
-		e.sending[association] = s
-	}
+	s := e.by(association)
 	s.count++
 	if len(s.last) == rememberedInstances {
 		s.last = slices.Delete(s.last, 0, rememberedInstances/2)
 	}
 	s.last = append(s.last, instance)
+}
+
+// refused notes that an association has brought an instance that was not
+// taken: its release says nothing then.
+func (e *evidence) refused(association string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.by(association).refused = true
+}
+
+// by is what an association has brought; e.mu is held.
+func (e *evidence) by(association string) *sent {
+	s := e.sending[association]
+	if s == nil {
+		s = &sent{}
+		e.sending[association] = s
+	}
+	return s
 }
 
 // ended is told of each association that is over; cause is nil after an
@@ -97,7 +112,7 @@ func (e *evidence) ended(_ context.Context, a *dimse.Association, cause error) {
 	s := e.sending[a.ID]
 	delete(e.sending, a.ID)
 	e.mu.Unlock()
-	if s != nil && cause == nil {
+	if s != nil && s.count > 0 && !s.refused && cause == nil {
 		e.tell(news{instances: s.last, few: s.count < manyEnough, at: time.Now()})
 	}
 }
@@ -179,7 +194,7 @@ func (e *evidence) releasedBy(ctx context.Context, n news) ([]radnode.UID, error
 	e.mu.Lock()
 	var others []radnode.UID
 	for _, s := range e.sending {
-		others = append(others, s.last[len(s.last)-1])
+		others = append(others, s.last[max(0, len(s.last)-1):]...)
 	}
 	e.mu.Unlock()
 	studies, _, err := e.store.StudiesOf(ctx, n.instances)

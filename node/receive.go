@@ -22,10 +22,12 @@ var _ dimse.Storer = receiver{}
 func (r receiver) Store(ctx context.Context, req *dimse.StoreRequest, data io.Reader) error {
 	source := workflow.Source{Name: req.CallingAE, Remote: req.Host()}
 	err := r.flow.Ingest(ctx, source, req.TransferSyntaxUID, req.AffectedSOPClassUID, req.AffectedSOPInstanceUID, data)
-	switch {
-	case err == nil:
+	if err == nil {
 		r.evidence.stored(req.Association.ID, req.AffectedSOPInstanceUID)
-	case errors.Is(err, workflow.ErrMismatch): // PS3.4 B.2.3
+		return nil
+	}
+	r.evidence.refused(req.Association.ID)
+	if errors.Is(err, workflow.ErrMismatch) { // PS3.4 B.2.3
 		return &dimse.StatusError{Status: dimse.StatusDataSetMismatch, Comment: radnode.MessageOf(err), Err: err}
 	}
 	return err

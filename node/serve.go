@@ -174,7 +174,7 @@ func (n *node) openDICOM() error {
 		Steps: steps{n.desk.store, n.evidence.completed}, Authorize: c.authorize, Allow: c.allow, Terms: c.terms, Identify: users.identify,
 		AcceptUnknownClasses: n.config.Calls.UnknownClasses, AcceptUnknownSyntaxes: n.config.Calls.UnknownSyntaxes, Ended: n.evidence.ended,
 		UL:     ul.Config{MaxPDU: uint32(n.config.Limits.PDU) << 10},
-		Limits: dimse.Limits{Associations: n.config.Associations}, Log: n.log,
+		Limits: dimse.Limits{Associations: n.config.Associations, ObjectSize: int64(n.config.Limits.Object) << 30}, Log: n.log,
 	})
 	return err
 }

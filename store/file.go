@@ -22,6 +22,10 @@ const (
 	whole        = 0o400
 )
 
+// roomEvery is after how many bytes a long object is stopped if the disk has
+// nothing left beside the reserve: one sender must not take the index its room.
+const roomEvery = 64 * blockSize
+
 // File is a file on its way into the store. Exactly one of Keep and Discard
 // ends it; Discard after Keep does nothing.
 //
@@ -30,6 +34,7 @@ const (
 // that fits into one block costs a single write.
 type File struct {
 	files  *files
+	room   func() error // whether the disk has any to spare
 	gen    *generation
 	dir    *os.File
 	name   string   // relative to the instance folder
@@ -70,7 +75,7 @@ func (s *Store) Create(uid radnode.UID) (*File, error) {
 	_, _ = rand.Read(salt[:]) // never fails (crypto/rand)
 	base := string(uid) + "-" + hex.EncodeToString(salt[:]) + fileSuffix
 	return &File{
-		files: &s.files, gen: g, dir: g.dirs[n], name: filepath.Join(g.name, folderName(n), base),
+		files: &s.files, room: s.CheckSpace, gen: g, dir: g.dirs[n], name: filepath.Join(g.name, folderName(n), base),
 		block: newBlock(), digest: sha256.New(),
 	}, nil
 }
@@ -127,6 +132,11 @@ func (f *File) ReadFrom(r io.Reader) (n int64, err error) {
 func (f *File) flush() error {
 	if err := f.settle(); err != nil {
 		return err
+	}
+	if f.size%roomEvery == 0 {
+		if err := f.room(); err != nil {
+			return err
+		}
 	}
 	full, at := f.block.data, f.size
 	f.block, f.behind, f.filled, f.size = f.behind, f.block, 0, f.size+blockSize

@@ -368,6 +368,33 @@ func checkKept(t *testing.T, s *store.Store, want int) {
 	}
 }
 
+func TestALongObjectDoesNotTakeTheReserve(t *testing.T) {
+	dir := t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=120m"); err != nil {
+		t.Skipf("a small file system cannot be mounted here: %v", err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
+	s := mustOpen(t, store.Options{Dir: filepath.Join(dir, "data"), MinFree: 60 << 20})
+	f, err := s.Create("1.2.3")
+	if err != nil {
+		t.Fatal(err)
+	}
+	written, piece := 0, make([]byte, 1<<20)
+	for err == nil && written < 200<<20 {
+		var n int
+		n, err = f.Write(piece)
+		written += n
+	}
+	wantCode(t, err, radnode.NoResources)
+	if written < 32<<20 || written > 80<<20 {
+		t.Errorf("stopped after %d MB", written>>20)
+	}
+	if err := f.Discard(); err != nil {
+		t.Error(err)
+	}
+	add(t, s, "1.2.3") // there is room again
+}
+
 func TestTheReserveIsKeptFree(t *testing.T) {
 	s := mustOpen(t, store.Options{MinFree: 1 << 60})
 	_, err := s.Create("1.2.3")

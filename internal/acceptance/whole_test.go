@@ -252,3 +252,28 @@ func lateImage(t *testing.T, path string) string {
 	}
 	return copied
 }
+
+func TestAReleaseAfterARefusalIsNoEvidence(t *testing.T) {
+	files := instances(t)
+	n := startNode(t, "--quiet", "10m")
+	broken := filepath.Join(t.TempDir(), "broken.dcm")
+	text, err := os.ReadFile(files[len(files)-1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(broken, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// An image of the study that the node does not take comes among the others.
+	if status, out := command(t, tool(t, "dcmodify"), "-nb", "-e", "SeriesInstanceUID", broken); status != 0 {
+		t.Fatal(out)
+	}
+	if status, out := command(t, n.program, append([]string{"store", n.target(), broken}, files[:len(files)-1]...)...); status != 1 || !strings.Contains(out, "A900") {
+		t.Fatalf("exit %d: %s", status, out)
+	}
+	time.Sleep(2 * time.Second)
+	study := header(t, files[0]).UID(dicom.StudyInstanceUID)
+	if s := n.study(study); s.State != radnode.Arriving || s.Completeness.State == radnode.ImagesWhole {
+		t.Errorf("the study is %s (%s): %+v", s.State, s.StateReason, s.Completeness)
+	}
+}
