@@ -111,7 +111,9 @@ func storeError(err error) error {
 	}
 	for _, row := range storeCodes {
 		if status.Status >= row.first && status.Status <= row.last {
-			err := error(radnode.Errorf(row.code, "deliver", "the peer answered %w", err))
+			bare := *status
+			bare.Comment = ""
+			err := workflow.Said(radnode.Errorf(row.code, "deliver", "the peer answered %w", &bare), status.Comment)
 			if row.code == radnode.Unavailable {
 				err = workflow.Answered(err) // it could not process this one
 			}

@@ -2,8 +2,10 @@ package node
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"net"
 	"net/http"
 	"net/url"
@@ -45,6 +47,9 @@ func (s fhirSender) Store(ctx context.Context, peer radnode.Peer, o workflow.Obj
 		method: http.MethodPost, url: strings.TrimRight(peer.URL, "/"), contentType: fhirType, accept: fhirType,
 		body: bytes.NewReader(o.Message), length: int64(len(o.Message)),
 	})
+	if err != nil && a != nil {
+		return workflow.Said(err, issuesOf(a.body))
+	}
 	if err != nil {
 		return err
 	}
@@ -58,6 +63,26 @@ func (s fhirSender) Store(ctx context.Context, peer radnode.Peer, o workflow.Obj
 		}
 	}
 	return nil
+}
+
+// issuesOf are the words of an OperationOutcome (R4, operationoutcome.html).
+func issuesOf(body []byte) string {
+	var outcome struct {
+		Issue []struct {
+			Diagnostics string `json:"diagnostics"`
+			Details     struct {
+				Text string `json:"text"`
+			} `json:"details"`
+		} `json:"issue"`
+	}
+	if json.Unmarshal(body, &outcome) != nil {
+		return "" // a page of a proxy, as a rule
+	}
+	var words []string
+	for _, i := range outcome.Issue {
+		words = append(words, cmp.Or(i.Details.Text, i.Diagnostics))
+	}
+	return strings.Join(words, "; ")
 }
 
 // Prove implements workflow.Sender: a search for the report by its identifier.
@@ -122,7 +147,12 @@ func (s hl7Sender) Store(ctx context.Context, peer radnode.Peer, o workflow.Obje
 		}
 		client.TLS.ServerName = peer.Host
 	}
-	return client.Send(ctx, m)
+	err = client.Send(ctx, m)
+	var refusal *hl7.RefusedError
+	if errors.As(err, &refusal) {
+		err = workflow.Said(err, refusal.Text)
+	}
+	return err
 }
 
 // Prove implements workflow.Sender: the acknowledgement says that the receiver

@@ -21,6 +21,7 @@ import (
 
 	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/dicom"
+	"github.com/radnode/radnode/dimse"
 	"github.com/radnode/radnode/workflow"
 )
 
@@ -250,4 +251,18 @@ func receiver7(t *testing.T, code string) int {
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	n, _ := strconv.Atoi(port)
 	return n
+}
+
+func TestWordsOfADestinationAreKeptOutOfTheErrorThatIsLogged(t *testing.T) {
+	err := storeError(&dimse.StatusError{Status: 0xC000, Comment: "patient Doe^Jane is unknown"})
+	if radnode.CodeOf(err) != radnode.Invalid || strings.Contains(err.Error(), "Doe") || !strings.Contains(err.Error(), "C000") {
+		t.Errorf("got %v", err)
+	}
+	for body, want := range map[string]string{
+		`{"issue":[{"diagnostics":"no such patient"},{"details":{"text":"subject"},"diagnostics":"x"}]}`: "no such patient; subject", `<html>`: "", `{"issue":7}`: "",
+	} {
+		if got := issuesOf([]byte(body)); got != want {
+			t.Errorf("%s: %q", body, got)
+		}
+	}
 }

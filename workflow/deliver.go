@@ -178,7 +178,7 @@ func (w *Workflow) sendObject(ctx context.Context, d *store.DeliveryRow, peer ra
 		return true, w.stepDown(ctx, d, peer, object.SOPClassUID, err)
 	case refused:
 		d.Attempts++
-		return true, w.failed(ctx, d, radnode.MessageOf(err), w.answered(d.Peer))
+		return true, w.failed(ctx, d, reasonOf(err), w.answered(d.Peer))
 	}
 	return true, w.putOff(ctx, d, err)
 }
@@ -227,9 +227,9 @@ func (w *Workflow) prove(ctx context.Context, d *store.DeliveryRow, peer radnode
 		d.State = radnode.DeliveryQueued
 		return w.stepDown(ctx, d, peer, object.SOPClassUID, err)
 	case errors.As(err, &no):
-		return w.failed(ctx, d, radnode.MessageOf(err), w.answered(d.Peer))
+		return w.failed(ctx, d, reasonOf(err), w.answered(d.Peer))
 	case noProof[code]:
-		return w.unprovable(ctx, d, radnode.MessageOf(err), w.answered(d.Peer))
+		return w.unprovable(ctx, d, reasonOf(err), w.answered(d.Peer))
 	}
 	return w.putOff(ctx, d, err)
 }
@@ -244,7 +244,7 @@ func (w *Workflow) lost(ctx context.Context, d *store.DeliveryRow, cause error) 
 	d.State, d.Losses = radnode.DeliveryQueued, d.Losses+1
 	if d.Losses >= maxLosses {
 		return w.failed(ctx, d, fmt.Sprintf("the peer answered success %d times and does not keep the object; its last answer: %s",
-			d.Losses, radnode.MessageOf(cause)), w.answered(d.Peer))
+			d.Losses, reasonOf(cause)), w.answered(d.Peer))
 	}
 	return w.putOff(ctx, d, radnode.Errorf(radnode.NotFound, "prove delivery", "the peer answered success but does not have the object: %w", cause))
 }
@@ -256,7 +256,7 @@ func (w *Workflow) putOff(ctx context.Context, d *store.DeliveryRow, cause error
 	}
 	ctx = context.WithoutCancel(ctx) // that the attempt took too long is filed as any other failure
 	d.Attempts++
-	d.Error = radnode.MessageOf(cause)
+	d.Error = reasonOf(cause)
 	if done, err := w.giveUp(ctx, d); done || err != nil {
 		return err
 	}
@@ -272,7 +272,7 @@ func (w *Workflow) putOff(ctx context.Context, d *store.DeliveryRow, cause error
 	switch {
 	case errors.As(cause, &mine):
 	case !IsAnswer(cause):
-		effects = append(effects, w.unanswered(d.Peer, d.Error))
+		effects = append(effects, w.unanswered(d.Peer, withoutWords(d.Error)))
 	case radnode.CodeOf(cause) != radnode.Internal: // which is our own
 		effects = append(effects, w.answered(d.Peer))
 	}
@@ -346,7 +346,7 @@ func (w *Workflow) fileDelivery(ctx context.Context, d *store.DeliveryRow, outco
 		if outcome != "" {
 			err := audit.Record(ctx, tx, audit.Event{
 				Action: audit.ReportDelivered, Actor: "node", StudyUID: d.StudyInstanceUID, ObjectID: d.ID,
-				Failed: d.State == radnode.DeliveryFailed, Detail: d.Peer + ", " + d.Kind + ": " + outcome,
+				Failed: d.State == radnode.DeliveryFailed, Detail: d.Peer + ", " + d.Kind + ": " + withoutWords(outcome),
 			})
 			if err != nil {
 				return err

@@ -75,7 +75,7 @@ func (w *Workflow) stepDown(ctx context.Context, d *store.DeliveryRow, peer radn
 		d.Attempts++
 	}
 	if !isReport(d) || at < 0 {
-		return w.failed(ctx, d, radnode.MessageOf(cause), w.answered(d.Peer))
+		return w.failed(ctx, d, reasonOf(cause), w.answered(d.Peer))
 	}
 	refused, err := w.refusals(ctx, peer.Name)
 	if err != nil {
@@ -101,7 +101,7 @@ func (w *Workflow) stepDown(ctx context.Context, d *store.DeliveryRow, peer radn
 	}
 	reason := "the destination takes the report in no class it can be sent in: it refuses " + namesOf(refused)
 	if cause != nil {
-		reason += "; its last answer: " + radnode.MessageOf(cause)
+		reason += "; its last answer: " + reasonOf(cause)
 	}
 	d.State, d.Error, d.Note, d.NextAttempt = radnode.DeliveryFailed, reason, "", nil
 	return w.fileDelivery(ctx, d, "failed: "+reason, w.answered(d.Peer), w.learn(d.Peer, learned))

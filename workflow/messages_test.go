@@ -1,13 +1,18 @@
 package workflow_test
 
 import (
+	"bytes"
 	"context"
+	"fmt"
+	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/audit"
 	"github.com/radnode/radnode/workflow"
 )
 
@@ -85,4 +90,32 @@ func TestAMessageNeverTakesThePlaceOfTheReportThatAmendsIt(t *testing.T) {
 		}
 		b.balanced()
 	})
+}
+
+func TestTheWordsOfADestinationStandOnThePageAndNowhereElse(t *testing.T) {
+	ctx := context.Background()
+	for name, code := range map[string]radnode.Code{"refused": radnode.Forbidden, "put off": radnode.Unavailable} {
+		t.Run(name, func(t *testing.T) {
+			var log bytes.Buffer
+			b := mustOpen(t, t.TempDir(), quickly, func(o *workflow.Options) {
+				o.GiveUp, o.Log = 30*time.Millisecond, slog.New(slog.NewTextHandler(&log, nil))
+			})
+			b.pacs.answer = func(int) error {
+				return workflow.Said(coded(code, "C000"), "patient Doe^Jane\n is unknown "+strings.Repeat("x", 500))
+			}
+			i, _ := b.ordered()
+			s := b.state(i.study, radnode.Undelivered)
+			if d := s.Reports[0].Deliveries[0]; !strings.Contains(d.Error, "C000; it says: patient Doe^Jane is unknown") || len(d.Error) > 400 {
+				t.Errorf("the page says %q", d.Error)
+			}
+			trail, err := audit.Open(ctx, b.store, b.store.Reader())
+			if err != nil {
+				t.Fatal(err)
+			}
+			events, err := trail.List(ctx, audit.Filter{Action: audit.ReportDelivered})
+			if err != nil || len(events) != 1 || strings.Contains(fmt.Sprint(events), "Doe") || strings.Contains(log.String(), "Doe") {
+				t.Errorf("%v %v\n%s", err, events, log.String())
+			}
+		})
+	}
 }
