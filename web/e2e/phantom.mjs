@@ -66,3 +66,53 @@ export function note(i) {
     ...who(`Note^N${String(i).padStart(5, '0')}`, `N${i}`), [0x20, 0x0d, 'UI', `${uid}1`], [0x20, 0x0e, 'UI', `${uid}2`], [0x20, 0x10, 'SH', '1'], [0x20, 0x11, 'IS', '1'], [0x20, 0x13, 'IS', 1], [0x40, 0xa040, 'CS', 'CONTAINER'],
   ]);
 }
+
+const words = (v) => Buffer.from(Uint16Array.from(v).buffer);
+
+/** Every kind of pixel data and way to the screen that the real images may lack: name → file, 64 × 64 pixels. */
+export function kinds() {
+  const size = 64, n = size * size, at = [...Array(n).keys()].map((i) => (i * 17) % 4096), low = at.map((v) => v & 255), falling = [...Array(256).keys()].map((i) => 255 - i);
+  const rgb = Buffer.from(at.flatMap((_, i) => [40 + (i % size) * 2, 60 + Math.floor(i / size), 120 - (i % size)]));
+  const half = Buffer.from(at.flatMap((_, i) => (i % 2 ? [] : [rgb[3 * i], rgb[3 * i + 3], rgb[3 * i + 1], rgb[3 * i + 2]])));
+  const bits = Buffer.alloc(n / 8);
+  for (const [i, v] of at.entries()) bits[i >> 3] |= (v >> 5 & 1) << (i & 7);
+  const window = (c, w, f) => [[0x28, 0x1050, 'DS', c], [0x28, 0x1051, 'DS', w], ...(f ? [[0x28, 0x1056, 'CS', f]] : [])];
+  const shape = (bits2, stored, signed, photometric, samples) => [
+    [0x28, 2, 'US', samples ?? 1], [0x28, 4, 'CS', photometric ?? 'MONOCHROME2'], ...(samples ? [[0x28, 6, 'US', 0]] : []), [0x28, 0x10, 'US', size], [0x28, 0x11, 'US', size],
+    [0x28, 0x100, 'US', bits2], [0x28, 0x101, 'US', stored], [0x28, 0x102, 'US', stored - 1], [0x28, 0x103, 'US', signed ? 1 : 0],
+  ];
+  const palette = [1, 2, 3].map((c) => [0x28, 0x1100 + c, 'US', words([256, 0, 16])]).concat([1, 2, 3].map((c) => [0x28, 0x1200 + c, 'OW', words(falling.map((v) => v * 257 / c))]));
+  const table = (entries, width) => {
+    const item = Buffer.concat([element(0x28, 0x3002, 'US', words([entries.length, 0, width])), element(0x28, 0x3006, 'OW', words(entries))]), head = Buffer.from([0xfe, 0xff, 0, 0xe0, 0, 0, 0, 0]);
+    head.writeUInt32LE(item.length, 4);
+    return Buffer.concat([head, item]);
+  };
+  const list = {
+    '1 bit': [...shape(1, 1), [0x7fe0, 0x10, 'OB', bits]],
+    '8 bits': [...shape(8, 8), ...window(100, 90), [0x7fe0, 0x10, 'OB', Buffer.from(low)]],
+    '10 of 16 bits': [...shape(16, 10), ...window(500, 700), [0x7fe0, 0x10, 'OW', words(at.map((v) => v >> 2))]],
+    '12 bits signed, rescaled': [...shape(16, 12, true), ...window(-300, 2000), [0x28, 0x1052, 'DS', -1024], [0x28, 0x1053, 'DS', 1.5], [0x7fe0, 0x10, 'OW', words(at.map((v) => v - 2048 & 4095))]],
+    '16 bits signed': [...shape(16, 16, true), ...window(1000, 40000), [0x7fe0, 0x10, 'OW', words(at.map((v) => (v - 2048) * 16 & 65535))]],
+    '32 bits': [...shape(32, 32), ...window(4e8, 6e8), [0x7fe0, 0x10, 'OW', Buffer.from(Uint32Array.from(at.map((v) => v * 262144)).buffer)]],
+    'MONOCHROME1': [...shape(16, 12, false, 'MONOCHROME1'), ...window(2048, 3000), [0x7fe0, 0x10, 'OW', words(at)]],
+    'padding': [...shape(16, 12), [0x28, 0x120, 'US', 3500], [0x28, 0x121, 'US', 4095], ...window(2048, 4096), [0x7fe0, 0x10, 'OW', words(at)]],
+    'no window': [...shape(16, 12), [0x7fe0, 0x10, 'OW', words(at)]],
+    'LINEAR of width 1': [...shape(16, 12), ...window(2048, 1, 'LINEAR'), [0x7fe0, 0x10, 'OW', words(at)]],
+    'LINEAR_EXACT': [...shape(16, 12), ...window(2048, 100.5, 'LINEAR_EXACT'), [0x7fe0, 0x10, 'OW', words(at)]],
+    'SIGMOID': [...shape(16, 12), ...window(2048, 900, 'SIGMOID'), [0x7fe0, 0x10, 'OW', words(at)]],
+    'modality LUT': [...shape(8, 8), ...window(128, 256), [0x28, 0x3000, 'SQ', table(falling.map((v) => v * v >> 8), 8)], [0x7fe0, 0x10, 'OB', Buffer.from(low)]],
+    'VOI LUT': [...shape(8, 8), [0x28, 0x3010, 'SQ', table(falling.map((v) => v * 16), 12)], [0x7fe0, 0x10, 'OB', Buffer.from(low)]],
+    'PALETTE COLOR': [...shape(8, 8, false, 'PALETTE COLOR'), ...palette, [0x7fe0, 0x10, 'OB', Buffer.from(low)]],
+    'RGB': [...shape(8, 8, false, 'RGB', 3), [0x7fe0, 0x10, 'OB', rgb]],
+    'YBR_FULL': [...shape(8, 8, false, 'YBR_FULL', 3), [0x7fe0, 0x10, 'OB', rgb]],
+    'YBR_FULL_422': [...shape(8, 8, false, 'YBR_FULL_422', 3), [0x7fe0, 0x10, 'OB', half]],
+    'YBR_PARTIAL_422': [...shape(8, 8, false, 'YBR_PARTIAL_422', 3), [0x7fe0, 0x10, 'OB', half]],
+  };
+  return new Map(Object.entries(list).map(([name, elements], i) => {
+    const study = `2.25.88${i + 10}`, uid = `${study}2`, sc = '1.2.840.10008.5.1.4.1.1.7';
+    return [name, { study, file: file(sc, uid, [
+      [8, 0x16, 'UI', sc], [8, 0x18, 'UI', uid], [8, 0x20, 'DA', '20260101'], [8, 0x60, 'CS', 'OT'], [8, 0x1030, 'LO', name], ...who(`Kind^${i}`, `KIND${i}`),
+      [0x20, 0x0d, 'UI', study], [0x20, 0x0e, 'UI', `${study}1`], [0x20, 0x11, 'IS', '1'], [0x20, 0x13, 'IS', '1'], ...elements,
+    ]) }];
+  }));
+}
