@@ -54,8 +54,8 @@ func (w *Workitem) Studies() []radnode.UID {
 const opWorkitem = "keep workitem"
 
 func packed(d *dicom.Dataset) ([]byte, error) {
-	var b bytes.Buffer
-	err := dicom.Write(&b, d, explicitVR)
+	b := bytes.NewBuffer([]byte{}) // of nothing too: nil would be NULL
+	err := dicom.Write(b, d, explicitVR)
 	return b.Bytes(), err
 }
 
