@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -234,6 +235,22 @@ func TestWhoSawWhichResultsIsRecordedOncePerResults(t *testing.T) {
 		if res, _ := n.call(t, "GET", "/api/v1/audit"+query, "", as(radnode.Admin)); res.StatusCode != want {
 			t.Errorf("%s: %d", query, res.StatusCode)
 		}
+	}
+}
+
+// TestNobodyLooksAtAStudyUnseen: an entity tag is only what the client says.
+func TestNobodyLooksAtAStudyUnseen(t *testing.T) {
+	n := mustServe(t, nil)
+	study := n.firstStudy(t)
+	cookie, _ := n.signIn(t, "kim")
+	res, _ := n.call(t, "GET", "/api/v1/studies/"+string(study.StudyInstanceUID), "", cookie, `If-None-Match: "made up"`)
+	_, body := n.call(t, "GET", "/api/v1/audit?actor=kim&study="+string(study.StudyInstanceUID), "", as(radnode.Admin))
+	var acts []string
+	for _, e := range into[api.AuditList](t, body).Events {
+		acts = append(acts, string(e.Action))
+	}
+	if res.StatusCode != http.StatusOK || !slices.Contains(acts, string(audit.StudyViewed)) || !slices.Contains(acts, string(audit.ResultsShown)) {
+		t.Errorf("%d, recorded: %v", res.StatusCode, acts)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/audit"
 	"github.com/radnode/radnode/web/middleware"
 )
 
@@ -49,6 +50,8 @@ type API struct {
 	descriptions descriptionCache
 	logins       *middleware.Throttle // failed proofs of a person at an address
 	addresses    *middleware.Throttle // failed proofs from an address
+
+	looked audit.Lately // acts of the trail
 }
 
 // Limits of the API.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/radnode/radnode"
 	"github.com/radnode/radnode/audit"
+	"github.com/radnode/radnode/web/middleware"
 )
 
 // maxSearch bounds the free text of a search.
@@ -92,18 +93,32 @@ func (a *API) GetStudy(c echo.Context) error {
 		return err
 	}
 	seen := c.Request().Header.Get("If-None-Match")
-	if seen == "" {
-		if err := a.record(c, audit.Event{Action: audit.StudyViewed, StudyUID: uid}); err != nil {
-			return err
-		}
+	if err := a.recordOnce(c, audit.Event{Action: audit.StudyViewed, StudyUID: uid}, seen != ""); err != nil {
+		return err
 	}
 	shown, tag := shownResults(study.Results)
-	if shown != "" && !strings.Contains(seen, `"`+tag) {
-		if err := a.record(c, audit.Event{Action: audit.ResultsShown, StudyUID: uid, Detail: shown}); err != nil {
+	if shown != "" {
+		e := audit.Event{Action: audit.ResultsShown, StudyUID: uid, Detail: shown}
+		if err := a.recordOnce(c, e, strings.Contains(seen, `"`+tag)); err != nil {
 			return err
 		}
 	}
 	return sendTagged(c, tag, study)
+}
+
+// recordOnce records an act unless the client says that it comes back for it and
+// it was recorded a short while ago: what a client says does not keep it out of
+// the trail.
+func (a *API) recordOnce(c echo.Context, e audit.Event, again bool) error {
+	act := middleware.UserOf(c).Name + "\n" + string(e.Action) + "\n" + string(e.StudyUID) + "\n" + e.Detail
+	if a.looked.Seen(act) && again {
+		return nil
+	}
+	err := a.record(c, e)
+	if err != nil {
+		a.looked.Forget(act)
+	}
+	return err
 }
 
 // maxShown bounds the results that one row of the trail names.

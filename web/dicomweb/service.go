@@ -123,7 +123,7 @@ type Service struct {
 	headers  cache // metadata by address and file
 	memory   *semaphore.Weighted
 	layouts  layouts
-	watching watching
+	watching audit.Lately
 	closing  chan struct{} // ends the event channels
 	closed   sync.Once
 }
@@ -135,11 +135,10 @@ func (s *Service) Close() { s.closed.Do(func() { close(s.closing) }) }
 func New(index Index, files Files, pixels Pixels, receiver Receiver, trail Trail) *Service {
 	return &Service{
 		Index: index, Files: files, Pixels: pixels, Receiver: receiver, Trail: trail,
-		memory:   semaphore.NewWeighted(mostMemory),
-		headers:  cache{limit: metadataCache, entries: map[string][]byte{}},
-		layouts:  layouts{entries: map[string]*layout{}},
-		watching: watching{last: map[string]time.Time{}},
-		closing:  make(chan struct{}),
+		memory:  semaphore.NewWeighted(mostMemory),
+		headers: cache{limit: metadataCache, entries: map[string][]byte{}},
+		layouts: layouts{entries: map[string]*layout{}},
+		closing: make(chan struct{}),
 	}
 }
 
@@ -268,40 +267,19 @@ func sender(c echo.Context) Sender {
 	return Sender{Name: middleware.UserOf(c).Name, Remote: c.RealIP(), Request: c.Response().Header().Get(echo.HeaderXRequestID)}
 }
 
-// watching remembers who has looked at which study lately.
-type watching struct {
-	mu   sync.Mutex
-	last map[string]time.Time
-}
-
-const (
-	watchTime   = 10 * time.Minute
-	mostWatched = 10_000
-)
-
-// seen reports whether this was audited a short while ago.
-func (w *watching) seen(who string, study radnode.UID) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	key, now := who+"\n"+string(study), time.Now()
-	if now.Sub(w.last[key]) < watchTime {
-		return true
-	}
-	if len(w.last) >= mostWatched {
-		clear(w.last)
-	}
-	w.last[key] = now
-	return false
-}
-
 // watched audits that somebody reads a study: once in a while, since a viewer
 // asks for each frame by itself.
 func (s *Service) watched(c echo.Context, study radnode.UID) error {
 	from := sender(c)
-	if s.watching.seen(from.Name+"@"+from.Remote, study) {
+	act := from.Name + "@" + from.Remote + "\n" + string(study)
+	if s.watching.Seen(act) {
 		return nil
 	}
-	return s.record(c, audit.StudyViewed, study, "by DICOMweb")
+	err := s.record(c, audit.StudyViewed, study, "by DICOMweb")
+	if err != nil {
+		s.watching.Forget(act)
+	}
+	return err
 }
 
 func (s *Service) record(c echo.Context, action audit.Action, study radnode.UID, detail string) error {
