@@ -2,6 +2,8 @@ package preprocess_test
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/radnode/radnode/preprocess"
@@ -10,12 +12,16 @@ import (
 // Any text is either refused or makes a pipeline that runs or refuses an
 // image without ending the process, twice with the same result.
 func FuzzParseDefinition(f *testing.F) {
-	bundled, err := preprocess.Bundled()
+	files, err := filepath.Glob("pipelines/*.yaml")
 	if err != nil {
 		f.Fatal(err)
 	}
-	for range bundled {
-		f.Add("schema: 1\nname: x\nversion: '1'\nsteps:\n  - {step: clahe}\n  - {step: resize, rows: 9, columns: 7}\n")
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(text))
 	}
 	f.Add("schema: 1\nname: a\nversion: '1'\nsteps: [{step: threshold, as: m}, {step: watershed, mask: m}]")
 	f.Add("schema: 1\nname: a\nversion: '1'\nsteps: [{step: branch, steps: [{step: features}]}, {step: tensor, type: uint8}]")

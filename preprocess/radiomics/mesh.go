@@ -148,10 +148,10 @@ func areaOf(t [3][3]float64, d [3]float64) float64 {
 	return math.Sqrt(math.Pow(a[1]*b[2]-a[2]*b[1], 2)+math.Pow(a[2]*b[0]-a[0]*b[2], 2)+math.Pow(a[0]*b[1]-a[1]*b[0], 2)) / 2
 }
 
-// diameterOf is the largest distance between two vertices of the mesh. Only
-// those can end it that are corners of the convex hull of every plane through
-// them, which leaves few.
-func diameterOf(l *Levels, d [3]float64) float64 {
+// extremeVertices are the vertices of the mesh, in half voxels, that can be
+// corners of its convex hull: those that are corners of the hull of every plane
+// through them, which are few.
+func extremeVertices(l *Levels) [][3]int {
 	points := outerVertices(l)
 	for before := len(points) + 1; len(points) < before; {
 		before = len(points)
@@ -159,6 +159,12 @@ func diameterOf(l *Levels, d [3]float64) float64 {
 			points = hullsAcross(points, axis)
 		}
 	}
+	slices.SortFunc(points, func(a, b [3]int) int { return slices.Compare(a[:], b[:]) })
+	return slices.Compact(points)
+}
+
+// diameterOf is the largest distance between two vertices of the mesh.
+func diameterOf(points [][3]int, d [3]float64) float64 {
 	best := 0.0
 	for i, p := range points {
 		for _, q := range points[:i] {

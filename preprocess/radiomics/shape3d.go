@@ -41,7 +41,12 @@ func Shape3D(l *Levels, d [3]float64, value func(x, y, z int) float64) ([]Featur
 			shift = math.Hypot(shift, weighted[i]/mass-sum[i]/n)
 		}
 	}
-	return append(meshFeatures(l, d), []Feature{
+	mesh := newSurface(l, d)
+	volume, area := ellipsoid(major/2, minor/2, least/2)
+	return append(mesh.features(), []Feature{
+		{"morph.volume_density_ellipsoid", "6BDE", ratio(mesh.volume, volume)},
+		{"morph.area_density_ellipsoid", "RDD2", ratio(mesh.area, area)},
+		{"morph.integrated_intensity", "99N0", mesh.volume * mass / n},
 		{"morph.volume_voxels", "YEKZ", n * d[0] * d[1] * d[2]},
 		{"morph.centre_of_mass_shift", "KLMA", shift},
 		{"morph.major_axis", "TDIC", major},
@@ -55,22 +60,69 @@ func Shape3D(l *Levels, d [3]float64, value func(x, y, z int) float64) ([]Featur
 	}...), nil
 }
 
-// meshFeatures compare the surface of the region with that of a sphere.
-func meshFeatures(l *Levels, d [3]float64) []Feature {
-	volume, area := meshOf(l, d)
-	compactness := 36 * math.Pi * volume * volume / (area * area * area)
+// surface is the mesh of a region and what encloses it.
+type surface struct {
+	volume, area         float64
+	hullVolume, hullArea float64
+	box                  [3]float64 // sides of the box along the axes
+	diameter             float64
+}
+
+func newSurface(l *Levels, d [3]float64) (s surface) {
+	s.volume, s.area = meshOf(l, d)
+	points := extremeVertices(l)
+	s.diameter = diameterOf(points, d)
+	s.hullVolume, s.hullArea = convexHull3D(points, d)
+	for axis := range 3 {
+		low, high := math.MaxInt, math.MinInt
+		for _, p := range points {
+			low, high = min(low, p[axis]), max(high, p[axis])
+		}
+		s.box[axis] = float64(high-low) / 2 * d[axis]
+	}
+	return s
+}
+
+// features compare the surface with that of a sphere and with what encloses it.
+func (s surface) features() []Feature {
+	compactness := 36 * math.Pi * s.volume * s.volume / (s.area * s.area * s.area)
 	disproportion := 1 / math.Cbrt(compactness)
+	x, y, z := s.box[0], s.box[1], s.box[2]
 	return []Feature{
-		{"morph.volume_mesh", "RNU0", volume},
-		{"morph.area_mesh", "C0JK", area},
-		{"morph.surface_to_volume", "2PR5", area / volume},
-		{"morph.compactness_1", "SKGS", volume / math.Sqrt(math.Pi*area*area*area)},
+		{"morph.volume_mesh", "RNU0", s.volume},
+		{"morph.area_mesh", "C0JK", s.area},
+		{"morph.surface_to_volume", "2PR5", s.area / s.volume},
+		{"morph.compactness_1", "SKGS", s.volume / math.Sqrt(math.Pi*s.area*s.area*s.area)},
 		{"morph.compactness_2", "BQWJ", compactness},
 		{"morph.spherical_disproportion", "KRCK", disproportion},
 		{"morph.sphericity", "QCFX", 1 / disproportion},
 		{"morph.asphericity", "25C7", disproportion - 1},
-		{"morph.diameter_maximum", "L0JK", diameterOf(l, d)},
+		{"morph.diameter_maximum", "L0JK", s.diameter},
+		{"morph.volume_density_box", "PBX1", s.volume / (x * y * z)},
+		{"morph.area_density_box", "R59B", s.area / (2 * (x*y + y*z + z*x))},
+		{"morph.volume_density_hull", "R3ER", s.volume / s.hullVolume},
+		{"morph.area_density_hull", "7T7F", s.area / s.hullArea},
 	}
+}
+
+// ellipsoid is the volume and the area of an ellipsoid by its half axes, the
+// longest first; the area by the series of IBSI 3.1 up to the 20th term. A flat
+// one has no volume, and its ratios are 0.
+func ellipsoid(a, b, c float64) (volume, area float64) {
+	if c <= 0 {
+		return 0, 0
+	}
+	alpha, beta := math.Sqrt(1-b*b/(a*a)), math.Sqrt(1-c*c/(a*a))
+	// The terms (alpha beta)^n P_n((alpha^2+beta^2)/(2 alpha beta)) by the
+	// recurrence of the Legendre polynomials, which needs no division by 0.
+	middle, product := (alpha*alpha+beta*beta)/2, alpha*alpha*beta*beta
+	before, term := 0., 1.
+	for n := range 21 {
+		k := float64(n)
+		area += term / (1 - 4*k*k)
+		before, term = term, ((2*k+1)*middle*term-k*product*before)/(k+1)
+	}
+	return 4. / 3 * math.Pi * a * b * c, 4 * math.Pi * a * b * area
 }
 
 func each(l *Levels, f func(x, y, z int)) {

@@ -14,6 +14,7 @@ func TestShape3DMatchesThePublishedPhantomValues(t *testing.T) {
 		"RNU0": {556, 4}, "C0JK": {388, 3}, "2PR5": {0.698, 0.004}, "SKGS": {0.0411, 0.0003}, "BQWJ": {0.599, 0.004}, "KRCK": {1.19, 0.01},
 		"QCFX": {0.843, 0.005}, "25C7": {0.186, 0.001}, "KLMA": {0.672, 0.004}, "L0JK": {13.1, 0.1},
 		"YEKZ": {592, 4}, "TDIC": {11.4, 0.1}, "P9VJ": {9.31, 0.06}, "7J51": {8.54, 0.05}, "Q3CK": {0.816, 0.005}, "N17B": {0.749, 0.005},
+		"PBX1": {0.869, 0.005}, "R59B": {0.866, 0.005}, "6BDE": {1.17, 0.01}, "RDD2": {1.36, 0.01}, "R3ER": {0.961, 0.006}, "7T7F": {1.03, 0.01}, "99N0": {1200, 10},
 	}
 	got, err := radiomics.Shape3D(phantomLevels(t), [3]float64{2, 2, 2}, func(x, y, z int) float64 { return float64(phantom[z][y][x]) })
 	if err != nil {
@@ -43,6 +44,7 @@ func TestTheMeshAgreesWithScikitImage(t *testing.T) {
 		{"ellipsoid", func(x, y, z int) bool {
 			return math.Hypot(math.Hypot(float64(x-8)/8, float64(y-6)/6), float64(z-5)/5) < 1
 		}, 1e-5},
+		{"ball", func(x, y, z int) bool { return (x-8)*(x-8)+(y-6)*(y-6)+(z-5)*(z-5) <= 25 }, 1e-5},
 		// Single voxels at random meet at edges and corners, where tables differ.
 		{"noise", func(x, y, z int) bool { return (x*x*7+y*y*11+z*z*13+x*y*z*5)%9 < 3 }, 0.02},
 	} {
@@ -65,9 +67,12 @@ func TestTheMeshAgreesWithScikitImage(t *testing.T) {
 			want := askPython(t, fmt.Sprintf(`
 from skimage.measure import marching_cubes, mesh_surface_area
 from scipy.spatial.distance import pdist
+from scipy.spatial import ConvexHull
 v, f, _, _ = marching_cubes(np.pad(data.reshape(%d, %d, %d), 1).astype(float), 0.5, spacing=(%g, %g, %g), method='lorensen', allow_degenerate=False)
 volume = abs(np.einsum('ij,ij->i', v[f[:,0]].astype(float), np.cross(v[f[:,1]].astype(float), v[f[:,2]].astype(float))).sum() / 6)
-sys.stdout.buffer.write(np.array([volume, mesh_surface_area(v, f), pdist(v).max()], float).tobytes())`, deep, rows, columns, d[2], d[1], d[0]), inside)
+hull = ConvexHull(v.astype(float))
+area = mesh_surface_area(v, f)
+sys.stdout.buffer.write(np.array([volume, area, pdist(v).max(), volume / hull.volume, area / hull.area, volume / np.prod(np.ptp(v, 0))], float).tobytes())`, deep, rows, columns, d[2], d[1], d[0]), inside)
 			got, err := radiomics.Shape3D(l, d, func(x, y, z int) float64 { return 1 })
 			if err != nil {
 				t.Fatal(err)
@@ -76,7 +81,7 @@ sys.stdout.buffer.write(np.array([volume, mesh_surface_area(v, f), pdist(v).max(
 			for _, f := range got {
 				value[f.Name] = f.Value
 			}
-			for i, name := range []string{"morph.volume_mesh", "morph.area_mesh", "morph.diameter_maximum"} {
+			for i, name := range []string{"morph.volume_mesh", "morph.area_mesh", "morph.diameter_maximum", "morph.volume_density_hull", "morph.area_density_hull", "morph.volume_density_box"} {
 				if math.Abs(value[name]/want[i]-1) > c.tolerance {
 					t.Errorf("%s: got %g, scikit-image %g", name, value[name], want[i])
 				}
