@@ -22,6 +22,11 @@ func (n *node) Activity(ctx context.Context) (radnode.Activity, error) {
 	return a, nil
 }
 
+// ModelUse implements api.Operations.
+func (n *node) ModelUse(ctx context.Context, id, version string) (radnode.ModelUse, error) {
+	return n.desk.flow.ModelUse(ctx, id, version)
+}
+
 // Settings implements api.Operations.
 func (n *node) Settings() []api.Setting {
 	now, usual := n.config, DefaultConfig()

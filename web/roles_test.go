@@ -87,7 +87,7 @@ var rights = map[string]string{
 	"GET /api/v1/studies": "arts", "GET /api/v1/series": "arts", "GET /api/v1/instances": "arts", "GET /api/v1/results": "arts",
 	"GET /api/v1/reports": "arts", "PUT /api/v1/reports": "ar", "POST /api/v1/reports": "ar", "PATCH /api/v1/reports": "ar", "DELETE /api/v1/reports": "ar",
 	"GET /api/v1/vocabulary": "arts", "GET /api/v1/events": "arts", "POST /api/v1/analyze": "arts", "GET /api/v1/analyze": "arts", "DELETE /api/v1/analyze": "arts",
-	"GET /api/v1/models": "arts", "POST /api/v1/models": "a", "GET /api/v1/ledger": "arts", "GET /api/v1/deliveries": "art", "POST /api/v1/deliveries": "art",
+	"GET /api/v1/models": "arts", "GET /api/v1/models/:model": "art", "POST /api/v1/models": "a", "GET /api/v1/ledger": "arts", "GET /api/v1/deliveries": "art", "POST /api/v1/deliveries": "art",
 	"GET /api/v1/peers": "art", "GET /api/v1/destinations": "art", "POST /api/v1/peers": "a", "POST /api/v1/peers/:name/echo": "art", "DELETE /api/v1/peers": "a",
 	"GET /api/v1/users": "a", "POST /api/v1/users": "a", "PATCH /api/v1/users": "a", "GET /api/v1/tokens": "a", "POST /api/v1/tokens": "a",
 	"PATCH /api/v1/tokens": "a", "DELETE /api/v1/tokens": "a", "GET /api/v1/audit": "a",

@@ -95,6 +95,7 @@ func (s *Server) routes() []route {
 		{method: del, path: v1 + "/analyze/jobs/:id", handle: a.DeleteAnalysisJob, roles: readers, summary: "Take such an analysis back, or forget its result"},
 		{method: get, path: v1 + "/models", handle: a.GetModels, roles: everyone, summary: "The models", out: api.ModelList{}},
 		{method: post, path: v1 + "/models/verify", handle: a.VerifyModels, roles: movers, summary: "Run the reference cases of the models again", out: api.SelfTestList{}, longTime: uploadTime},
+		{method: get, path: v1 + "/models/:model/versions/:version/use", handle: a.GetModelUse, roles: movers, summary: "What a model stated of its newest 1000 images, and what readers made of it in the newest 1000 signed reports", out: radnode.ModelUse{}},
 		{method: get, path: v1 + "/activity", handle: a.GetActivity, roles: movers, summary: "What was done in the last day by the hour, and what waits", out: radnode.Activity{}},
 		{method: get, path: v1 + "/settings", handle: a.GetSettings, roles: admins, summary: "The options in force, without secrets", out: api.SettingList{}},
 		{method: get, path: v1 + "/ledger", handle: a.GetLedger, roles: everyone, summary: "The balance of everything accepted", out: api.LedgerList{}},

@@ -14,6 +14,7 @@ type Operations interface {
 	Activity(ctx context.Context) (radnode.Activity, error)
 	Settings() []Setting
 	Verify(ctx context.Context) ([]SelfTest, error)
+	ModelUse(ctx context.Context, id, version string) (radnode.ModelUse, error)
 }
 
 // Setting is one option of the node as it is in force.
@@ -54,6 +55,15 @@ func (a *API) GetActivity(c echo.Context) error {
 		return err
 	}
 	return sendJSON(c, activity)
+}
+
+// GetModelUse answers how a version of a model fared lately.
+func (a *API) GetModelUse(c echo.Context) error {
+	use, err := a.Operations.ModelUse(c.Request().Context(), c.Param("model"), c.Param("version"))
+	if err != nil {
+		return err
+	}
+	return sendJSON(c, use)
 }
 
 // GetSettings answers the options in force, without secrets.

@@ -257,6 +257,19 @@ describe('viewer on synthetic studies', { skip: missing }, () => {
     await done(p);
   });
 
+  test('the models page tells what a model stated lately and what readers made of it', async () => {
+    const p = await page('kim');
+    await p.goto(`${base}/models`);
+    await p.click('#paediatric-pneumonia summary:has-text("Use at this site")');
+    const used = p.locator('#paediatric-pneumonia details[open]');
+    await used.locator('figure').waitFor();
+    assert.match(await used.textContent(), /310 images read, 688 it is not for, 2 not analysed.*median 31 ms, p95 48 ms.*the pixel data ends early.*92 at or above.*71 accepted \(4 edited\), 9 rejected/);
+    assert.equal(await used.locator('rect').count(), 10);
+    assert.deepEqual(await accessibility(p), []);
+    await picture(p, 'model-use');
+    await done(p);
+  });
+
   test('axe-core finds nothing serious on any page, in both languages', async () => {
     const p = await page('admin');
     for (const language of ['zh', 'en']) {

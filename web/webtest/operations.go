@@ -36,6 +36,16 @@ func (s *Story) told(text string) string {
 	return text
 }
 
+// ModelUse implements api.Operations.
+func (s *Story) ModelUse(_ context.Context, id, _ string) (radnode.ModelUse, error) {
+	if id != pneumoniaModel.ID {
+		return radnode.ModelUse{Labels: []radnode.LabelUse{}}, nil
+	}
+	since := s.now.Add(-90 * 24 * time.Hour)
+	return radnode.ModelUse{Since: &since, Read: 310, Refused: 688, Failed: 2, MedianMS: 31, P95MS: 48, Error: s.told("the pixel data ends early"), ErrorAt: &since,
+		Labels: []radnode.LabelUse{{Label: "pneumonia", Present: 92, Scores: [10]int{120, 44, 20, 14, 11, 9, 12, 16, 24, 40}, Accepted: 71, Edited: 4, Rejected: 9}}}, nil
+}
+
 // Settings implements api.Operations.
 func (s *Story) Settings() []api.Setting {
 	return []api.Setting{

@@ -1,7 +1,8 @@
 import { useEffect, useState } from 'preact/hooks';
-import { get, stream, upload, write } from './api';
+import { get, seg, stream, upload, write } from './api';
+import { Chart } from './chart';
 import { Bar } from './findings';
-import { findingName, t } from './i18n';
+import { findingName, moment, t } from './i18n';
 import { parameters } from './stages';
 import type { Model, Result, Session } from './types';
 
@@ -26,7 +27,7 @@ export function Models({ session }: { session: Session }) {
       {!models && !error && <p class="muted">{t('loading')}</p>}
       <header class="inline">{models && session.user.role !== 'service' && <button disabled={testing} onClick={() => void verify()}>{testing ? `${t('running')} …` : t('selfTest')}</button>}</header>
       {models?.length === 0 && <p class="note">{t('noModels')}</p>}
-      {(models ?? []).map((m) => <Card key={m.id + m.version} m={m} tests={tests?.filter((x) => x.model === `${m.id}@${m.version}`) ?? null} />)}
+      {(models ?? []).map((m) => <Card key={m.id + m.version} m={m} tests={tests?.filter((x) => x.model === `${m.id}@${m.version}`) ?? null} uses={session.user.role !== 'service'} />)}
       <Try />
     </main>
   );
@@ -34,7 +35,7 @@ export function Models({ session }: { session: Session }) {
 
 interface SelfTest { model: string; case: string; device: string; deviation: number; tolerance: number; ok: boolean; reason: string }
 
-function Card({ m, tests }: { m: Model; tests: SelfTest[] | null }) {
+function Card({ m, tests, uses }: { m: Model; tests: SelfTest[] | null; uses: boolean }) {
   const ok = m.state === 'ready' || m.state === 'active';
   return (
     <article class="box" id={m.id}>
@@ -53,8 +54,30 @@ function Card({ m, tests }: { m: Model; tests: SelfTest[] | null }) {
         <dt>{t('licence')}</dt><dd>{m.licence}</dd>
         <dt>{t('digest')}</dt><dd class="num break">{m.digest}</dd>
       </dl>
+      {uses && <Use m={m} />}
       {m.card && <details class="fold"><summary>{t('card')}</summary><pre class="card-text">{m.card}</pre></details>}
     </article>
+  );
+}
+
+interface Used { since: string | null; read: number; refused: number; failed: number; median_ms: number; p95_ms: number; error?: string; error_at?: string
+  labels: { label: string; present: number; scores: number[]; accepted: number; edited: number; rejected: number }[] }
+
+/** Use tells how a model fared lately: what it said, and what readers made of it. */
+function Use({ m }: { m: Model }) {
+  const [used, setUsed] = useState<Used | null>(null), [error, setError] = useState('');
+  const load = (): void => { get<Used>(`/models/${seg(m.id)}/versions/${seg(m.version)}/use`).then((u) => { setUsed(u); setError(''); }, (e: unknown) => setError((e as Error).message)); };
+  const code = (label: string) => m.labels?.find((l) => l.name === label);
+  return (
+    <details class="fold" onToggle={(e) => { if (e.currentTarget.open) load(); }}><summary>{t('use')}</summary>
+      {error && <p role="alert" class="bad">{error}</p>}
+      {used && (used.since ? <p>{t('usedSince', { when: moment(used.since), read: used.read, refused: used.refused, failed: used.failed })}{used.read > 0 && <span class="num"> · {t('usedMs', { median: used.median_ms.toFixed(0), p95: used.p95_ms.toFixed(0) })}</span>}</p> : <p class="muted">{t('unused')}</p>)}
+      {used?.error && <p class="bad">{t('lastError')}: {used.error} <span class="muted">{moment(used.error_at ?? '')}</span></p>}
+      {used && used.labels.length > 0 && <div class="charts">{used.labels.map((l) => (
+        <Chart key={l.label} name={findingName({ label: l.label, code: code(l.label)?.code ?? null })}
+          note={`${t('usedPresent', { n: l.present, at: Math.round((code(l.label)?.threshold ?? 0) * 100) })} · ${t('usedDecided', { accepted: l.accepted, edited: l.edited, rejected: l.rejected })}`}
+          values={l.scores} labels={l.scores.map((_, i) => `${t('score')} ${10 * i}–${10 * i + 10}`)} />))}</div>}
+    </details>
   );
 }
 

@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import { APIError, get, seg, stream, write } from './api';
+import { Chart } from './chart';
 import { moment, personName, t } from './i18n';
 import type { AuditEvent, Delivery, LedgerRow, Peer, Role, Session, Token, User } from './types';
 
@@ -38,19 +39,10 @@ function Activity() {
   return (
     <article class="box"><h2>{t('activity')}</h2>
       {error && <p role="alert" class="bad">{error}</p>}
-      {data && <div class="charts">{(['images', 'drafted', 'signed', 'delivered'] as const).map((k) => <Chart key={k} name={`${t(k === 'images' ? 'imagesIn' : k)}: ${sum(k)}`} values={hours.map((h) => h[k])} labels={hours.map((h) => moment(h.begin))} />)}</div>}
+      {data && <div class="charts">{(['images', 'drafted', 'signed', 'delivered'] as const).map((k) => <Chart key={k} name={`${t(k === 'images' ? 'imagesIn' : k)}: ${sum(k)}`} note={t('most', { n: Math.max(...hours.map((h) => h[k])) })} values={hours.map((h) => h[k])} labels={hours.map((h) => moment(h.begin))} />)}</div>}
       {data && data.queues.length > 0 && <table><thead><tr><th scope="col">{t('queue')}</th><th scope="col" class="right">{t('due')}</th><th scope="col" class="right">{t('runningNow')}</th><th scope="col" class="right">{t('later')}</th><th scope="col">{t('lastError')}</th></tr></thead>
         <tbody>{data.queues.map((q) => <tr key={q.kind}><td><b>{q.kind}</b></td><td class="num right">{q.due}</td><td class="num right">{q.running}</td><td class="num right">{q.later}</td><td class="small bad">{q.error}</td></tr>)}</tbody></table>}
     </article>
-  );
-}
-
-/** A day in bars; the words say what the bars say. */
-function Chart({ name, values, labels }: { name: string; values: number[]; labels: string[] }) {
-  const most = Math.max(1, ...values), w = 240 / values.length;
-  return (
-    <figure><figcaption>{name} <span class="muted small">{t('most', { n: Math.max(...values) })}</span></figcaption>
-      <svg viewBox="0 0 240 60" role="img" aria-label={name}>{values.map((v, i) => <rect key={i} x={i * w + 1} width={w - 2} y={59 - 58 * v / most} height={58 * v / most + 1}><title>{`${labels[i]}: ${v}`}</title></rect>)}</svg></figure>
   );
 }
 
