@@ -292,7 +292,7 @@ func TestAMislabelledOrBrokenPackageIsRefusedWithASentence(t *testing.T) {
 		"another input name":     {"name: image", "name: picture", nil, `the graph has no input "picture"; it has image`},
 		"another output":         {"heatmap: cam", "heatmap: map", nil, `the graph has no output "map"; it has probabilities, cam, features`},
 		"probabilities as a map": {"probabilities: probabilities", "probabilities: logits", nil, `no output "logits"`},
-		"a random file":          {"", "", []byte("not a graph at all"), "is not a graph that the runtime reads"},
+		"a random file":          {"", "", []byte("not a graph at all"), "is no sound ONNX file"},
 		"a reference that fails": {"output: [0.49", "output: [0.59", nil, "is off by 0.1, more than its tolerance 1e-05"},
 	}
 	for name, tt := range tests {

@@ -121,6 +121,9 @@ func (r *Runtime) try(ctx context.Context, p *models.Package, graph []byte, on p
 
 // checkGraph compares the inputs and outputs of the graph with the manifest.
 func checkGraph(m *models.Manifest, graph []byte) error {
+	if err := selfContained(graph); err != nil {
+		return fmt.Errorf("%s %w", m.ONNX, err)
+	}
 	in, out, err := ort.GetInputOutputInfoWithONNXData(graph)
 	if err != nil {
 		return fmt.Errorf("%s is not a graph that the runtime reads: %s", m.ONNX, oneLine(err))

@@ -234,7 +234,7 @@ func both(a, b context.Context) (context.Context, context.CancelFunc) {
 // handOut copies to each call of a batch its part of every output.
 func (s *slot) handOut(batch []*call, images int, result InferResult) error {
 	for _, t := range result.Outputs {
-		if t.Offset < OutputOffset || t.Bytes < 0 || t.Offset+t.Bytes > sharedSize || len(t.Shape) == 0 || t.Shape[0] != int64(images) || t.Bytes%images != 0 {
+		if t.Offset < OutputOffset || t.Bytes < 0 || t.Bytes > sharedSize || t.Offset > sharedSize-t.Bytes || len(t.Shape) == 0 || t.Shape[0] != int64(images) || t.Bytes%images != 0 {
 			return radnode.Errorf(radnode.Internal, OpInfer, "the pixel worker described its output %q wrongly", t.Name)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -436,5 +437,22 @@ func BenchmarkProtocolOfOneImageOf3x224x224(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+func TestAShortTextCannotMakeMuchOfItselfInMemory(t *testing.T) {
+	s := serve(t, doubler{})
+	for name, text := range map[string]string{
+		"inputs of nothing":  `{"inputs":[` + strings.Repeat("{},", 1<<17) + `{}]}`,
+		"outputs of nothing": `{"outputs":[` + strings.Repeat("{},", 1<<17) + `{}]}`,
+		"a long shape":       `{"inputs":[{"name":"x","datatype":"FP32","shape":[` + strings.Repeat("1,", 1<<17) + `1],"data":[1,2]}]}`,
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		got := call(t, s, "POST", inferPath, []byte(text))
+		runtime.ReadMemStats(&after)
+		if used := (after.TotalAlloc - before.TotalAlloc) / uint64(len(text)); got.status != 400 || used > 8 {
+			t.Errorf("%s: %d %.200s, %d bytes for each of the text", name, got.status, got.body, used)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package infer
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -21,7 +22,7 @@ type inferRequest struct {
 
 type requestInput struct {
 	Name       string          `json:"name"`
-	Shape      []int64         `json:"shape"`
+	Shape      dimensions      `json:"shape"`
 	Datatype   string          `json:"datatype"`
 	Parameters parameters      `json:"parameters"`
 	Data       json.RawMessage `json:"data"`
@@ -49,8 +50,24 @@ func invalid(format string, args ...any) error {
 	return radnode.Errorf(radnode.Invalid, "infer", format, args...)
 }
 
-// maxID bounds the identifier that is sent back.
-const maxID = 1024
+// maxID bounds the identifier that is sent back. maxObjects and maxShape bound
+// what a text of few bytes could make of itself in memory.
+const (
+	maxID      = 1024
+	maxObjects = 1024
+	maxShape   = 1024 // bytes
+)
+
+// dimensions are those of a tensor.
+type dimensions []int64
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (d *dimensions) UnmarshalJSON(text []byte) error {
+	if len(text) > maxShape {
+		return fmt.Errorf("a shape has more than %d bytes", maxShape)
+	}
+	return json.Unmarshal(text, (*[]int64)(d))
+}
 
 // readRequest splits a body into its JSON and the binary tensors behind it.
 // headerLength is the header Inference-Header-Content-Length; "" where the
@@ -66,6 +83,9 @@ func readRequest(body []byte, headerLength string, m *Model) (*inferRequest, []b
 			return rawRequest(body, m)
 		}
 		text, binary = body[:n], body[n:]
+	}
+	if bytes.Count(text, []byte{'{'}) > maxObjects {
+		return nil, nil, invalid("the request has more than %d objects, braces in texts counted", maxObjects)
 	}
 	var r inferRequest
 	if err := json.Unmarshal(text, &r); err != nil {
@@ -85,7 +105,7 @@ func rawRequest(body []byte, m *Model) (*inferRequest, []byte, error) {
 	if size == 0 || size%each != 0 {
 		return nil, nil, invalid("a raw request of %d bytes holds no whole images of %d bytes", size, each)
 	}
-	shape := slices.Clone(m.Input.Shape)
+	shape := dimensions(slices.Clone(m.Input.Shape))
 	shape[0] = size / each
 	r := &inferRequest{
 		Parameters: parameters{BinaryDataOutput: true},
