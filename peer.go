@@ -44,10 +44,10 @@ type PeerTerms struct {
 }
 
 // PeerAbility is what a peer answered when a SOP class was proposed to it in a
-// transfer syntax.
+// transfer syntax, or when an object of the class was sent to it.
 type PeerAbility struct {
 	SOPClassUID       UID       `json:"sop_class_uid"`
-	TransferSyntaxUID UID       `json:"transfer_syntax_uid"`
+	TransferSyntaxUID UID       `json:"transfer_syntax_uid"` // "": whatever the syntax
 	Accepted          bool      `json:"accepted"`
 	At                time.Time `json:"at"`
 }

@@ -10,7 +10,7 @@ import (
 // maxAbilities bounds what is kept of one peer: the newest answers.
 const maxAbilities = 2000
 
-// Learn keeps what a peer answered to proposals.
+// Learn keeps what a peer answered to proposals and to what it was sent.
 func (t *Tx) Learn(ctx context.Context, peer string, answers []radnode.PeerAbility) error {
 	const op = "keep what a peer accepts"
 	for _, a := range answers {
@@ -28,6 +28,12 @@ func (t *Tx) Learn(ctx context.Context, peer string, answers []radnode.PeerAbili
 	_, err := t.ExecContext(ctx, `DELETE FROM peer_abilities WHERE peer = $1 AND (class_uid, syntax_uid) NOT IN
   (SELECT class_uid, syntax_uid FROM peer_abilities WHERE peer = $2 ORDER BY at DESC LIMIT $3)`, peer, peer, maxAbilities)
 	return databaseError(op, err)
+}
+
+// ForgetClasses forgets which SOP classes a peer was found to take or refuse.
+func (t *Tx) ForgetClasses(ctx context.Context, peer string) error {
+	_, err := t.ExecContext(ctx, `DELETE FROM peer_abilities WHERE peer = $1 AND syntax_uid = ''`, peer)
+	return databaseError("forget what a peer accepts", err)
 }
 
 const abilityColumns = `class_uid, syntax_uid, accepted, at`

@@ -5,8 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"time"
-
-	"github.com/radnode/radnode"
 )
 
 // Breaker is what is kept of a destination that did not answer.
@@ -64,42 +62,4 @@ func (t *Tx) SetBreaker(ctx context.Context, b Breaker) error {
 // oldest first.
 func (t *Tx) Waiting(ctx context.Context, peer string) ([]string, error) {
 	return list(ctx, t, scanText, `SELECT id FROM deliveries WHERE peer = $1 AND state IN ('queued', 'sent') ORDER BY id`, peer)
-}
-
-// PeerClass is whether a destination takes a SOP class, as it answered at a
-// time.
-type PeerClass struct {
-	Peer  string
-	Class radnode.UID
-	Taken bool
-	At    time.Time
-}
-
-// PeerClasses lists what a destination was found to take or refuse since a
-// time; "" is every destination.
-func (s *Store) PeerClasses(ctx context.Context, peer string, since time.Time) ([]PeerClass, error) {
-	return list(ctx, s.read, func(row scanner) (c PeerClass, err error) {
-		var taken int
-		var at int64
-		err = row.Scan(&c.Peer, &c.Class, &taken, &at)
-		c.Taken, c.At = taken != 0, timeOf(at)
-		return c, err
-	}, `SELECT peer, class_uid, taken, at FROM peer_classes WHERE ($1 = '' OR peer = $1) AND at >= $2 ORDER BY peer, class_uid`, peer, micros(since))
-}
-
-// SetPeerClass notes whether a destination takes a SOP class.
-func (t *Tx) SetPeerClass(ctx context.Context, c PeerClass) error {
-	taken := 0
-	if c.Taken {
-		taken = 1
-	}
-	_, err := t.ExecContext(ctx, `INSERT INTO peer_classes (peer, class_uid, taken, at) VALUES ($1, $2, $3, $4)
-  ON CONFLICT (peer, class_uid) DO UPDATE SET taken = excluded.taken, at = excluded.at`, c.Peer, string(c.Class), taken, micros(c.At))
-	return databaseError("note what a destination takes", err)
-}
-
-// ForgetPeerClasses forgets what a destination was found to take or refuse.
-func (t *Tx) ForgetPeerClasses(ctx context.Context, peer string) error {
-	_, err := t.ExecContext(ctx, `DELETE FROM peer_classes WHERE peer = $1`, peer)
-	return databaseError("forget what a destination takes", err)
 }

@@ -75,7 +75,7 @@ func (t *Tx) RemovePeer(ctx context.Context, name string) error {
 	if _, err := t.ExecContext(ctx, `DELETE FROM peer_abilities WHERE peer = $1`, name); err != nil {
 		return databaseError("remove peer", err)
 	}
-	if err := errors.Join(t.ForgetPeerClasses(ctx, name), t.SetBreaker(ctx, Breaker{Peer: name})); err != nil {
+	if err := t.SetBreaker(ctx, Breaker{Peer: name}); err != nil {
 		return err
 	}
 	return t.one(ctx, "remove peer", `DELETE FROM peers WHERE name = $1`, name)

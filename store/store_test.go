@@ -572,3 +572,41 @@ func TestAnIndexThatIsTakenAwayIsUnavailableAndNothingIsAcknowledged(t *testing.
 		})
 	}
 }
+
+func TestWhatDestinationsRefuseSurvivesTheMoveToOneTable(t *testing.T) {
+	ctx, dir := context.Background(), t.TempDir()
+	s, err := store.Open(ctx, store.Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
+		return tx.SavePeer(ctx, radnode.Peer{Name: "PACS", AETitle: "PACS", Host: "127.0.0.1", Port: 104})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	old, err := sql.Open("sqlite", "file:"+filepath.Join(dir, "radnode.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, q := range []string{
+		`CREATE TABLE peer_classes (peer TEXT NOT NULL, class_uid TEXT NOT NULL, taken INTEGER NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (peer, class_uid))`,
+		`INSERT INTO peer_classes VALUES ('PACS', '1.2.3', 0, 5), ('PACS', '1.2.4', 1, 6)`,
+		`DELETE FROM schema_store WHERE version_id = 16`,
+	} {
+		if _, err := old.ExecContext(ctx, q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := old.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = mustOpen(t, store.Options{Dir: dir})
+	got, err := s.Abilities(ctx, "PACS")
+	want := []radnode.PeerAbility{{SOPClassUID: "1.2.3", At: time.UnixMicro(5).UTC()}, {SOPClassUID: "1.2.4", Accepted: true, At: time.UnixMicro(6).UTC()}}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v (-want +got)\n%s", err, diff)
+	}
+}

@@ -39,15 +39,26 @@ const remembered = 24 * time.Hour
 
 // refusals are the classes that a destination refuses, as far as is known.
 func (w *Workflow) refusals(ctx context.Context, peer string) (map[radnode.UID]bool, error) {
-	known, err := w.store.PeerClasses(ctx, peer, w.now().Add(-remembered))
+	known, err := w.store.Abilities(ctx, peer)
 	if err != nil {
 		return nil, err
 	}
 	out := map[radnode.UID]bool{}
-	for _, c := range known {
-		out[c.Class] = !c.Taken
+	for _, c := range classesOf(known, w.now()) {
+		out[c.SOPClassUID] = !c.Accepted
 	}
 	return out, nil
+}
+
+// classesOf are the abilities about SOP classes as such that still count.
+func classesOf(known []radnode.PeerAbility, now time.Time) []radnode.PeerAbility {
+	var classes []radnode.PeerAbility
+	for _, a := range known {
+		if a.TransferSyntaxUID == "" && now.Sub(a.At) <= remembered {
+			classes = append(classes, a)
+		}
+	}
+	return classes
 }
 
 // stepAhead steps down before anything is sent where the class of a report is
@@ -138,12 +149,11 @@ func namesOf(refused map[radnode.UID]bool) string {
 // learn is the effect of what a destination was found to take or refuse.
 func (w *Workflow) learn(peer string, learned map[radnode.UID]bool) func(context.Context, *store.Tx) error {
 	return func(ctx context.Context, tx *store.Tx) error {
+		var answers []radnode.PeerAbility
 		for class, taken := range learned {
-			if err := tx.SetPeerClass(ctx, store.PeerClass{Peer: peer, Class: class, Taken: taken, At: w.now()}); err != nil {
-				return err
-			}
+			answers = append(answers, radnode.PeerAbility{SOPClassUID: class, Accepted: taken, At: w.now()})
 		}
-		return nil
+		return tx.Learn(ctx, peer, answers)
 	}
 }
 

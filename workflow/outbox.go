@@ -92,7 +92,7 @@ func (w *Workflow) retry(ctx context.Context, tx *store.Tx, user radnode.User, i
 // afresh forgets what a destination refused: who retries has changed something.
 // A report begins in its best class again.
 func (w *Workflow) afresh(ctx context.Context, tx *store.Tx, d *store.DeliveryRow) error {
-	if err := tx.ForgetPeerClasses(ctx, d.Peer); err != nil || !isReport(d) {
+	if err := tx.ForgetClasses(ctx, d.Peer); err != nil || !isReport(d) {
 		return err
 	}
 	r, err := tx.Report(ctx, d.ReportID)
@@ -105,7 +105,7 @@ func (w *Workflow) afresh(ctx context.Context, tx *store.Tx, d *store.DeliveryRo
 
 // Destinations lists where signed reports go, and how that fares.
 func (w *Workflow) Destinations(ctx context.Context) ([]radnode.Destination, error) {
-	peers, err := w.store.Peers(ctx)
+	peers, err := w.store.KnownPeers(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -117,10 +117,6 @@ func (w *Workflow) Destinations(ctx context.Context) ([]radnode.Destination, err
 	if err != nil {
 		return nil, err
 	}
-	classes, err := w.store.PeerClasses(ctx, "", w.now().Add(-remembered))
-	if err != nil {
-		return nil, err
-	}
 	out := []radnode.Destination{}
 	for _, p := range peers {
 		if len(p.Deliver) == 0 && counts[p.Name] == nil {
@@ -128,7 +124,7 @@ func (w *Workflow) Destinations(ctx context.Context) ([]radnode.Destination, err
 		}
 		one := radnode.Destination{
 			Name: p.Name, Kind: cmp.Or(p.Kind, "dimse"), Address: address(p), Deliver: append([]string{}, p.Deliver...),
-			Breaker: radnode.Breaker{State: radnode.BreakerClosed}, Deliveries: counts[p.Name], Learned: learnedOf(p.Name, classes),
+			Breaker: radnode.Breaker{State: radnode.BreakerClosed}, Deliveries: counts[p.Name], Learned: learnedOf(classesOf(p.Abilities, w.now())),
 		}
 		for _, b := range breakers {
 			if b.Peer == p.Name {
@@ -152,20 +148,17 @@ func address(p radnode.Peer) string {
 }
 
 // learnedOf tells what the answers of a destination taught.
-func learnedOf(peer string, classes []store.PeerClass) []string {
+func learnedOf(classes []radnode.PeerAbility) []string {
 	out := []string{}
 	for _, c := range classes {
-		if c.Peer != peer {
-			continue
-		}
-		name := string(c.Class)
+		name := string(c.SOPClassUID)
 		for _, r := range ladder {
-			if r.class == c.Class {
+			if r.class == c.SOPClassUID {
 				name = r.name
 			}
 		}
 		verb := "refuses"
-		if c.Taken {
+		if c.Accepted {
 			verb = "takes"
 		}
 		out = append(out, fmt.Sprintf("it %s %s (%s)", verb, name, c.At.Format("2006-01-02 15:04 MST")))

@@ -45,7 +45,7 @@ func (w *Workflow) AddPeer(ctx context.Context, p radnode.Peer) error {
 	return w.store.Write(ctx, func(ctx context.Context, tx *store.Tx) error {
 		tx.AfterCommit(func() { w.events.publish(radnode.Event{Kind: "peer", ID: p.Name}) })
 		// Who is at another address, or changed, is asked anew.
-		if err := errors.Join(tx.ForgetPeerClasses(ctx, p.Name), w.callNow(ctx, tx, p.Name)); err != nil {
+		if err := errors.Join(tx.ForgetClasses(ctx, p.Name), w.callNow(ctx, tx, p.Name)); err != nil {
 			return err
 		}
 		if p.Token == "" {
