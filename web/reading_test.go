@@ -252,6 +252,12 @@ func TestNobodyLooksAtAStudyUnseen(t *testing.T) {
 	if res.StatusCode != http.StatusOK || !slices.Contains(acts, string(audit.StudyViewed)) || !slices.Contains(acts, string(audit.ResultsShown)) {
 		t.Errorf("%d, recorded: %v", res.StatusCode, acts)
 	}
+	report := study.Reports[0]
+	n.call(t, "GET", "/api/v1/reports/"+report.ID, "", cookie, fmt.Sprintf(`If-None-Match: "%d."`, report.Version))
+	_, body = n.call(t, "GET", "/api/v1/audit?action=AI+results+shown&actor=kim&object="+report.ID, "", as(radnode.Admin))
+	if got := into[api.AuditList](t, body).Events; len(got) == 0 || got[0].ObjectID != report.ID {
+		t.Errorf("the look at a report: %+v", got)
+	}
 }
 
 func TestPriorsAndVocabularyAnswer(t *testing.T) {

@@ -34,9 +34,6 @@ func (a *API) GetReport(c echo.Context) error {
 // shown records that a report with what models state was shown; not again to who
 // has it in this version.
 func (a *API) shown(c echo.Context, r *radnode.Report, seen string) error {
-	if strings.Contains(seen, fmt.Sprintf(`"%d.`, r.Version)) {
-		return nil
-	}
 	var said []string
 	for _, f := range r.Findings {
 		if !f.Added() && len(said) < maxShown {
@@ -46,7 +43,8 @@ func (a *API) shown(c echo.Context, r *radnode.Report, seen string) error {
 	if len(said) == 0 {
 		return nil
 	}
-	return a.record(c, audit.Event{Action: audit.ResultsShown, StudyUID: r.StudyInstanceUID, ObjectID: r.ID, Detail: strings.Join(said, "; ")})
+	e := audit.Event{Action: audit.ResultsShown, StudyUID: r.StudyInstanceUID, ObjectID: r.ID, Detail: strings.Join(said, "; ")}
+	return a.recordOnce(c, e, strings.Contains(seen, fmt.Sprintf(`"%d.`, r.Version)))
 }
 
 func sendReport(c echo.Context, r *radnode.Report) error {

@@ -110,7 +110,7 @@ func (a *API) GetStudy(c echo.Context) error {
 // it was recorded a short while ago: what a client says does not keep it out of
 // the trail.
 func (a *API) recordOnce(c echo.Context, e audit.Event, again bool) error {
-	act := middleware.UserOf(c).Name + "\n" + string(e.Action) + "\n" + string(e.StudyUID) + "\n" + e.Detail
+	act := middleware.UserOf(c).Name + "\n" + string(e.Action) + "\n" + string(e.StudyUID) + "\n" + e.ObjectID + "\n" + e.Detail
 	if a.looked.Seen(act) && again {
 		return nil
 	}
