@@ -57,6 +57,9 @@ func (w *Workflow) EditFinding(ctx context.Context, user radnode.User, reportID,
 		if err != nil {
 			return "", err
 		}
+		if !f.Stated().Present && c.Label == nil && c.Code == nil && c.Region == nil && c.Measurement == nil {
+			return "", radnode.Errorf(radnode.Invalid, op, "the model states that %s is absent, and words alone would make it present: give it a place or a name, or accept that it is absent", f.Finding.Label)
+		}
 		image, err := tx.Instance(ctx, f.SOPInstanceUID)
 		if err != nil {
 			return "", err

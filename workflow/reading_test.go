@@ -91,6 +91,26 @@ func TestAnEditedFindingKeepsWhatTheModelStated(t *testing.T) {
 	}
 }
 
+// TestWordsAloneMakeNothingPresent: what a reader states of a finding is there,
+// which words about an absent one may deny.
+func TestWordsAloneMakeNothingPresent(t *testing.T) {
+	b := mustOpen(t, t.TempDir(), quickly)
+	ctx := context.Background()
+	b.models.say = func(uid radnode.UID) ([]radnode.Analysis, error) { return []radnode.Analysis{pneumonia(uid, 0.02)}, nil }
+	_, r := b.reviewed()
+	f := finding(&r, "pneumonia")
+	_, err := b.EditFinding(ctx, reader, r.ID, f.ID, r.Version, radnode.ReadingChange{Text: text("no sign of pneumonia")})
+	wantCode(t, err, radnode.Invalid)
+	region := &radnode.Region{Graphic: radnode.Point, Points: []float64{3, 4}}
+	edited, err := b.EditFinding(ctx, reader, r.ID, f.ID, r.Version, radnode.ReadingChange{Text: text("subtle"), Region: region})
+	if err != nil || !finding(edited, "pneumonia").Stated().Present {
+		t.Fatalf("a place makes it present: %v", err)
+	}
+	if _, err := b.EditFinding(ctx, reader, r.ID, f.ID, edited.Version, radnode.ReadingChange{Text: text("faint")}); err != nil {
+		t.Errorf("words about what the reader stated: %v", err)
+	}
+}
+
 func TestFindingsThatCannotBeAreRefused(t *testing.T) {
 	b := mustOpen(t, t.TempDir(), quickly)
 	ctx := context.Background()
