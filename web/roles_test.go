@@ -88,7 +88,7 @@ var rights = map[string]string{
 	"POST /api/v1/deliveries/retry": "art", "GET /api/v1/destinations": "art", "GET /api/v1/events": "arts", "GET /api/v1/instances/:uid/attributes": "arts",
 	"GET /api/v1/instances/:uid/document": "arts", "GET /api/v1/instances/:uid/frames/:frame": "arts", "GET /api/v1/instances/:uid/preview": "arts",
 	"GET /api/v1/instances/:uid/segments": "arts", "GET /api/v1/instances/:uid/sr": "arts", "GET /api/v1/instances/:uid/waveform": "arts", "GET /api/v1/ledger": "arts",
-	"POST /api/v1/logout": "arts", "GET /api/v1/models": "arts", "GET /api/v1/models/:model": "art", "POST /api/v1/models/reload": "a", "POST /api/v1/models/verify": "art", "GET /api/v1/openapi.json": "arts",
+	"POST /api/v1/logout": "arts", "GET /api/v1/models": "arts", "GET /api/v1/models/:model/versions/:version/use": "art", "POST /api/v1/models/reload": "a", "POST /api/v1/models/verify": "art", "GET /api/v1/openapi.json": "arts",
 	"GET /api/v1/peers": "art", "POST /api/v1/peers": "a", "DELETE /api/v1/peers/:name": "a", "PATCH /api/v1/peers/:name": "a", "POST /api/v1/peers/:name/echo": "art",
 	"GET /api/v1/reports/:id": "arts", "PUT /api/v1/reports/:id": "ar", "POST /api/v1/reports/:id/addendum": "ar", "POST /api/v1/reports/:id/amend": "ar",
 	"POST /api/v1/reports/:id/cosign": "ar", "GET /api/v1/reports/:id/deliveries": "arts", "POST /api/v1/reports/:id/findings": "ar",
