@@ -97,7 +97,7 @@ func TestHostilePeersAreCutOffAndOthersGoOn(t *testing.T) {
 				}
 			}
 			return p
-		}, 7},
+		}, 4}, // out of resources, then the abort
 		{"data set that stops half-way", func(t *testing.T) *peertest.Peer {
 			p := associated(t, address)
 			p.Send(peertest.PData(peertest.PDV(1, 3, storeCommand())), peertest.PData(peertest.PDV(1, 0, pad))[:5000])

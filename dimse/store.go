@@ -2,6 +2,7 @@ package dimse
 
 import (
 	"context"
+	"errors"
 	"io"
 	"sync"
 
@@ -39,9 +40,13 @@ func (x *session) store(ctx context.Context, r *request) error {
 		return x.storeBeside(r)
 	}
 	err := x.guard(r, func() error { return x.storeObject(ctx, r, r.data) })
-	// Never a success before the whole data set has come (PS3.7 9.1.1).
-	if err := x.finish(r); err != nil {
-		return err
+	// Never a success before the whole data set has come (PS3.7 9.1.1); a failure
+	// may come early (9.3.1), and does where the rest is too long to be read.
+	if cut := x.finish(r); cut != nil {
+		if err != nil && errors.Is(cut, ul.ErrTooLong) {
+			cut = errors.Join(cut, x.stored(r, err))
+		}
+		return cut
 	}
 	return x.stored(r, err)
 }
