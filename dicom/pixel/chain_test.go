@@ -241,6 +241,7 @@ for line in sys.stdin:
 // TestEachStageIsShownAsByOtherPrograms writes an object for each stage of the
 // display chain and compares its picture with those of dcm2pnm and pydicom.
 func TestEachStageIsShownAsByOtherPrograms(t *testing.T) {
+	t.Parallel()
 	if _, err := exec.LookPath("dcm2pnm"); err != nil {
 		t.Skip("dcm2pnm (package dcmtk) is not installed")
 	}

@@ -59,6 +59,7 @@ func encodedFile(t *testing.T, file string, fr *pixel.Frame, ts radnode.UID) (st
 // TestFramesWeEncodeAreReadByThePeers encodes real frames of every kind in
 // every syntax we write and compares what DCMTK and GDCM decode, bit by bit.
 func TestFramesWeEncodeAreReadByThePeers(t *testing.T) {
+	t.Parallel()
 	dir, interpreter := shared(t), python(t)
 	decoders := map[radnode.UID]string{
 		pixel.RLELossless: "dcmdrle", pixel.JPEGLosslessSV1: "dcmdjpeg", pixel.JPEGLSLossless: "dcmdjpls", pixel.JPEG2000Lossless: "",

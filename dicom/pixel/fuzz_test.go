@@ -172,6 +172,7 @@ func FuzzRLE(f *testing.F) {
 // TestMutatedObjectsAreHandled flips, cuts and repeats bytes of real objects
 // of every coding: no panic, each answer within two seconds, little memory.
 func TestMutatedObjectsAreHandled(t *testing.T) {
+	t.Parallel()
 	dir := shared(t)
 	rounds := 40
 	if testing.Short() {

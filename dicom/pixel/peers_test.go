@@ -104,6 +104,7 @@ func difference(a, b []byte) (largest, count int) {
 
 // TestRenderingAgreesWithDCMTK compares with dcm2pnm and dcmj2pnm.
 func TestRenderingAgreesWithDCMTK(t *testing.T) {
+	t.Parallel()
 	for _, tool := range []string{"dcmj2pnm", "dcmdjpls"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			t.Skipf("%s (package dcmtk) is not installed", tool)
@@ -203,6 +204,7 @@ func python(t *testing.T) string {
 // TestRenderingAgreesWithPydicom compares with apply_modality_lut and
 // apply_voi_lut.
 func TestRenderingAgreesWithPydicom(t *testing.T) {
+	t.Parallel()
 	interpreter := python(t)
 	var input strings.Builder
 	var pictures [][]byte

@@ -132,6 +132,7 @@ func values(f *pixel.Frame) (low, high, mean float64) {
 // TestFramesEqualTheReference walks pixel_reference.csv: exact rows must be
 // equal by digest, the others within the tolerance its README names.
 func TestFramesEqualTheReference(t *testing.T) {
+	t.Parallel()
 	dir := shared(t)
 	var fr pixel.Frame
 	count := map[string]int{}

@@ -23,6 +23,7 @@ type transcoding struct {
 // JPEG process, predictor, point transform, sampling and RLE and JPEG-LS form,
 // and compares our samples with those of its own decoder.
 func TestCodestreamsOfDCMTKDecodeAsItDoes(t *testing.T) {
+	t.Parallel()
 	if _, err := exec.LookPath("dcmcjpeg"); err != nil {
 		t.Skip("dcmcjpeg (package dcmtk) is not installed")
 	}
