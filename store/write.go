@@ -287,7 +287,7 @@ func (t *Tx) runAll(ctx context.Context, batch []*write) (failed bool, err error
 			r.err = r.file.place()
 		}
 		if r.err == nil {
-			r.err = t.s.guard(func() error { return r.fn(ctx, t) })
+			r.err = t.s.guard(func() error { return r.fn(asked{ctx, r.ctx}, t) })
 		}
 		if r.err != nil {
 			return true, r.spoils()
@@ -399,4 +399,18 @@ func (t *Tx) QueryRowContext(ctx context.Context, q string, args ...any) *sql.Ro
 		return t.s.writing.QueryRowContext(ctx, q, args...)
 	}
 	return st.QueryRowContext(ctx, args...)
+}
+
+// asked is the context of a transaction of many with the values of the request
+// that one of them came with.
+type asked struct {
+	context.Context
+	request context.Context
+}
+
+func (a asked) Value(key any) any {
+	if v := a.Context.Value(key); v != nil {
+		return v
+	}
+	return a.request.Value(key)
 }

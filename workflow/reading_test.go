@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/radnode/radnode"
+	"github.com/radnode/radnode/audit"
 	"github.com/radnode/radnode/workflow"
 )
 
@@ -91,12 +92,30 @@ func TestAnEditedFindingKeepsWhatTheModelStated(t *testing.T) {
 	}
 }
 
+func TestTheTrailTellsWhereAChangeCameFrom(t *testing.T) {
+	b := mustOpen(t, t.TempDir(), quickly)
+	ctx := audit.From(context.Background(), "10.0.0.9")
+	_, r := b.reviewed()
+	if _, err := b.Decide(ctx, reader, r.ID, finding(&r, "pneumonia").ID, r.Version, radnode.Accepted, ""); err != nil {
+		t.Fatal(err)
+	}
+	trail, err := audit.Open(ctx, b.store, b.store.Reader())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := trail.List(ctx, audit.Filter{Action: audit.ReportChanged}); err != nil || len(got) != 1 || got[0].Remote != "10.0.0.9" {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
 // TestWordsAloneMakeNothingPresent: what a reader states of a finding is there,
 // which words about an absent one may deny.
 func TestWordsAloneMakeNothingPresent(t *testing.T) {
 	b := mustOpen(t, t.TempDir(), quickly)
 	ctx := context.Background()
-	b.models.say = func(uid radnode.UID) ([]radnode.Analysis, error) { return []radnode.Analysis{pneumonia(uid, 0.02)}, nil }
+	b.models.say = func(uid radnode.UID) ([]radnode.Analysis, error) {
+		return []radnode.Analysis{pneumonia(uid, 0.02)}, nil
+	}
 	_, r := b.reviewed()
 	f := finding(&r, "pneumonia")
 	_, err := b.EditFinding(ctx, reader, r.ID, f.ID, r.Version, radnode.ReadingChange{Text: text("no sign of pneumonia")})
