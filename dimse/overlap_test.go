@@ -134,3 +134,25 @@ func TestAResponseThatComesTooLateDisturbsNothing(t *testing.T) {
 	send(1, &dimse.Command{Field: dimse.NEventReportRSP, MessageIDBeingRespondedTo: 1, EventTypeID: 1}) // once more: nobody asked
 	p.Expect(7)
 }
+
+func TestRequestsFollowTheLastResponseOfACGETAtOnce(t *testing.T) {
+	a := newArchive(t, 1, 1, 100)
+	address, _ := startServer(t, a.config())
+	p := peertest.Connect(t, address)
+	implicit, explicit := []string{string(dimse.ImplicitVRLittleEndian)}, []string{string(dimse.ExplicitVRLittleEndian)}
+	p.Send(peertest.AssociateRQ("RADNODE", "GETTER", peertest.UserInformation(16384, peertest.Role(string(secondaryCapture), false, true)),
+		peertest.Context{ID: 1, Abstract: string(dimse.StudyRootGet), Syntaxes: implicit},
+		peertest.Context{ID: 3, Abstract: string(secondaryCapture), Syntaxes: explicit}))
+	p.Expect(2)
+	var keys bytes.Buffer
+	if err := dicom.Write(&keys, studyIdentifier("1.2.826.0"), dimse.ImplicitVRLittleEndian); err != nil { // that there is not
+		t.Fatal(err)
+	}
+	rq := &dimse.Command{Field: dimse.CGetRQ, MessageID: 1, AffectedSOPClassUID: dimse.StudyRootGet, HasDataSet: true}
+	for n := range 3000 {
+		p.Send(peertest.PData(peertest.PDV(1, 3, dimse.EncodeCommand(rq)), peertest.PDV(1, 2, keys.Bytes())))
+		if body := p.Expect(4); len(body) == 0 {
+			t.Fatalf("no response to request %d", n)
+		}
+	}
+}

@@ -21,6 +21,7 @@ type request struct {
 	cmd     *Command
 	context *ul.Context
 	data    *ul.Stream // nil if no data set follows
+	op      *running   // nil: it is performed by the reader
 }
 
 // operation is a row of the table of operations that a Server performs.
@@ -132,6 +133,9 @@ func (x *session) failed(r *request, err error, s service) *StatusError {
 
 // respond sends a response without a data set.
 func (x *session) respond(r *request, rsp *Command) error {
+	if !rsp.Status.Pending() {
+		x.answering(r)
+	}
 	return sendCommand(x.assoc.Send, r.context.ID, rsp, nil)
 }
 

@@ -237,5 +237,6 @@ func (v *retrieval) final(ctx context.Context, err error) error {
 		return err
 	}
 	rsp.HasDataSet = true
+	v.x.answering(v.r)
 	return sendCommand(v.x.assoc.Send, v.r.context.ID, rsp, &b)
 }

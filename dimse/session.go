@@ -40,8 +40,9 @@ type session struct {
 
 // running is an operation under way.
 type running struct {
-	cancel context.CancelCauseFunc
-	field  Field
+	cancel   context.CancelCauseFunc
+	field    Field
+	answered bool // its last response goes out: the peer may ask anew
 }
 
 // errCancelled is why an operation's context ended: the peer sent C-CANCEL.
@@ -133,9 +134,9 @@ func (x *session) wait() {
 // that the association cannot go on.
 func (x *session) launch(r *request, do func(ctx context.Context) error) {
 	ctx, cancel := context.WithCancelCause(x.ctx)
-	op := &running{cancel, r.cmd.Field}
+	op := &running{cancel: cancel, field: r.cmd.Field}
 	x.mu.Lock()
-	x.running[r.cmd.MessageID] = op
+	x.running[r.cmd.MessageID], r.op = op, op
 	x.mu.Unlock()
 	go func() {
 		defer cancel(nil)
@@ -146,7 +147,9 @@ func (x *session) launch(r *request, do func(ctx context.Context) error) {
 		}
 		x.mu.Lock()
 		defer x.mu.Unlock()
-		delete(x.running, r.cmd.MessageID)
+		if x.running[r.cmd.MessageID] == op {
+			delete(x.running, r.cmd.MessageID)
+		}
 		if x.stopped && len(x.running) == 0 {
 			x.assoc.Interrupt(errShutdown)
 		}
@@ -157,7 +160,18 @@ func (x *session) launch(r *request, do func(ctx context.Context) error) {
 func (x *session) underWay(id uint16) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	return x.running[id] != nil
+	op := x.running[id]
+	return op != nil && !op.answered
+}
+
+// answering notes that the last response to a request is about to go out. What
+// the peer sends upon it must not meet the operation as one under way.
+func (x *session) answering(r *request) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if r.op != nil {
+		r.op.answered = true
+	}
 }
 
 func (x *session) busy() bool {
@@ -333,7 +347,7 @@ func (x *session) admit(r *request) error {
 	defer x.mu.Unlock()
 	for len(x.running) >= x.window() {
 		for _, op := range x.running {
-			if op.field == CGetRQ {
+			if op.field == CGetRQ && !op.answered {
 				return fmt.Errorf("%s while as many operations as agreed are under way, a C-GET among them", r.cmd.Field)
 			}
 		}
