@@ -115,6 +115,7 @@ describe('viewer on a running node', { skip }, () => {
       await p.waitForFunction(() => /model is for 1–5 years|67 years/.test(document.querySelector('.side')?.textContent ?? ''), null, { timeout: 60_000 });
     });
     await p.waitForSelector('[data-quality=full]', { timeout: 60_000 });
+    assert.match(await p.textContent('.findings .note'), /no model looked for findings/, 'silence is not "none above threshold"');
     await picture(p, 'node-adult');
     assert.deepEqual(p.troubles, []);
     await p.close();

@@ -128,7 +128,7 @@ describe('reading, its exceptions and its enemies', { skip: missing }, () => {
     const zooms = () => p.evaluate(() => [...document.querySelectorAll('.pane .corner.bl')].slice(0, 5).map((e) => /×[\d.]+/.exec(e.textContent)?.[0]));
     await p.keyboard.press('+'); await p.waitForTimeout(200);
     assert.equal(new Set(await zooms()).size, 1, 'all are enlarged');
-    await picture(p, 'stages');
+    await picture(p, 'beside');
     await done(p);
   });
 

@@ -43,28 +43,34 @@ async function prepare(dir) {
   await s.ohif?.close(); await s.node.stop();
 }
 
-/** Frames a second that a viewer draws where each frame of the browser brings a turn of the wheel: faster than hands and screens are, and the same for both. */
-async function scrolled(page, at) {
-  return page.evaluate(([x, y]) => new Promise((done) => {
-    const target = document.elementFromPoint(x, y), began = performance.now();
+/** Frames a second that a viewer draws where each frame of the browser brings a turn of the wheel, or a step of a drag: faster than hands and screens are, and the same for both. */
+async function freely(page, at, how) {
+  await page.mouse.move(...at);
+  if (how === 'drag') await page.mouse.down();
+  return page.evaluate(([x, y, drags]) => new Promise((done) => {
+    const target = document.elementFromPoint(x, y), began = performance.now(), all = { bubbles: true, cancelable: true, view: window };
+    const step = (i, to = { ...all, clientX: x + 60 * Math.sin(i / 8), clientY: y + 60 * Math.cos(i / 8), pointerId: 1, isPrimary: true, buttons: 1 }) => {
+      if (!drags) target.dispatchEvent(new WheelEvent('wheel', { ...all, clientX: x, clientY: y, deltaY: Math.floor(i / 60) % 2 ? -100 : 100 }));
+      else { target.dispatchEvent(new PointerEvent('pointermove', to)); target.dispatchEvent(new MouseEvent('mousemove', to)); }
+    };
     window.painted = 0;
     let i = 0;
     const frame = (now) => {
       if (now - began > 3000) { done(window.painted / ((now - began) / 1000)); return; }
-      target.dispatchEvent(new WheelEvent('wheel', { bubbles: true, cancelable: true, clientX: x, clientY: y, deltaY: Math.floor(i++ / 60) % 2 ? -100 : 100 }));
+      step(i++);
       requestAnimationFrame(frame);
     };
     requestAnimationFrame(frame);
-  }), at);
+  }), [...at, how === 'drag']);
 }
 
 /** Counts what our viewer draws. */
 const countOurs = (page) => page.evaluate(() => { const v = window.radnodeViewport, old = v.onPaint; window.painted = 0; v.onPaint = () => { window.painted++; old(); }; });
 const countTheirs = (page) => page.evaluate(() => { window.painted = 0; for (const e of document.querySelectorAll('*')) e.addEventListener('CORNERSTONE_IMAGE_RENDERED', (ev) => { if (ev.target === e) window.painted++; }); });
 
-/** Scrolling of a stack whose slices are all there, in a browser that does not wait for a screen. */
-async function scrolling(s, study, who) {
-  const b = await openBrowser(['--disable-frame-rate-limit', '--disable-gpu-vsync']);
+/** Scrolling of a stack whose slices are all there, or dragging the window of a film, in a browser that does not wait for a screen. */
+async function drawing(s, study, who) {
+  const how = study.n > 1 ? 'scroll' : 'drag', b = await openBrowser(['--disable-frame-rate-limit', '--disable-gpu-vsync']);
   try {
     const page = await b.newPage({ viewport: { width: 1440, height: 900 } });
     if (who === 'radnode') {
@@ -72,15 +78,16 @@ async function scrolling(s, study, who) {
       await page.goto(`${s.base}/study/${study.uid}`);
       await page.waitForFunction((n) => { const v = window.radnodeViewport?.status(); return v?.slots === n && v.loaded === n; }, study.n, { timeout: 60_000, polling: 100 });
       await countOurs(page);
-      return await scrolled(page, await middle(page, '.pane'));
+      return await freely(page, await middle(page, '.pane'), how);
     }
     let frames = 0;
     page.on('requestfinished', (r) => { if (/\/frames\//.test(r.url())) frames++; });
     await page.goto(`${s.ohif.origin}/viewer?StudyInstanceUIDs=${study.uid}`);
     for (const end = Date.now() + 60_000; frames < study.n && Date.now() < end;) await sleep(50);
     await page.getByText('Skip all').click({ timeout: 1500 }).catch(() => undefined); // the guided tour of a first visit
+    await sleep(1000);
     await countTheirs(page);
-    return await scrolled(page, await middle(page, '.cornerstone-canvas'));
+    return await freely(page, await middle(page, '.cornerstone-canvas'), how);
   } finally { await b.close(); }
 }
 
@@ -88,16 +95,6 @@ async function scrolling(s, study, who) {
 async function drive(page, seconds, step) {
   const end = Date.now() + seconds * 1000;
   for (let i = 0; Date.now() < end; i++) { const at = Date.now(); await step(i); await sleep(Math.max(0, 16 - (Date.now() - at))); }
-}
-
-/** Frames a second that a viewer draws while the window is dragged. */
-async function dragged(page, x, y) {
-  await page.mouse.down();
-  await page.evaluate(() => { window.painted = 0; window.began = performance.now(); });
-  await drive(page, 3, (i) => page.mouse.move(x + 60 * Math.sin(i / 8), y + 60 * Math.cos(i / 8)));
-  const drawn = await page.evaluate(() => window.painted / ((performance.now() - window.began) / 1000));
-  await page.mouse.up();
-  return drawn;
 }
 
 const middle = async (page, selector) => { const b = await page.locator(selector).first().boundingBox(); return [b.x + b.width / 2, b.y + b.height / 2]; };
@@ -124,10 +121,6 @@ async function ours(b, s, study, out) {
   await page.click('tr.row a');
   const t = await first;
   Object.assign(out, { first: t.first, exact: t.exact, all: t.all });
-  const [x, y] = await middle(page, '.pane');
-  await page.mouse.move(x, y);
-  await countOurs(page);
-  if (study.n === 1) out.drag = await dragged(page, x, y);
   await page.close();
 }
 
@@ -151,11 +144,6 @@ async function theirs(b, s, study, out) {
   out.first = out.exact = Date.now() - start;
   while (frames < study.n && Date.now() - start < 60_000) await sleep(20);
   out.all = Date.now() - start;
-  await page.getByText('Skip all').click({ timeout: 1500 }).catch(() => undefined); // the guided tour of a first visit
-  const [x, y] = await middle(page, '.cornerstone-canvas');
-  await page.mouse.move(x, y);
-  await countTheirs(page);
-  if (study.n === 1) out.drag = await dragged(page, x, y);
   await page.close();
 }
 
@@ -205,7 +193,7 @@ async function measure(dir) {
           if (who === 'both') await lists(b, s, a, c); else if (who === 'radnode') await ours(b, s, studies[what], a); else if (s.ohif) await theirs(b, s, studies[what], c);
         } catch (e) { console.error(`${what} ${who}: ${e.message.split('\n')[0]}`); }
         await b.close();
-        if (studies[what]?.n > 1) (who === 'radnode' ? a : c).scroll = await scrolling(s, studies[what], who).catch((e) => { console.error(`scroll ${what} ${who}: ${e.message.split('\n')[0]}`); return undefined; });
+        if (studies[what]) (who === 'radnode' ? a : c)[studies[what].n > 1 ? 'scroll' : 'drag'] = await drawing(s, studies[what], who).catch((e) => { console.error(`draw ${what} ${who}: ${e.message.split('\n')[0]}`); return undefined; });
       }
       if (studies[what]?.n > 400 && !process.env.NO_MEMORY) await memory(s, studies[what], a, c);
       note_(what, 'radnode', a); note_(what, 'ohif', c);

@@ -43,7 +43,7 @@ export function FindingsPanel(p: Props) {
       {study.state === 'not_analysed' && <p class="note">{t('notAnalysedBecause', { why: whyNot(study) })}</p>}
       {study.state === 'analysing' && <p class="note">{t('running')} …</p>}
       {study.state === 'arriving' && <p class="note">{t('stillArriving')} …</p>}
-      {report && none && <p class="note">{t('noneAbove')}</p>}
+      {report && none && <p class={assessed(study) ? 'note' : 'note warn'}>{t(assessed(study) ? 'noneAbove' : 'noneAssessed')}</p>}
       <ol class="cards">{decidable.map((f, i) => <Card key={f.id} f={f} i={i} p={p} terms={terms} calibrated={calibrated(study, f)} />)}</ol>
       {p.mayDecide && (adding ? <Statement f={null} p={p} terms={terms} onDone={() => setAdding(false)} /> : <button class="start" onClick={() => setAdding(true)}>+ {t('ownFinding')}</button>)}
       {p.current && <Heat p={p} />}
@@ -56,6 +56,11 @@ export function FindingsPanel(p: Props) {
       <p class="small muted">{p.notice || t('notDiagnosis')}</p>
     </section>
   );
+}
+
+/** assessed: some model looked for findings of the patient; one that tells of the film's quality alone says nothing of them. */
+export function assessed(study: Study): boolean {
+  return (study.results ?? []).some((r) => r.gate.accepted && !r.error && (r.findings ?? []).some((x) => x.code));
 }
 
 function calibrated(study: Study, f: ReportFinding): boolean {

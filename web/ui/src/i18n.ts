@@ -13,7 +13,7 @@ const strings = {
   prio: ['Prio', '优先'], wait: ['Wait', '等待'], patient: ['Patient', '患者'], id: ['ID', '编号'], study: ['Study', '检查'], img: ['Images', '图像'],
   aiResult: ['AI result', 'AI 结果'], state: ['State', '状态'], reader: ['Reader', '阅片医生'], sent: ['Sent', '发送'],
   urgent: ['urgent', '紧急'], raised: ['raised', '优先'], routine: ['routine', '常规'],
-  noneAbove: ['none above threshold', '无超过阈值的发现'], stillArriving: ['still arriving', '仍在接收'], running: ['running', '分析中'],
+  noneAbove: ['none above threshold', '无超过阈值的发现'], noneAssessed: ['no model looked for findings of the patient', '没有模型评估患者的病变'], stillArriving: ['still arriving', '仍在接收'], running: ['running', '分析中'],
   notAnalysedBecause: ['not analysed because {why}', '未分析：{why}'], noReason: ['the node gives no reason', '节点未给出原因'],
   arriving: ['arriving', '接收中'], analysing: ['analysing', '分析中'], to_review: ['to review', '待审阅'], not_analysed: ['not analysed', '未分析'],
   signed: ['signed', '已签署'], delivered: ['delivered', '已送达'], undelivered: ['delivery failed', '送达失败'], unprovable: ['sent, not provable', '已发送，无法证明'],

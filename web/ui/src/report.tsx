@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { seg, write } from './api';
-import { added, stated } from './findings';
+import { added, assessed, stated } from './findings';
 import { date, findingName, moment, personName, t, type Key } from './i18n';
 import type { PriorList } from './priors';
 import type { Reporting, Texts } from './reporting';
@@ -22,7 +22,7 @@ export function ReportPanel({ study, session, reporting, priors, undecided, onSi
       {!report && <p class="note">{t('noReport')}</p>}
       {reporting.notice && <p role="alert" class="banner warn">{reporting.notice}</p>}
       {reporting.error && <p role="alert" class="banner bad">{reporting.error}</p>}
-      {report && <Lines report={report} />}
+      {report && <Lines report={report} study={study} />}
       {report && draft && signer && !ownAddendum?.text && <div class="acts compose"><span class="small muted">{t('compose')}</span>{(['en', 'zh'] as const).map((l) => <button key={l} title={t('composeTitle')} onClick={() => void reporting.compose(l)}>{l === 'en' ? 'English' : '中文'}</button>)}</div>}
       {report && (draft && signer
         ? ownAddendum && !ownAddendum.at ? <Text key={report.id} field="addendum" label="addendum" value={ownAddendum.text} reporting={reporting} /> : <>
@@ -31,7 +31,7 @@ export function ReportPanel({ study, session, reporting, priors, undecided, onSi
         </> : <Texts report={report} />)}
       {report && <Signatures report={report} />}
       {report && !draft && !second && <Deliveries list={report.deliveries ?? []} />}
-      {priors.list.some((p) => p.reports?.length) && <details class="fold"><summary>{t('priorReports')}</summary>{priors.list.flatMap((p) => (p.reports ?? []).slice(0, 1).map((r) => <article key={r.id} class="old"><h3>{date(p.study_date)} · {p.description}</h3><Lines report={r} /><Texts report={r} /><Signatures report={r} /></article>))}</details>}
+      {priors.list.some((p) => p.reports?.length) && <details class="fold"><summary>{t('priorReports')}</summary>{priors.list.flatMap((p) => (p.reports ?? []).slice(0, 1).map((r) => <article key={r.id} class="old"><h3>{date(p.study_date)} · {p.description}</h3><Lines report={r} study={null} /><Texts report={r} /><Signatures report={r} /></article>))}</details>}
       {adding !== null && <form class="impression" onSubmit={(e) => { e.preventDefault(); void reporting.follow(adding).then(() => setAdding(null)); }}><label>{t('addendum')}<textarea rows={3} maxLength={6000} required value={adding} onInput={(e) => setAdding(e.currentTarget.value)} /></label><button>{t('keep')}</button></form>}
       <footer>
         {draft && undecided.length > 0 && <button class="link" onClick={() => onJump(undecided[0] as ReportFinding)}>{t('decideFirst', { n: undecided.length })} <kbd>N</kbd></button>}
@@ -50,9 +50,9 @@ export function ReportPanel({ study, session, reporting, priors, undecided, onSi
 }
 
 /** What the report says about the findings; a rejected one stays visible here, not in the document. */
-function Lines({ report }: { report: Report }) {
+function Lines({ report, study }: { report: Report; study: Study | null }) {
   const list = (report.findings ?? []).filter((f) => { const s = stated(f); return s.present && (s.code || added(f)); });
-  if (list.length === 0) return <p class="small muted">{t('noneAbove')}</p>;
+  if (list.length === 0) return <p class="small muted">{t(study && !assessed(study) ? 'noneAssessed' : 'noneAbove')}</p>;
   return <ul class="lines">{list.map((f) => <li key={f.id} class={f.decision}><i aria-hidden="true">{{ accepted: '✓', rejected: '✕', undecided: '?' }[f.decision]}</i><span>{findingName(stated(f))}{f.reading?.text ? ` – ${f.reading.text}` : ''}</span> <span class="muted">{t(f.decision)}{f.reason ? ` – ${f.reason}` : ''}</span></li>)}</ul>;
 }
 
@@ -77,7 +77,7 @@ function Paper({ study: s, session, report }: { study: Study; session: Session; 
       {!final && <p><b>{t('draft').toUpperCase()} – {t('aiNotVerified')}</b></p>}
       <p>{personName(s.patient_name)} · {s.patient_sex} · {s.patient_birth_date && date(s.patient_birth_date)} · {s.patient_id}</p>
       <p>{s.description} · {date(s.study_date)} · {s.accession_number}</p>
-      <Lines report={{ ...report, findings: (report.findings ?? []).filter((f) => f.decision !== 'rejected') }} />
+      <Lines report={{ ...report, findings: (report.findings ?? []).filter((f) => f.decision !== 'rejected') }} study={s} />
       <Texts report={report} /><Signatures report={report} />
       <p class="small">{session.node.ae_title} · {report.sop_instance_uid} · {session.notice || t('notDiagnosis')}</p>
     </article>
