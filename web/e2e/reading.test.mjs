@@ -123,12 +123,12 @@ describe('reading, its exceptions and its enemies', { skip: missing }, () => {
     await p.waitForTimeout(300);
     const pictures = await p.evaluate(() => [...document.querySelectorAll('.pane canvas')].slice(0, 5).map((c) => { const copy = new OffscreenCanvas(40, 40).getContext('2d'); copy.drawImage(c, 0, 0, 40, 40); return copy.getImageData(0, 0, 40, 40).data.reduce((a, v, i) => (a * 31 + v * (i % 97)) % 1e9, 7); }));
     assert.equal(new Set(pictures).size, 5, 'five different pictures');
+    await picture(p, 'beside');
     await p.locator('.pane').nth(0).click();
     await p.keyboard.press('r');
     const zooms = () => p.evaluate(() => [...document.querySelectorAll('.pane .corner.bl')].slice(0, 5).map((e) => /×[\d.]+/.exec(e.textContent)?.[0]));
     await p.keyboard.press('+'); await p.waitForTimeout(200);
     assert.equal(new Set(await zooms()).size, 1, 'all are enlarged');
-    await picture(p, 'beside');
     await done(p);
   });
 
