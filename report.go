@@ -21,6 +21,7 @@ type StudySummary struct {
 	StateReason      string     `json:"state_reason"` // why it is in this state, in one sentence
 	Urgency          int        `json:"urgency"`      // 0 none … 9, from present findings of triage models
 	Findings         []string   `json:"findings"`     // the top present findings, "pneumonia 91"
+	Assessed         bool       `json:"assessed"`     // a model looked for findings of the patient; false: that there are none means nothing
 	Source           string     `json:"source"`       // calling AE title or user
 	Reader           string     `json:"reader"`       // who signed
 	DeliveryState    string     `json:"delivery_state"`

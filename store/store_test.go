@@ -594,7 +594,8 @@ func TestWhatDestinationsRefuseSurvivesTheMoveToOneTable(t *testing.T) {
 	for _, q := range []string{
 		`CREATE TABLE peer_classes (peer TEXT NOT NULL, class_uid TEXT NOT NULL, taken INTEGER NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (peer, class_uid))`,
 		`INSERT INTO peer_classes VALUES ('PACS', '1.2.3', 0, 5), ('PACS', '1.2.4', 1, 6)`,
-		`DELETE FROM schema_store WHERE version_id = 17`,
+		`ALTER TABLE studies DROP COLUMN assessed`, // of version 18
+		`DELETE FROM schema_store WHERE version_id >= 17`,
 	} {
 		if _, err := old.ExecContext(ctx, q); err != nil {
 			t.Fatal(err)

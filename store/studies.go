@@ -141,6 +141,7 @@ type StudyStanding struct {
 	Reason        string
 	Urgency       int
 	Findings      []string
+	Assessed      bool
 	Reader        string
 	DeliveryState string
 }
@@ -155,8 +156,8 @@ func (t *Tx) SetStanding(ctx context.Context, study radnode.UID, st StudyStandin
 		return databaseError("set study state", err)
 	}
 	return t.one(ctx, "set study state", `UPDATE studies SET state = $1, state_reason = $2, urgency = $3, findings = $4, reader = $5,
-  delivery_state = $6, version = version + 1 WHERE study_uid = $7`,
-		string(st.State), clip(st.Reason), st.Urgency, string(findings), st.Reader, st.DeliveryState, string(study))
+  delivery_state = $6, assessed = $7, version = version + 1 WHERE study_uid = $8`,
+		string(st.State), clip(st.Reason), st.Urgency, string(findings), st.Reader, st.DeliveryState, flag(st.Assessed), string(study))
 }
 
 // SetState writes the state of a study alone.
@@ -167,7 +168,7 @@ func (t *Tx) SetState(ctx context.Context, study radnode.UID, state radnode.Stud
 
 const studyColumns = `study_uid, patient_name, patient_id, patient_birth_date, patient_sex, patient_age, study_date, study_time,
   accession_number, description, modalities, series_count, instance_count, state, state_reason, urgency, findings, source, reader,
-  delivery_state, first_received_at, last_received_at, version`
+  delivery_state, first_received_at, last_received_at, version, assessed`
 
 func scanStudy(row scanner) (radnode.StudySummary, error) {
 	var s radnode.StudySummary
@@ -175,7 +176,7 @@ func scanStudy(row scanner) (radnode.StudySummary, error) {
 	var first, last int64
 	err := row.Scan(&s.StudyInstanceUID, &s.PatientName, &s.PatientID, &s.PatientBirthDate, &s.PatientSex, &s.PatientAge, &s.StudyDate,
 		&s.StudyTime, &s.AccessionNumber, &s.Description, &modalities, &s.SeriesCount, &s.InstanceCount, &s.State, &s.StateReason,
-		&s.Urgency, &findings, &s.Source, &s.Reader, &s.DeliveryState, &first, &last, &s.Version)
+		&s.Urgency, &findings, &s.Source, &s.Reader, &s.DeliveryState, &first, &last, &s.Version, &s.Assessed)
 	if err != nil {
 		return s, err
 	}

@@ -375,3 +375,17 @@ func TestTwoReadersWhoSignAtOnceOneWins(t *testing.T) {
 	}
 	b.balanced()
 }
+
+func TestAStudyThatNoModelLookedAtForFindingsSaysSo(t *testing.T) {
+	b := mustOpen(t, t.TempDir(), quickly)
+	b.models.say = func(uid radnode.UID) ([]radnode.Analysis, error) {
+		a := pneumonia(uid, 0)
+		a.Findings = a.Findings[:1] // the quality of the film alone
+		return []radnode.Analysis{a, refused(uid)}, nil
+	}
+	i := newImage()
+	b.ingest(i)
+	if s := b.state(i.study, radnode.ToReview); s.Assessed || len(s.Findings) > 0 {
+		t.Errorf("assessed %v, findings %v", s.Assessed, s.Findings)
+	}
+}

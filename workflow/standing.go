@@ -62,6 +62,7 @@ func notAnalysedReason(standings []store.Standing) string {
 // standOfReport is where a study stands by its newest report.
 func (w *Workflow) standOfReport(st *store.StudyStanding, r *store.ReportRow) {
 	st.Findings = top(r.Findings)
+	st.Assessed = slices.ContainsFunc(r.Findings, func(f radnode.ReportFinding) bool { return !f.Added() && f.Finding.Code != nil })
 	st.Reader = r.SignedBy
 	if isOpen(r) {
 		st.State, st.Reason = radnode.ToReview, "the draft report waits for a reader"

@@ -430,7 +430,7 @@ func TestAnImageBecomesADraftASignedReportAndAProvedDelivery(t *testing.T) {
 	if diff := cmp.Diff([]string{"pneumonia 91"}, s.Findings); diff != "" {
 		t.Error(diff)
 	}
-	if s.Urgency != 5 || s.InstanceCount != 1 || s.SeriesCount != 1 || strings.Join(s.Modalities, " ") != "CR" || len(s.Results) != 2 {
+	if s.Urgency != 5 || !s.Assessed || s.InstanceCount != 1 || s.SeriesCount != 1 || strings.Join(s.Modalities, " ") != "CR" || len(s.Results) != 2 {
 		t.Errorf("study %+v", s)
 	}
 	r := s.Reports[0]

@@ -109,6 +109,7 @@ describe('viewer on a running node', { skip }, () => {
     await signIn(p, base, 'kim', password);
     await send(film);
     await p.waitForFunction(() => document.querySelectorAll('tr.row[data-uid]').length === 2, null, { timeout: 30_000 });
+    await p.waitForFunction(() => /no model looked for findings/.test(document.querySelector('main')?.textContent ?? ''), null, { timeout: 60_000 });
     await p.click('tr.row a >> nth=0');
     await p.waitForFunction(() => /model is for 1–5 years|67 years/.test(document.querySelector('.side')?.textContent ?? ''), null, { timeout: 60_000 }).catch(async () => {
       await p.goBack(); await p.click('tr.row a >> nth=1');

@@ -152,6 +152,7 @@ func (s *Story) analyse(st *radnode.Study, p person) {
 	quality := s.qualityResult(inst)
 	reading := s.pneumoniaResult(inst, p)
 	st.Results = []radnode.Result{quality, reading}
+	st.Assessed = reading.Gate.Accepted
 	report := radnode.Report{
 		ID: fmt.Sprintf("report-%s", st.AccessionNumber), StudyInstanceUID: st.StudyInstanceUID, State: radnode.Draft, Version: 1,
 		SOPInstanceUID: s.uid(), CreatedAt: s.now, NotAnalysed: []string{}, Deliveries: []radnode.Delivery{},

@@ -30,7 +30,7 @@ export type StudyState = 'arriving' | 'analysing' | 'to_review' | 'not_analysed'
 export interface StudySummary {
   study_uid: UID; patient_name: string; patient_id: string; patient_birth_date: string; patient_sex: string; patient_age: string;
   study_date: string; study_time: string; accession_number: string; description: string; modalities: string[] | null;
-  series_count: number; instance_count: number; state: StudyState; state_reason: string; urgency: number; findings: string[] | null;
+  series_count: number; instance_count: number; state: StudyState; state_reason: string; urgency: number; findings: string[] | null; assessed: boolean;
   source: string; reader: string; delivery_state: string; first_received_at: string; last_received_at: string; version: number;
 }
 export interface Instance {

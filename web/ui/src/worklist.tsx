@@ -210,7 +210,7 @@ export function aiWords(s: StudySummary): { text: string; strong: boolean } {
   if (s.state === 'not_analysed') {
     return { text: t('notAnalysedBecause', { why: whyNot(s) }), strong: false };
   }
-  return { text: t('noneAbove'), strong: false };
+  return { text: t(s.assessed ? 'noneAbove' : 'noneAssessed'), strong: false };
 }
 
 interface RowProps { index: number; study: StudySummary | undefined; selected: boolean; now: number; shown: Column[]; onOpen: () => void; onSelect: () => void }
