@@ -267,7 +267,11 @@ func (n *node) listen() (dicomPort, httpPort net.Listener, err error) {
 // models are known, whose urgencies order the worklist. Images are taken in
 // meanwhile.
 func (n *node) work(ctx, life context.Context) error {
-	swept, err := n.desk.store.Sweep(ctx)
+	var swept store.Swept
+	err := persist(ctx, n.log, "the sweep", time.Second, func() (err error) {
+		swept, err = n.desk.store.Sweep(ctx)
+		return err
+	})
 	if err != nil && ctx.Err() == nil {
 		return err
 	}
@@ -283,7 +287,11 @@ func (n *node) work(ctx, life context.Context) error {
 	if ctx.Err() != nil {
 		return nil
 	}
-	if err := n.desk.flow.Start(life); err != nil {
+	err = persist(ctx, n.log, "the queue", time.Second, func() error { return n.desk.flow.Start(life) })
+	if ctx.Err() != nil {
+		return nil
+	}
+	if err != nil {
 		return err
 	}
 	var watching errgroup.Group
