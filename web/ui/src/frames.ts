@@ -36,10 +36,11 @@ export function slotsOf(m: Manifest): Slot[] {
   return out;
 }
 
-const memory = 300e6, parallel = 6, bigFrame = 2e6;
+const pageMemory = 300e6, parallel = 6, bigFrame = 2e6;
 let bytesPerSecond = 12.5e6; // measured as frames come; 100 Mb/s until then
 
 const loaders = new Map<string, Loader>();
+
 
 /** loaderOf is the one loader of a series, however many viewports show it. */
 export function loaderOf(m: Manifest): Loader {
@@ -49,6 +50,7 @@ export function loaderOf(m: Manifest): Loader {
     l = new Loader(key, slotsOf(m), m.modality);
     for (const old of loaders.values()) if (old.key.startsWith(`${m.series_uid} `)) l.adopt(old);
     loaders.set(key, l);
+    for (const other of loaders.values()) other.evict();
   }
   return l;
 }
@@ -61,6 +63,7 @@ export class Loader implements Source {
   private failed = new Map<number, string>();
   private watching = new Set<(i: number) => void>();
   private wanted = 0;
+  private cuts = 0;
   private direction = 1;
 
   constructor(readonly key: string, readonly slots: Slot[], readonly modality: string) {}
@@ -79,11 +82,22 @@ export class Loader implements Source {
   error(i: number): string | undefined { return this.failed.get(i) ?? this.slots[i]?.desc.unviewable; }
   get loaded(): number { return this.kept.size; }
   get size(): number { return Math.min(this.slots.length, this.room); }
-  private get room(): number { return Math.max(1, Math.floor(memory / Math.max(1, this.slots[this.wanted]?.bytes ?? 1))); }
+  /** fits tells whether the page holds all of the series. */
+  get fits(): boolean { return this.slots.reduce((n, s) => n + s.bytes, 0) <= pageMemory; }
+  /** The page has so much, however many series stand side by side; cuts need all slices of theirs. */
+  private get memory(): number { return this.cuts > 0 ? pageMemory : pageMemory / Math.max(1, loaders.size); }
+  private get room(): number { return Math.max(1, Math.floor(this.memory / Math.max(1, this.slots[this.wanted]?.bytes ?? 1))); }
 
   open(changed: (i: number) => void): () => void {
     this.watching.add(changed);
     return () => { this.watching.delete(changed); if (this.watching.size === 0) this.stop(); };
+  }
+
+  /** openWhole is open for who needs all slices at once. */
+  openWhole(changed: (i: number) => void): () => void {
+    this.cuts++;
+    const close = this.open(changed);
+    return () => { this.cuts--; close(); };
   }
 
   want(i: number, previewSize: number): void {
@@ -160,13 +174,14 @@ export class Loader implements Source {
   }
 
   /** evict drops what is farthest from the slot looked at, until memory holds the rest. */
-  private evict(): void {
+  evict(): void {
     let total = 0;
     for (const s of this.kept.values()) total += s.byteLength;
-    if (total <= memory) return;
+    const most = this.memory;
+    if (total <= most) return;
     const far = [...this.kept.keys()].sort((a, b) => Math.abs(b - this.wanted) - Math.abs(a - this.wanted));
     for (const k of far) {
-      if (total <= memory || k === this.wanted) break;
+      if (total <= most || k === this.wanted) break;
       total -= this.kept.get(k)?.byteLength ?? 0;
       this.kept.delete(k);
     }

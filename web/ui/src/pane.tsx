@@ -106,7 +106,7 @@ export function Pane({ hung, study, prior, active, many, text, firstUID, unverif
     const loader = loaderOf(manifest), at = loader.slots.findIndex((s) => s.uid === (v.current?.uid ?? firstUID));
     refuse('');
     if (hung.cut) {
-      const stack = stackOf(loader.slots);
+      const stack = loader.fits ? stackOf(loader.slots) : 'tooManySlices';
       if (typeof stack === 'string') refuse(t(stack)); else v.show(new Reformat(loader, stack, hung.cut));
     } else if (v.key !== loader.key) v.show(loader, hung.slot ?? (manifest.images.every((d) => d.frames === 1) ? at : -1), at >= 0 && v.current?.uid === loader.slots[at]?.uid);
   }, [manifest, hung?.cut]);

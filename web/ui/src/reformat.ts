@@ -81,7 +81,7 @@ export class Reformat implements Source {
   error(): string | undefined { for (let i = 0; i < this.from.slots.length; i++) { const e = this.from.error(i); if (e) return e; } return undefined; }
   retry(): void { this.from.slots.forEach((_, i) => { if (this.from.error(i)) this.from.retry(i); }); }
   want(): void { if (this.from.loaded < this.from.slots.length) this.from.want(Math.floor(this.from.slots.length / 2), 0); }
-  open(changed: (i: number) => void): () => void { return this.from.open(() => { if (this.from.loaded === this.from.slots.length) this.slots.forEach((_, i) => changed(i)); else changed(-1); }); }
+  open(changed: (i: number) => void): () => void { return this.from.openWhole(() => { if (this.from.loaded === this.from.slots.length) this.slots.forEach((_, i) => changed(i)); else changed(-1); }); }
 
   samples(i: number): Samples | undefined {
     const kept = this.made.get(i);
