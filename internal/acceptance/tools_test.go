@@ -75,6 +75,7 @@ func TestTheToolsSayWhatWentWrongAndExitAsDCMTKDoes(t *testing.T) {
 }
 
 func TestALostAssociationIsOpenedAgain(t *testing.T) {
+	image := shared(t, "dicom/image/ct1_explicit_le.dcm")
 	n := startNode(t)
 	l := peertest.Listen(t)
 	calls := make(chan int, 1)
@@ -90,7 +91,6 @@ func TestALostAssociationIsOpenedAgain(t *testing.T) {
 		}
 		calls <- count
 	}()
-	image := shared(t, "dicom/image/ct1_explicit_le.dcm")
 	copies := []string{image, image, image, image, image}
 	status, out := command(t, n.program, append([]string{"store", "ANY@" + l.Address}, copies...)...)
 	if status != 1 || !strings.Contains(out, "0 stored, 3 failed, 2 not sent") || !strings.Contains(out, "lost 3 times") {
